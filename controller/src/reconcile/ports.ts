@@ -1,0 +1,106 @@
+/**
+ * The hall's doors: everything the reconcile loop needs from outside, as it needs it.
+ *
+ * Adapters implement these; main.ts puts them in. The loop knows no HTTP, no Kubernetes client and no clock of its own.
+ */
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { MessageTemplate, Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { MessageOutcome } from '../transaction/answers.ts';
+import type { Operation, Outcome } from '../transaction/outcome.ts';
+
+/** `<namespace>/<name>` of a transaction: the work queue's key. */
+export type Key = string;
+
+/** How a status write ended. Never rejects: an answer that did not come is `unknown`, and the caller reads before acting (T1). */
+export type WriteResult =
+  | { readonly kind: 'stored'; readonly transaction: OrderTransaction }
+  /** The copy it was made from is not the stored one any more (HTTP 409), or another object has its name by now. */
+  | { readonly kind: 'conflict' }
+  /** The object is gone (HTTP 404). */
+  | { readonly kind: 'gone' }
+  /** The API server's rules refused it (HTTP 422 or 403): a faulty step of ours, or missing rights; `message` is the server's sentence. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** No answer, or one that tells nothing (time-out, 5xx, 429 past its retries). */
+  | { readonly kind: 'unknown'; readonly message: string };
+
+export type ReadResult =
+  | { readonly kind: 'found'; readonly transaction: OrderTransaction }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+export interface TransactionStore {
+  /** The newest copy this process knows of: the informer's, or its own last write's where that is newer. */
+  get(key: Key): OrderTransaction | undefined;
+  /** The stored copy, read from the API server; also becomes what `get` answers where it is newer. */
+  read(key: Key): Promise<ReadResult>;
+  /** Replaces the status of exactly this copy: the write carries its uid and resourceVersion. */
+  writeStatus(transaction: OrderTransaction, status: OrderTransactionStatus): Promise<WriteResult>;
+}
+
+export interface FlowStore {
+  get(namespace: string, name: string): TransactionFlow | undefined;
+}
+
+/** One call to one participant. It carries the same transaction, branch, operation and payload on every retry (T3). */
+export interface BranchCall {
+  readonly transaction: OrderTransaction;
+  readonly participant: Participant;
+  readonly operation: Operation;
+  /** Counted from 1 within the operation. */
+  readonly attempt: number;
+  /** Only on confirm and cancel: the decisionReason, and why in words. */
+  readonly reason?: string;
+  readonly detail?: string;
+}
+
+export interface Participants {
+  /** Resolves, never rejects; waits for the endpoint's concurrency limit first. `signal` aborts the call at shutdown. */
+  call(call: BranchCall, signal: AbortSignal): Promise<Outcome>;
+}
+
+/** One publication of one message; its id is the same on every one (T7). */
+export interface MessagePublication {
+  readonly transaction: OrderTransaction;
+  readonly template: MessageTemplate;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** The decisionReason, and why in words. */
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface Messages {
+  /** Resolves, never rejects: `published` or `unpublished`. Receipts come later, through Reconciler.receipt. */
+  publish(publication: MessagePublication): Promise<MessageOutcome>;
+}
+
+/** The work queue as the loop sees it. */
+export interface Schedule {
+  soon(key: Key): void;
+  /** At this time, in milliseconds since the epoch, or earlier. */
+  at(key: Key, atMs: number): void;
+}
+
+/** Who wants to know: metrics and the log. */
+export interface Observer {
+  statusWritten(why: 'decision' | 'end' | 'news', result: WriteResult['kind']): void;
+  /** The API server refused a status by its rules or for want of rights. */
+  statusRefused(key: Key, sentence: string): void;
+  /** Once per transaction and process: its final phase is stored. */
+  ended(transaction: OrderTransaction): void;
+}
+
+export interface TransactionEvents {
+  /** A Kubernetes Event on the transaction; fire and forget, dropped when the API server does not take it. */
+  warn(transaction: OrderTransaction, reason: string, note: string): void;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Decides which transactions this replica works on (Lease-held shards). Only saves work: safety never rests on it (T2). */
+export interface Ownership {
+  owns(transaction: OrderTransaction): boolean;
+}

@@ -1,0 +1,256 @@
+/**
+ * The reconcile loop: observe, decide, perform, record.
+ *
+ * One pass for one key never waits for a participant: calls are begun and their answers bring the key back, so a service
+ * that hangs holds no worker. Only reads and writes of the API server are awaited, because nothing may be done before
+ * they are known (T1). Any number of these loops may run at once on the same transactions (T2).
+ *
+ * 1. A status is stored only over exactly the copy it was decided on; after a conflict or an unknown answer the stored
+ *    copy is read before anything else is done for that key.
+ * 2. A branch has at most one call under way from this process.
+ * 3. Nothing is sent for a transaction that this replica does not own, that is gone, or whose copy must be read first.
+ */
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { Answer, MessageOutcome } from '../transaction/answers.ts';
+import { conditionIsTrue, findCondition } from '../transaction/conditions.ts';
+import { decide } from '../transaction/decide.ts';
+import { illegalStep } from '../transaction/legality.ts';
+import { isFinal } from '../transaction/phase.ts';
+import { decisionDetail } from '../transaction/sentences.ts';
+import type { Call, Publication, Step } from '../transaction/step.ts';
+import type {
+  Clock,
+  FlowStore,
+  Key,
+  Messages,
+  Observer,
+  Ownership,
+  Participants,
+  Schedule,
+  TransactionEvents,
+  TransactionStore,
+} from './ports.ts';
+import { Work } from './work.ts';
+
+export interface Ports {
+  readonly transactions: TransactionStore;
+  readonly flows: FlowStore;
+  readonly participants: Participants;
+  readonly messages: Messages;
+  readonly events: TransactionEvents;
+  readonly ownership: Ownership;
+  readonly schedule: Schedule;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  /** A random number in [0, 1). */
+  readonly random: () => number;
+  /** Aborted when the process stops: calls under way are given up, their answers dropped. */
+  readonly stopping: AbortSignal;
+}
+
+/** More stores than this in one pass would be two rules undoing each other; the next pass goes on. */
+const STORES_PER_PASS_MAX = 8;
+
+/** Until the API server is asked again after an answer that told nothing, or a refusal. */
+const API_RETRY_INITIAL_MS = 100;
+const API_RETRY_MAX_MS = 10_000;
+
+export class Reconciler {
+  readonly #ports: Ports;
+  readonly #works = new Map<Key, Work>();
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  /** One pass for one key; the work queue makes sure that there is only one at a time. */
+  async reconcile(key: Key): Promise<void> {
+    for (let stores = 0; stores < STORES_PER_PASS_MAX; stores += 1) {
+      const transaction = this.#ports.transactions.get(key);
+      if (!transaction || !this.#ports.ownership.owns(transaction)) {
+        this.#works.delete(key);
+        return;
+      }
+      const work = this.#workOn(key, transaction);
+      if (work.mustRead) {
+        if (!(await this.#read(key, work))) return;
+        continue;
+      }
+      const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
+      const step = decide(work.view(transaction, flow), flow, this.#ports.clock.now());
+      switch (step.kind) {
+        case 'rest':
+          this.#works.delete(key);
+          return;
+        case 'act':
+          this.#begin(key, work, transaction, flow, step);
+          return;
+        case 'store':
+          if (!(await this.#store(key, work, transaction, flow, step))) return;
+      }
+    }
+    this.#ports.schedule.soon(key);
+  }
+
+  /** A consumer's answer to a message; for a transaction this replica does not know it means nothing. */
+  receipt(key: Key, message: string, outcome: MessageOutcome): void {
+    const work = this.#works.get(key);
+    if (!work) return;
+    work.receive(this.#answer({ on: 'message', target: message, outcome }));
+    this.#ports.schedule.soon(key);
+  }
+
+  /** Resolves once every call begun has ended. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  /** How many calls and publications are under way. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  #workOn(key: Key, transaction: OrderTransaction): Work {
+    const known = this.#works.get(key);
+    if (known && known.uid === transaction.metadata.uid) return known;
+    const work = new Work(transaction, this.#ports.clock.now());
+    this.#works.set(key, work);
+    return work;
+  }
+
+  async #read(key: Key, work: Work): Promise<boolean> {
+    const result = await this.#ports.transactions.read(key);
+    switch (result.kind) {
+      case 'found':
+        work.mustRead = false;
+        return true;
+      case 'absent':
+        this.#works.delete(key);
+        return false;
+      case 'unknown':
+        this.#comeBackLater(key, work);
+        return false;
+    }
+  }
+
+  #comeBackLater(key: Key, work: Work): void {
+    const delayMs = Math.min(API_RETRY_INITIAL_MS * 2 ** work.apiFailures, API_RETRY_MAX_MS);
+    work.apiFailures += 1;
+    const jitteredMs = delayMs * (0.5 + this.#ports.random() / 2);
+    this.#ports.schedule.at(key, this.#ports.clock.now() + jitteredMs);
+  }
+
+  #begin(
+    key: Key,
+    work: Work,
+    transaction: OrderTransaction,
+    flow: TransactionFlow | undefined,
+    step: Extract<Step, { kind: 'act' }>,
+  ): void {
+    for (const call of step.calls) this.#call(key, work, transaction, flow, call);
+    this.#publish(key, work, transaction, flow, step.publications);
+    if (step.wakeAtMs !== undefined) this.#ports.schedule.at(key, step.wakeAtMs);
+  }
+
+  #call(key: Key, work: Work, transaction: OrderTransaction, flow: TransactionFlow | undefined, call: Call): void {
+    const participant = flow?.spec.participants.find((each) => each.name === call.branch);
+    if (!participant) throw new Error(`decide named the branch ${call.branch}, which its flow does not have`);
+    const status = transaction.status ?? {};
+    const told =
+      call.operation === 'try' ? {} : { reason: status.decisionReason ?? '', detail: decisionDetail(status) };
+    const { operation, attempt } = call;
+    this.#perform(key, work, call.branch, async () => {
+      const outcome = await this.#ports.participants.call(
+        { transaction, participant, operation, attempt, ...told },
+        this.#ports.stopping,
+      );
+      if (operation === 'try') work.asked.add(call.branch);
+      return this.#answer({ on: 'branch', target: call.branch, operation, outcome });
+    });
+  }
+
+  #publish(
+    key: Key,
+    work: Work,
+    transaction: OrderTransaction,
+    flow: TransactionFlow | undefined,
+    publications: readonly Publication[],
+  ): void {
+    const status = transaction.status ?? {};
+    for (const { message, attempt } of publications) {
+      const template = flow?.spec.messages?.find((each) => each.name === message);
+      if (!template) throw new Error(`decide named the message ${message}, which its flow does not have`);
+      const reason = status.decisionReason ?? '';
+      this.#perform(key, work, message, async () => {
+        const publication = { transaction, template, attempt, reason, detail: decisionDetail(status) };
+        return this.#answer({
+          on: 'message',
+          target: message,
+          outcome: await this.#ports.messages.publish(publication),
+        });
+      });
+    }
+  }
+
+  /** Begins something whose answer brings the key back. */
+  #perform(key: Key, work: Work, target: string, action: () => Promise<Answer>): void {
+    work.busy.add(target);
+    const ended = action().then((answer) => {
+      work.busy.delete(target);
+      if (this.#ports.stopping.aborted) return;
+      work.receive(answer);
+      this.#ports.schedule.soon(key);
+    });
+    this.#underWay.add(ended);
+    void ended.finally(() => this.#underWay.delete(ended));
+  }
+
+  async #store(
+    key: Key,
+    work: Work,
+    transaction: OrderTransaction,
+    flow: TransactionFlow | undefined,
+    step: Extract<Step, { kind: 'store' }>,
+  ): Promise<boolean> {
+    const illegal = illegalStep(transaction.status, step.status);
+    if (illegal) throw new Error(`refused to store an illegal step of ${key}: ${illegal}`);
+    const checkpoint = work.checkpoint();
+    const result = await this.#ports.transactions.writeStatus(transaction, step.status);
+    this.#ports.observer.statusWritten(step.why, result.kind);
+    switch (result.kind) {
+      case 'stored':
+        checkpoint.stored(this.#ports.clock.now());
+        this.#tell(transaction, result.transaction);
+        this.#publish(key, work, result.transaction, flow, step.publications);
+        return true;
+      case 'conflict':
+      case 'gone':
+        work.mustRead = true;
+        return true;
+      case 'refused':
+        this.#ports.observer.statusRefused(key, result.message);
+        this.#ports.events.warn(transaction, 'StatusRefused', result.message);
+        work.mustRead = true;
+        this.#comeBackLater(key, work);
+        return false;
+      case 'unknown':
+        work.mustRead = true;
+        this.#comeBackLater(key, work);
+        return false;
+    }
+  }
+
+  #tell(before: OrderTransaction, after: OrderTransaction): void {
+    if (conditionIsTrue(after.status, 'Stuck') && !conditionIsTrue(before.status, 'Stuck')) {
+      const { reason = 'Stuck', message = '' } = findCondition(after.status, 'Stuck') ?? {};
+      this.#ports.events.warn(after, reason, message);
+    }
+    if (isFinal(after.status?.phase) && !isFinal(before.status?.phase)) this.#ports.observer.ended(after);
+  }
+
+  #answer<T extends object>(answer: T): T & { readonly atMs: number; readonly jitter: number } {
+    return { ...answer, atMs: this.#ports.clock.now(), jitter: this.#ports.random() };
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What this process knows of a transaction beyond the stored object.
+ *
+ * All of it may be lost at any moment: a restarted controller begins with nothing, repeats calls that the fence makes
+ * harmless, and comes to the same end (T3).
+ */
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { Answer } from '../transaction/answers.ts';
+import { applyOutcomes } from '../transaction/apply-outcomes.ts';
+import type { View } from '../transaction/step.ts';
+
+export class Work {
+  readonly uid: string | undefined;
+  /** Branches and messages with a call or publication under way. */
+  readonly busy = new Set<string>();
+  /** Branches whose try was called by this process and ended, however. */
+  readonly asked = new Set<string>();
+  /** A write's answer did not come, or another writer was faster: the stored copy is read before anything is done (T1). */
+  mustRead = false;
+  /** Consecutive reads or writes of the API server without success. */
+  apiFailures = 0;
+  #storedAtMs: number;
+  /** Not yet in the stored status. */
+  #answers: readonly Answer[] = [];
+  /** The flow as last seen: answers that came are applied by it also when it has gone since. */
+  #flow: TransactionFlow | undefined;
+
+  constructor(transaction: OrderTransaction, nowMs: number) {
+    this.uid = transaction.metadata.uid;
+    this.#storedAtMs = nowMs;
+  }
+
+  view(transaction: OrderTransaction, flow: TransactionFlow | undefined): View {
+    this.#flow = flow ?? this.#flow;
+    const stored = transaction.status ?? {};
+    return {
+      transaction,
+      status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
+      busy: this.busy,
+      asked: this.asked,
+      storedAtMs: this.#storedAtMs,
+    };
+  }
+
+  receive(answer: Answer): void {
+    this.#answers = [...this.#answers, answer];
+  }
+
+  /** To be called before a write: `stored` takes off what that write has carried, and keeps what came meanwhile. */
+  checkpoint(): { stored: (nowMs: number) => void } {
+    const carried = this.#answers.length;
+    return {
+      stored: (nowMs) => {
+        this.#answers = this.#answers.slice(carried);
+        this.#storedAtMs = nowMs;
+        this.apiFailures = 0;
+      },
+    };
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * applyOutcomes: the stored status and what was answered since -> the working status.
+ *
+ * It changes branches, messages and what a person should know of them; never the phase or the decision, which are
+ * decide's. An answer to an operation that is not due any more (a late try after the decision) changes nothing: the
+ * participant's fence has already made it harmless.
+ */
+import type { Branch, BranchState, Message, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { Retry, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { Answer, BranchAnswer, MessageAnswer } from './answers.ts';
+import { clip, LAST_ERROR_CHARS_MAX, type StuckReason } from './conditions.ts';
+import type { Operation } from './outcome.ts';
+import { branchesOf, branchIsOpen, messageIsOpen, messagesOf, operationFor } from './phase.ts';
+import { longestDelayMs, retryDelayMs } from './retry.ts';
+import { clearAlarm, describe, raiseAlarm } from './sentences.ts';
+
+export function applyOutcomes(
+  stored: OrderTransactionStatus,
+  answers: readonly Answer[],
+  flow: TransactionFlow,
+): OrderTransactionStatus {
+  return answers.reduce(
+    (status, answer) => {
+      switch (answer.on) {
+        case 'branch':
+          return applyToBranch(status, answer, flow.spec.retry);
+        case 'message':
+          return applyToMessage(status, answer, flow.spec.retry);
+      }
+    },
+    withFlowsBranches(stored, flow),
+  );
+}
+
+/** Until the decision names the branches for good, they are the flow's participants, and those already stored. */
+function withFlowsBranches(status: OrderTransactionStatus, flow: TransactionFlow): OrderTransactionStatus {
+  if (status.decision !== undefined) return status;
+  const known = new Set(branchesOf(status).map((branch) => branch.name));
+  const missing = flow.spec.participants.filter((participant) => !known.has(participant.name));
+  if (missing.length === 0) return status;
+  const untried = missing.map((participant): Branch => ({ name: participant.name, state: 'Untried', attempts: 0 }));
+  return { ...status, branches: [...branchesOf(status), ...untried] };
+}
+
+function applyToBranch(status: OrderTransactionStatus, answer: BranchAnswer, retry: Retry): OrderTransactionStatus {
+  const before = branchesOf(status).find((branch) => branch.name === answer.target);
+  if (!before || answer.operation !== operationFor(status.decision) || !branchIsOpen(before, status.decision)) {
+    return status;
+  }
+  const after = branchAfter(before, answer, retry);
+  const alarm = branchAlarm(answer);
+  const changed: OrderTransactionStatus = {
+    ...status,
+    branches: branchesOf(status).map((branch) => (branch === before ? after : branch)),
+  };
+  return retell(changed, alarm, answer.atMs);
+}
+
+function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry): Branch {
+  const attempts = (before.attempts ?? 0) + 1;
+  const { name, state } = before;
+  const { outcome, operation, atMs, jitter } = answer;
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { name, state: successOf(operation), attempts };
+    case 'refused': {
+      const lastError = clip(outcome.detail, LAST_ERROR_CHARS_MAX);
+      if (operation === 'try') return { name, state: 'Refused', attempts, lastError };
+      return { name, state, attempts, lastError, nextAttemptTime: timeAfter(atMs, longestDelayMs(retry, jitter)) };
+    }
+    case 'blocked':
+      return {
+        name,
+        state,
+        attempts,
+        lastError: clip(outcome.detail, LAST_ERROR_CHARS_MAX),
+        nextAttemptTime: timeAfter(atMs, longestDelayMs(retry, jitter)),
+      };
+    case 'ongoing':
+      return {
+        name,
+        state,
+        attempts,
+        nextAttemptTime: nextAttempt(retry, attempts, jitter, atMs, outcome.retryAfterMs),
+      };
+    case 'unknown':
+      return {
+        name,
+        state,
+        attempts,
+        lastError: clip(outcome.detail, LAST_ERROR_CHARS_MAX),
+        nextAttemptTime: nextAttempt(retry, attempts, jitter, atMs, outcome.retryAfterMs),
+      };
+  }
+}
+
+function successOf(operation: Operation): BranchState {
+  switch (operation) {
+    case 'try':
+      return 'Tried';
+    case 'confirm':
+      return 'Confirmed';
+    case 'cancel':
+      return 'Cancelled';
+  }
+}
+
+/** A refusal where none can be, and a call that may not be sent, are alarms at once and not only after a while (T4). */
+function branchAlarm(answer: BranchAnswer): StuckReason | undefined {
+  if (answer.outcome.kind === 'blocked') return answer.outcome.reason;
+  if (answer.outcome.kind !== 'refused' || answer.operation === 'try') return undefined;
+  return answer.operation === 'confirm' ? 'ConfirmRefused' : 'CancelRefused';
+}
+
+function applyToMessage(status: OrderTransactionStatus, answer: MessageAnswer, retry: Retry): OrderTransactionStatus {
+  const before = messagesOf(status).find((message) => message.name === answer.target);
+  if (!before || !messageIsOpen(before)) return status;
+  const after = messageAfter(before, answer, retry);
+  const alarm = after.delivery === 'Reliable' && answer.outcome.kind === 'refused' ? 'MessageRefused' : undefined;
+  const changed: OrderTransactionStatus = {
+    ...status,
+    messages: messagesOf(status).map((message) => (message === before ? after : message)),
+  };
+  return retell(changed, alarm, answer.atMs);
+}
+
+function messageAfter(before: Message, answer: MessageAnswer, retry: Retry): Message {
+  const { outcome, atMs, jitter } = answer;
+  const { name, delivery, state, lastError } = before;
+  const attempts = before.attempts ?? 0;
+  switch (outcome.kind) {
+    case 'published': {
+      // A best-effort publication from the second on was counted, and its time set, before it was made (T8).
+      if (delivery === 'BestEffort' && attempts > 0) return before;
+      const delayMs = state === 'Refused' ? longestDelayMs(retry, jitter) : retryDelayMs(retry, attempts + 1, jitter);
+      return { ...before, attempts: attempts + 1, nextAttemptTime: timeAfter(atMs, delayMs) };
+    }
+    case 'unpublished':
+      return {
+        ...before,
+        lastError: clip(outcome.detail, LAST_ERROR_CHARS_MAX),
+        nextAttemptTime: timeAfter(atMs, retryDelayMs(retry, attempts + 1, jitter)),
+      };
+    case 'delivered':
+      return { name, delivery, state: 'Delivered', attempts };
+    case 'refused': {
+      const refused = {
+        name,
+        delivery,
+        state: 'Refused',
+        attempts,
+        lastError: clip(outcome.detail, LAST_ERROR_CHARS_MAX),
+      } as const;
+      if (delivery === 'BestEffort') return refused;
+      return { ...refused, nextAttemptTime: timeAfter(atMs, longestDelayMs(retry, jitter)) };
+    }
+    case 'failed':
+      return { ...before, lastError: clip(outcome.detail || (lastError ?? ''), LAST_ERROR_CHARS_MAX) };
+  }
+}
+
+function retell(status: OrderTransactionStatus, alarm: StuckReason | undefined, atMs: number): OrderTransactionStatus {
+  const told = { ...status, ...describe(status) };
+  return alarm ? raiseAlarm(told, alarm, told.message, atMs) : clearAlarm(told, atMs);
+}
+
+/** Retry-After is honoured up to the flow's longest delay. */
+function nextAttempt(retry: Retry, attempts: number, jitter: number, atMs: number, retryAfterMs?: number): string {
+  if (retryAfterMs === undefined) return timeAfter(atMs, retryDelayMs(retry, attempts, jitter));
+  return timeAfter(atMs, Math.min(retryAfterMs, retry.maxDelaySeconds * 1000));
+}
+
+function timeAfter(atMs: number, delayMs: number): string {
+  return new Date(atMs + delayMs).toISOString();
+}

@@ -1,0 +1,28 @@
+/**
+ * Which open branches are to be called now, and when the next one is.
+ */
+import type { Branch } from '../../../crds/generated/ordertransaction.ts';
+import { branchesOf, branchIsOpen, operationFor } from './phase.ts';
+import { timeOf, type Call, type View } from './step.ts';
+
+export interface DueCalls {
+  readonly calls: readonly Call[];
+  readonly wakeAtMs: number | undefined;
+}
+
+/** @param hurried a branch that is to be asked now, whatever its back-off says */
+export function dueCalls(view: View, nowMs: number, hurried: (branch: Branch) => boolean): DueCalls {
+  const { decision } = view.status;
+  const operation = operationFor(decision);
+  const open = branchesOf(view.status).filter(
+    (branch) => branchIsOpen(branch, decision) && !view.busy.has(branch.name),
+  );
+  const isDue = (branch: Branch): boolean => timeOf(branch.nextAttemptTime) <= nowMs || hurried(branch);
+  const waiting = open.filter((branch) => !isDue(branch)).map((branch) => timeOf(branch.nextAttemptTime));
+  return {
+    calls: open
+      .filter(isDue)
+      .map((branch) => ({ branch: branch.name, operation, attempt: (branch.attempts ?? 0) + 1 })),
+    wakeAtMs: waiting.length > 0 ? Math.min(...waiting) : undefined,
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * When what a person should know is written down although nothing was decided (T6): with the first failed attempt, when
+ * its sentence or a condition changes, and otherwise at most once a minute per transaction.
+ */
+import type { OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { conditionIsTrue } from './conditions.ts';
+import { branchesOf, branchIsOpen, messagesOf, phaseOf } from './phase.ts';
+import { raiseAlarm, slowSentence } from './sentences.ts';
+import { createdAtMs, store, type Step, type View } from './step.ts';
+
+const REPEAT_AFTER_MS = 60_000;
+
+/** Puts a write before what was decided to do, where there is news; else wakes in time for the next piece of it. */
+export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs: number): Step {
+  if (step.kind !== 'act') return step;
+  const stuckAtMs = createdAtMs(view.transaction) + flow.spec.stuckAfterSeconds * 1000;
+  const isStuck = conditionIsTrue(view.status, 'Stuck');
+  const status = !isStuck && nowMs >= stuckAtMs ? takingTooLong(view.status, nowMs) : view.status;
+  const stored = view.transaction.status ?? {};
+  if (hasNews(stored, status)) return store('news', view, inItsPhase(view, status));
+  const stale = hasProgress(stored, status);
+  if (stale && nowMs >= view.storedAtMs + REPEAT_AFTER_MS) return store('news', view, inItsPhase(view, status));
+  const wakeTimes = [
+    step.wakeAtMs,
+    isStuck ? undefined : stuckAtMs,
+    stale ? view.storedAtMs + REPEAT_AFTER_MS : undefined,
+  ].filter((time) => time !== undefined);
+  return { ...step, wakeAtMs: wakeTimes.length > 0 ? Math.min(...wakeTimes) : undefined };
+}
+
+function takingTooLong(status: OrderTransactionStatus, nowMs: number): OrderTransactionStatus {
+  const message = status.waitingFor && status.message ? status.message : slowSentence(status);
+  return raiseAlarm(status.waitingFor ? status : { ...status, message }, 'TakingTooLong', message, nowMs);
+}
+
+function hasNews(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
+  return (
+    (stored.message ?? '') !== (status.message ?? '') ||
+    (stored.waitingFor ?? '') !== (status.waitingFor ?? '') ||
+    (stored.lastHandledRetryAt ?? '') !== (status.lastHandledRetryAt ?? '') ||
+    conditionsText(stored) !== conditionsText(status)
+  );
+}
+
+function conditionsText(status: OrderTransactionStatus): string {
+  return JSON.stringify(
+    (status.conditions ?? []).map(({ type, status: value, reason, observedGeneration }) => [
+      type,
+      value,
+      reason,
+      observedGeneration,
+    ]),
+  );
+}
+
+function hasProgress(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
+  return (
+    JSON.stringify(branchesOf(stored)) !== JSON.stringify(branchesOf(status)) ||
+    JSON.stringify(messagesOf(stored)) !== JSON.stringify(messagesOf(status))
+  );
+}
+
+/** Trying and Delivering are stored only with news: on the happy path nobody sees them (T6). */
+export function inItsPhase(view: View, status: OrderTransactionStatus): OrderTransactionStatus {
+  const phase = phaseOf(view.transaction);
+  if (status.decision === undefined) {
+    const called = branchesOf(status).some((branch) => (branch.attempts ?? 0) > 0);
+    return { ...status, phase: phase === 'Pending' && !called ? 'Pending' : 'Trying' };
+  }
+  const branchesDone = branchesOf(status).every((branch) => !branchIsOpen(branch, status.decision));
+  return { ...status, phase: branchesDone ? 'Delivering' : phase };
+}

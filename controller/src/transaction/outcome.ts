@@ -1,0 +1,21 @@
+/**
+ * What a participant's answer means.
+ *
+ * One call (a branch's try, confirm or cancel) ends in exactly one of these values; nothing here throws and nothing is
+ * "failed". Section 4 of docs/reference/participant-protocol.md says which HTTP answer is which outcome;
+ * participants/classify.ts is the only place that decides it.
+ */
+
+export type Operation = 'try' | 'confirm' | 'cancel';
+
+export type Outcome =
+  /** The operation is done, now or before. A try that finds its branch already Confirmed has succeeded as well. */
+  | { readonly kind: 'succeeded' }
+  /** A business no, for good. `detail` is a sentence for people and never changes from attempt to attempt. */
+  | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
+  /** 425: the participant works on it, or cannot yet; ask again. */
+  | { readonly kind: 'ongoing'; readonly detail: string; readonly retryAfterMs?: number }
+  /** No usable answer: it may or may not have happened. `detail` is a stable sentence: no ids, times or counters. */
+  | { readonly kind: 'unknown'; readonly detail: string; readonly retryAfterMs?: number }
+  /** The call was never sent, and will not be until a person changes something. `reason` becomes the Stuck reason. */
+  | { readonly kind: 'blocked'; readonly reason: 'EndpointForbidden' | 'PayloadTooLarge'; readonly detail: string };

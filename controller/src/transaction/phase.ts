@@ -1,0 +1,63 @@
+/**
+ * The words a transaction's status is read with: which phase is final, which operation a phase performs, what is still open.
+ */
+import type {
+  Branch,
+  BranchState,
+  Decision,
+  Message,
+  OrderTransaction,
+  OrderTransactionStatus,
+  Phase,
+} from '../../../crds/generated/ordertransaction.ts';
+import type { Operation } from './outcome.ts';
+
+export type FinalPhase = Extract<Phase, 'Succeeded' | 'Cancelled'>;
+
+/** An absent phase counts as Pending. */
+export function phaseOf(transaction: OrderTransaction): Phase {
+  return transaction.status?.phase ?? 'Pending';
+}
+
+export function isFinal(phase: Phase | undefined): phase is FinalPhase {
+  return phase === 'Succeeded' || phase === 'Cancelled';
+}
+
+/** The operation that a branch is due for: a try until the decision, then what was decided. */
+export function operationFor(decision: Decision | undefined): Operation {
+  switch (decision) {
+    case undefined:
+      return 'try';
+    case 'Confirm':
+      return 'confirm';
+    case 'Cancel':
+      return 'cancel';
+  }
+}
+
+/** The state in which a branch has agreed with the decision. */
+export function endStateFor(decision: Decision): BranchState {
+  return decision === 'Confirm' ? 'Confirmed' : 'Cancelled';
+}
+
+export function finalPhaseFor(decision: Decision): FinalPhase {
+  return decision === 'Confirm' ? 'Succeeded' : 'Cancelled';
+}
+
+/** Whether this branch still needs a call: undecided, while it is Untried; decided, until it has agreed. */
+export function branchIsOpen(branch: Branch, decision: Decision | undefined): boolean {
+  return decision === undefined ? branch.state === 'Untried' : branch.state !== endStateFor(decision);
+}
+
+/** Whether this message still waits for its receipt. A refused reliable message does: it is published again (T7). */
+export function messageIsOpen(message: Message): boolean {
+  return message.state === 'Pending' || (message.state === 'Refused' && message.delivery === 'Reliable');
+}
+
+export function branchesOf(status: OrderTransactionStatus): readonly Branch[] {
+  return status.branches ?? [];
+}
+
+export function messagesOf(status: OrderTransactionStatus): readonly Message[] {
+  return status.messages ?? [];
+}

@@ -1,0 +1,82 @@
+/**
+ * What decide is asked with, and what it answers.
+ */
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { Operation } from './outcome.ts';
+
+/** One transaction as this process knows it. Everything but `transaction` may be lost at any moment (T3). */
+export interface View {
+  /** The newest stored copy. */
+  readonly transaction: OrderTransaction;
+  /** Its status with the answers that came since applied. */
+  readonly status: OrderTransactionStatus;
+  /** Branches and messages with a call or publication under way: each has at most one at a time. */
+  readonly busy: ReadonlySet<string>;
+  /** Branches whose try this process has called and seen end, however it ended. */
+  readonly asked: ReadonlySet<string>;
+  /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
+  readonly storedAtMs: number;
+}
+
+export interface Call {
+  readonly branch: string;
+  readonly operation: Operation;
+  /** Counted from 1 within the operation. */
+  readonly attempt: number;
+}
+
+export interface Publication {
+  readonly message: string;
+  /** Counted from 1. */
+  readonly attempt: number;
+}
+
+export type Step =
+  /** Store this status before anything else; only once it is stored, publish what it has counted. */
+  | {
+      readonly kind: 'store';
+      readonly why: 'decision' | 'end' | 'news';
+      readonly status: OrderTransactionStatus;
+      readonly publications: readonly Publication[];
+    }
+  /** Begin these; come back when one has ended, the object changed, or at `wakeAtMs`. Nothing to begin: wait. */
+  | {
+      readonly kind: 'act';
+      readonly calls: readonly Call[];
+      readonly publications: readonly Publication[];
+      readonly wakeAtMs: number | undefined;
+    }
+  /** Nothing is left to do, ever. */
+  | { readonly kind: 'rest' };
+
+export function act(
+  calls: readonly Call[],
+  publications: readonly Publication[],
+  wakeTimesMs: readonly (number | undefined)[],
+): Step {
+  const times = wakeTimesMs.filter((time) => time !== undefined);
+  return { kind: 'act', calls, publications, wakeAtMs: times.length > 0 ? Math.min(...times) : undefined };
+}
+
+export function store(why: 'decision' | 'end' | 'news', view: View, status: OrderTransactionStatus): Step {
+  return { kind: 'store', why, status: stamped(view, status), publications: [] };
+}
+
+/** Every stored status says which generation it has seen and since when the transaction is worked on. */
+export function stamped(view: View, status: OrderTransactionStatus): OrderTransactionStatus {
+  const { generation } = view.transaction.metadata;
+  return {
+    startedAt: new Date(view.storedAtMs).toISOString(),
+    ...status,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
+}
+
+/** Milliseconds since the epoch; 0 (long due) where the field is absent. */
+export function timeOf(field: string | undefined): number {
+  return field === undefined ? 0 : Date.parse(field);
+}
+
+export function createdAtMs(transaction: OrderTransaction): number {
+  return timeOf(transaction.metadata.creationTimestamp);
+}

@@ -1,0 +1,71 @@
+/**
+ * Before the decision: ask every branch to try, and decide as soon as the answers, a request or the deadline allow it.
+ */
+import type { Branch, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { dueCalls } from './calls.ts';
+import { clip, CONDITION_MESSAGE_CHARS_MAX, withCondition } from './conditions.ts';
+import { branchesOf } from './phase.ts';
+import { act, createdAtMs, store, type Step, type View } from './step.ts';
+
+type DecisionReason = 'AllTried' | 'Refused' | 'DeadlineExceeded' | 'CancelRequested';
+
+interface Decided {
+  readonly reason: DecisionReason;
+  /** One sentence for people: kubectl, and through Ordertx-Detail the customer. Empty for a Confirm. */
+  readonly why: string;
+}
+
+export function tryAll(view: View, flow: TransactionFlow, nowMs: number): Step {
+  const decided = decidedBy(view, flow, nowMs);
+  if (decided) return store('decision', view, decisionStatus(view, flow, decided, nowMs));
+  const deadlineMs = deadlineOf(view, flow);
+  const { calls, wakeAtMs } = dueCalls(view, nowMs, (branch) => nowMs >= deadlineMs && !view.asked.has(branch.name));
+  return act(calls, [], [wakeAtMs, deadlineMs > nowMs ? deadlineMs : undefined]);
+}
+
+function deadlineOf(view: View, flow: TransactionFlow): number {
+  return createdAtMs(view.transaction) + flow.spec.timeoutSeconds * 1000;
+}
+
+function decidedBy(view: View, flow: TransactionFlow, nowMs: number): Decided | undefined {
+  if (view.transaction.spec.cancelRequested)
+    return { reason: 'CancelRequested', why: 'its cancellation was requested' };
+  const branches = branchesOf(view.status);
+  const refused = branches.find((branch) => branch.state === 'Refused');
+  if (refused) return { reason: 'Refused', why: `${refused.name} refused: ${refused.lastError ?? 'no reason given'}` };
+  const missing = branches.filter((branch) => branch.state !== 'Tried');
+  if (missing.length === 0) return { reason: 'AllTried', why: '' };
+  const everyOneWasAsked = missing.every((branch) => view.asked.has(branch.name) && !view.busy.has(branch.name));
+  if (nowMs < deadlineOf(view, flow) || !everyOneWasAsked) return undefined;
+  return { reason: 'DeadlineExceeded', why: deadlineSentence(missing, flow.spec.timeoutSeconds) };
+}
+
+function deadlineSentence(missing: readonly Branch[], timeoutSeconds: number): string {
+  const parts = missing.map((branch) => (branch.lastError ? `${branch.name} (${branch.lastError})` : branch.name));
+  return `no answer to the try within ${timeoutSeconds} s from ${parts.join(', ')}`;
+}
+
+/** The decision is stored on its own, with all its branches and messages named, before anything is confirmed or cancelled (T1). */
+function decisionStatus(view: View, flow: TransactionFlow, decided: Decided, nowMs: number): OrderTransactionStatus {
+  const decision = decided.reason === 'AllTried' ? 'Confirm' : 'Cancel';
+  const when = decision === 'Confirm' ? 'Confirmed' : 'Cancelled';
+  const messages = (flow.spec.messages ?? [])
+    .filter((template) => template.when === when)
+    .map(({ name, delivery }) => ({ name, delivery, state: 'Pending', attempts: 0 }) as const);
+  const why = clip(decided.why, CONDITION_MESSAGE_CHARS_MAX);
+  const status: OrderTransactionStatus = {
+    ...view.status,
+    phase: decision === 'Confirm' ? 'Confirming' : 'Cancelling',
+    decision,
+    decisionReason: decided.reason,
+    decidedAt: new Date(nowMs).toISOString(),
+    message: why,
+    waitingFor: '',
+    // Attempts and errors are those of the operation under way: the tries' end here.
+    branches: branchesOf(view.status).map(({ name, state }) => ({ name, state, attempts: 0 })),
+    ...(messages.length > 0 ? { messages } : {}),
+  };
+  if (decision === 'Confirm') return status;
+  return withCondition(status, { type: 'Succeeded', status: 'False', reason: decided.reason, message: why }, nowMs);
+}

@@ -1,0 +1,32 @@
+/* One jest run, two projects: `unit` needs no server; `real` starts the real parts once (tests/world/global-setup.ts). */
+const shared = {
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/.ordertx'],
+};
+
+export default {
+  maxWorkers: 2,
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.real\\.test\\.ts$'],
+    },
+    {
+      ...shared,
+      displayName: 'real',
+      testMatch: ['**/*.real.test.ts'],
+      globalSetup: '<rootDir>/tests/world/global-setup.ts',
+      globalTeardown: '<rootDir>/tests/world/global-teardown.ts',
+    },
+  ],
+};
