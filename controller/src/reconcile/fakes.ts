@@ -1,0 +1,226 @@
+/**
+ * Small working substitutes for tests of the loop: an API server that compares and swaps, participants with a fence,
+ * a queue that a test steps through by hand, and a clock that it sets.
+ *
+ * The API server also refuses illegal steps, as the real one does; so a test that ends well has shown that none was tried.
+ */
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { illegalStep } from '../transaction/legality.ts';
+import type { Operation, Outcome } from '../transaction/outcome.ts';
+import type {
+  BranchCall,
+  Clock,
+  FlowStore,
+  Key,
+  Participants,
+  ReadResult,
+  Schedule,
+  TransactionStore,
+  WriteResult,
+} from './ports.ts';
+
+export class ManualClock implements Clock {
+  ms = Date.parse('2026-01-01T00:00:00Z');
+  now(): number {
+    return this.ms;
+  }
+}
+
+export class ManualQueue implements Schedule {
+  readonly #due = new Map<Key, number>();
+  readonly #clock: ManualClock;
+  constructor(clock: ManualClock) {
+    this.#clock = clock;
+  }
+  soon(key: Key): void {
+    this.at(key, this.#clock.now());
+  }
+  at(key: Key, atMs: number): void {
+    this.#due.set(key, Math.min(atMs, this.#due.get(key) ?? Infinity));
+  }
+  /** Takes a key that is due now. */
+  take(): Key | undefined {
+    for (const [key, atMs] of this.#due) {
+      if (atMs > this.#clock.now()) continue;
+      this.#due.delete(key);
+      return key;
+    }
+    return undefined;
+  }
+  /** When the next key is due; undefined when none is scheduled. */
+  nextAtMs(): number | undefined {
+    return this.#due.size > 0 ? Math.min(...this.#due.values()) : undefined;
+  }
+}
+
+/** Every status ever stored for each key is kept, so that copies of any age can be handed out. */
+export class MemoryApiServer {
+  readonly #versions = new Map<Key, OrderTransaction[]>();
+  #lastVersion = 0;
+  readonly conflicts: Key[] = [];
+  readonly refusals: string[] = [];
+  writes = 0;
+
+  create(transaction: Omit<OrderTransaction, 'apiVersion' | 'kind'>): OrderTransaction {
+    const stored = this.#stamp({ apiVersion: 'ordertx.dev/v1alpha1', kind: 'OrderTransaction', ...transaction });
+    this.#versions.set(keyOf(stored), [stored]);
+    return stored;
+  }
+
+  /** A person's change of spec or annotations. */
+  edit(key: Key, change: (transaction: OrderTransaction) => OrderTransaction): void {
+    const versions = this.#versions.get(key) ?? [];
+    const current = versions.at(-1);
+    if (!current) throw new Error(`${key} does not exist`);
+    versions.push(this.#stamp(change(current)));
+  }
+
+  remove(key: Key): void {
+    this.#versions.delete(key);
+  }
+
+  current(key: Key): OrderTransaction | undefined {
+    return this.#versions.get(key)?.at(-1);
+  }
+
+  versions(key: Key): readonly OrderTransaction[] {
+    return this.#versions.get(key) ?? [];
+  }
+
+  putStatus(from: OrderTransaction, status: OrderTransactionStatus): WriteResult {
+    const key = keyOf(from);
+    const current = this.current(key);
+    if (!current) return { kind: 'gone' };
+    if (current.metadata.resourceVersion !== from.metadata.resourceVersion) {
+      this.conflicts.push(key);
+      return { kind: 'conflict' };
+    }
+    const illegal = illegalStep(current.status, status);
+    if (illegal) {
+      this.refusals.push(illegal);
+      return { kind: 'refused', message: illegal };
+    }
+    this.writes += 1;
+    const stored = this.#stamp({ ...current, status });
+    this.#versions.get(key)?.push(stored);
+    return { kind: 'stored', transaction: stored };
+  }
+
+  #stamp(transaction: OrderTransaction): OrderTransaction {
+    this.#lastVersion += 1;
+    const { metadata } = transaction;
+    return {
+      ...transaction,
+      metadata: { ...metadata, resourceVersion: String(this.#lastVersion), generation: metadata.generation ?? 1 },
+    };
+  }
+}
+
+export function keyOf(transaction: OrderTransaction): Key {
+  return `${transaction.metadata.namespace}/${transaction.metadata.name}`;
+}
+
+/** One controller's sight of the API server: `lag` versions behind, until it has read or written for itself. */
+export class LaggingStore implements TransactionStore {
+  readonly #server: MemoryApiServer;
+  readonly #own = new Map<Key, OrderTransaction>();
+  lag: (key: Key) => number = () => 0;
+  /** What happens to the next request: its answer may be lost although it arrived. */
+  fault: (request: 'read' | 'write') => 'none' | 'lost' | 'answer-lost' = () => 'none';
+
+  constructor(server: MemoryApiServer) {
+    this.#server = server;
+  }
+
+  get(key: Key): OrderTransaction | undefined {
+    const versions = this.#server.versions(key);
+    const cached = versions[Math.max(0, versions.length - 1 - this.lag(key))];
+    const own = this.#own.get(key);
+    return own && cached && version(own) > version(cached) ? own : cached;
+  }
+
+  read(key: Key): Promise<ReadResult> {
+    if (this.fault('read') !== 'none') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
+    const transaction = this.#server.current(key);
+    if (!transaction) return Promise.resolve({ kind: 'absent' });
+    this.#own.set(key, transaction);
+    return Promise.resolve({ kind: 'found', transaction });
+  }
+
+  writeStatus(transaction: OrderTransaction, status: OrderTransactionStatus): Promise<WriteResult> {
+    const fault = this.fault('write');
+    if (fault === 'lost') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
+    const result = this.#server.putStatus(transaction, status);
+    if (fault === 'answer-lost') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
+    if (result.kind === 'stored') this.#own.set(keyOf(transaction), result.transaction);
+    return Promise.resolve(result);
+  }
+}
+
+function version(transaction: OrderTransaction): number {
+  return Number(transaction.metadata.resourceVersion);
+}
+
+export class MemoryFlows implements FlowStore {
+  readonly flows = new Map<string, TransactionFlow>();
+  get(_namespace: string, name: string): TransactionFlow | undefined {
+    return this.flows.get(name);
+  }
+}
+
+type FenceState = 'Tried' | 'Refused' | 'Confirmed' | 'Cancelled';
+
+/** Participants that keep the fence's fifteen cells; `effects` counts what their business did. */
+export class FencedParticipants implements Participants {
+  readonly rows = new Map<string, FenceState>();
+  readonly effects = new Map<string, number>();
+  readonly calls: { readonly operation: Operation; readonly branch: string; readonly decided: string | undefined }[] =
+    [];
+  refusesTry: (branch: string) => boolean = () => false;
+  fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' = () => 'none';
+
+  async call(call: BranchCall): Promise<Outcome> {
+    const { transaction, participant, operation } = call;
+    const decided = transaction.status?.decision;
+    this.calls.push({ operation, branch: participant.name, decided });
+    await Promise.resolve();
+    const fault = this.fault(call);
+    if (fault === 'lost') return { kind: 'unknown', detail: 'no answer' };
+    if (fault === 'later') return { kind: 'ongoing', detail: 'later', retryAfterMs: 50 };
+    const outcome = this.#fence(`${keyOf(transaction)}/${participant.name}`, participant.name, operation);
+    return fault === 'answer-lost' ? { kind: 'unknown', detail: 'no answer' } : outcome;
+  }
+
+  #fence(row: string, branch: string, operation: Operation): Outcome {
+    const state = this.rows.get(row);
+    const refused = (code: string): Outcome => ({ kind: 'refused', code, detail: code });
+    switch (operation) {
+      case 'try':
+        if (state === 'Cancelled') return refused('cancelled');
+        if (state === 'Refused') return refused('refused');
+        if (state === undefined && this.refusesTry(branch)) {
+          this.rows.set(row, 'Refused');
+          return refused('refused');
+        }
+        if (state === undefined) this.#effect(row, operation, 'Tried');
+        return { kind: 'succeeded' };
+      case 'confirm':
+        if (state === undefined) return refused('no-try');
+        if (state === 'Refused' || state === 'Cancelled') return refused(`already-${state.toLowerCase()}`);
+        if (state === 'Tried') this.#effect(row, operation, 'Confirmed');
+        return { kind: 'succeeded' };
+      case 'cancel':
+        if (state === 'Confirmed') return refused('already-confirmed');
+        if (state === 'Tried') this.#effect(row, operation, 'Cancelled');
+        this.rows.set(row, 'Cancelled');
+        return { kind: 'succeeded' };
+    }
+  }
+
+  #effect(row: string, operation: Operation, state: FenceState): void {
+    this.rows.set(row, state);
+    const effect = `${row}/${operation}`;
+    this.effects.set(effect, (this.effects.get(effect) ?? 0) + 1);
+  }
+}
