@@ -1,143 +1,8 @@
 /**
- * The loop against small working substitutes: single stories first, then any number of controllers with copies of any
- * age, crashes, and lost requests and answers, as drawn by fast-check.
+ * The loop's stories: one transaction, one controller, small working substitutes for everything outside.
  */
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
-import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
-import {
-  FencedParticipants,
-  keyOf,
-  LaggingStore,
-  ManualClock,
-  ManualQueue,
-  MemoryApiServer,
-  MemoryFlows,
-} from './fakes.ts';
-import type { Key } from './ports.ts';
-import { Reconciler } from './reconciler.ts';
-
-const KEY: Key = 'shop/create-o1';
-
-function flowNamed(name: string, participants: readonly string[] = ['order', 'inventory']): TransactionFlow {
-  return {
-    apiVersion: 'ordertx.dev/v1alpha1',
-    kind: 'TransactionFlow',
-    metadata: { name, namespace: 'shop', creationTimestamp: '2025-01-01T00:00:00Z' },
-    spec: {
-      timeoutSeconds: 30,
-      stuckAfterSeconds: 60,
-      ttlSecondsAfterFinished: 300,
-      retry: { initialDelaySeconds: 0.2, maxDelaySeconds: 60, factor: 2 },
-      participants: participants.map((each) => ({
-        name: each,
-        path: '/tcc/create-order',
-        timeoutSeconds: 3,
-        maxConcurrency: 64,
-        endpoint: { service: { name: each, port: 8080 } },
-      })),
-    },
-  };
-}
-
-class Shop {
-  readonly clock = new ManualClock();
-  readonly server = new MemoryApiServer();
-  readonly flows = new MemoryFlows();
-  readonly participants = new FencedParticipants();
-  readonly warnings: string[] = [];
-  readonly ended: string[] = [];
-
-  constructor() {
-    this.flows.flows.set('create-order', flowNamed('create-order'));
-  }
-
-  order(): OrderTransaction {
-    return this.server.create({
-      metadata: {
-        name: 'create-o1',
-        namespace: 'shop',
-        uid: 'u1',
-        creationTimestamp: new Date(this.clock.now()).toISOString(),
-      },
-      spec: { flow: 'create-order', orderId: 'o1', payload: {}, suspend: false, cancelRequested: false },
-    });
-  }
-
-  controller(): Controller {
-    return new Controller(this);
-  }
-
-  get now(): OrderTransaction {
-    const current = this.server.current(KEY);
-    if (!current) throw new Error('the transaction is gone');
-    return current;
-  }
-}
-
-class Controller {
-  readonly store: LaggingStore;
-  readonly queue: ManualQueue;
-  readonly #shop: Shop;
-  readonly #reconciler: Reconciler;
-  readonly #stopping = new AbortController();
-
-  constructor(shop: Shop) {
-    this.#shop = shop;
-    this.store = new LaggingStore(shop.server);
-    this.queue = new ManualQueue(shop.clock);
-    this.#reconciler = new Reconciler({
-      transactions: this.store,
-      flows: shop.flows,
-      participants: shop.participants,
-      messages: { publish: () => Promise.resolve({ kind: 'published' }) },
-      events: { warn: (_transaction, reason) => shop.warnings.push(reason) },
-      ownership: { owns: () => true },
-      schedule: this.queue,
-      observer: {
-        statusWritten: () => undefined,
-        statusRefused: () => undefined,
-        ended: (transaction) => shop.ended.push(keyOf(transaction)),
-      },
-      clock: shop.clock,
-      random: () => 0.5,
-      stopping: this.#stopping.signal,
-    });
-    this.queue.soon(KEY);
-  }
-
-  /** Everything that can be done at this moment. */
-  async work(): Promise<void> {
-    for (let key = this.queue.take(); key !== undefined; key = this.queue.take()) {
-      await this.#reconciler.reconcile(key);
-      await this.#reconciler.idle();
-    }
-  }
-
-  /** One pass only, without waiting for what it began. */
-  async pass(): Promise<void> {
-    const key = this.queue.take();
-    if (key !== undefined) await this.#reconciler.reconcile(key);
-  }
-
-  /** Works and lets the time run until the transaction is final. */
-  async workUntilFinal(limitMs = 600_000): Promise<void> {
-    const endMs = this.#shop.clock.now() + limitMs;
-    for (;;) {
-      await this.work();
-      if (this.#shop.now.status?.finishedAt !== undefined) return;
-      const nextMs = this.queue.nextAtMs();
-      if (nextMs === undefined || nextMs > endMs)
-        throw new Error(`not final: ${JSON.stringify(this.#shop.now.status)}`);
-      this.#shop.clock.ms = nextMs;
-    }
-  }
-
-  crash(): void {
-    this.#stopping.abort();
-  }
-}
+import { flowNamed, KEY, Shop } from './shop-fake.ts';
 
 describe('one controller', () => {
   test('a happy transaction is written twice and every effect happens once', async () => {
@@ -182,15 +47,7 @@ describe('one controller', () => {
     await controller.work();
     expect(shop.now.status).toMatchObject({ phase: 'Confirming', waitingFor: 'inventory' });
     expect(shop.server.writes).toBe(2);
-    const endMs = shop.clock.now() + 600_000;
-    for (
-      let next = controller.queue.nextAtMs();
-      next !== undefined && next < endMs;
-      next = controller.queue.nextAtMs()
-    ) {
-      shop.clock.ms = next;
-      await controller.work();
-    }
+    await controller.workFor(600_000);
     expect(shop.server.writes).toBeLessThanOrEqual(2 + 10 + 1);
     expect(shop.now.status?.conditions).toContainEqual(expect.objectContaining({ type: 'Stuck', status: 'True' }));
     expect(shop.warnings).toEqual(['TakingTooLong']);
@@ -326,58 +183,5 @@ describe('one controller', () => {
     controller.queue.soon(KEY);
     await controller.work();
     expect(shop.now.status).toMatchObject({ phase: 'Succeeded', lastHandledRetryAt: 'now' });
-  });
-});
-
-describe('any number of controllers', () => {
-  const fault = fc.constantFrom(
-    'none' as const,
-    'none' as const,
-    'none' as const,
-    'lost' as const,
-    'answer-lost' as const,
-  );
-  const turn = fc.record({
-    controller: fc.nat(1),
-    lag: fc.nat(3),
-    api: fault,
-    participant: fault,
-    crash: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-    advanceMs: fc.constantFrom(0, 0, 100, 1_000, 40_000),
-    interleave: fc.boolean(),
-  });
-
-  test('with copies of any age, crashes and lost calls and answers, end in agreement with each effect once', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(turn, { maxLength: 30 }), fc.boolean(), async (turns, refuses) => {
-        const shop = new Shop();
-        shop.participants.refusesTry = (branch) => refuses && branch === 'inventory';
-        shop.order();
-        const controllers = [shop.controller(), shop.controller()];
-        for (const { controller: index, lag, api, participant, crash, advanceMs, interleave } of turns) {
-          if (crash) {
-            controllers[index]?.crash();
-            controllers[index] = shop.controller();
-          }
-          const controller = controllers[index] as Controller;
-          controller.store.lag = () => lag;
-          controller.store.fault = () => api;
-          shop.participants.fault = () => participant;
-          shop.clock.ms += advanceMs;
-          controller.queue.soon(KEY);
-          await (interleave ? controller.pass() : controller.work());
-        }
-        shop.participants.fault = () => 'none';
-        const last = shop.controller();
-        await last.workUntilFinal();
-        const decision = shop.now.status?.decision;
-        const expected = decision === 'Confirm' ? 'Confirmed' : 'Cancelled';
-        expect([...shop.participants.rows.values()]).toEqual([expected, expected]);
-        expect([...shop.participants.effects.values()].every((count) => count === 1)).toBe(true);
-        expect(shop.server.refusals).toEqual([]);
-        if (refuses) expect(decision).toBe('Cancel');
-      }),
-      { numRuns: 300 },
-    );
   });
 });

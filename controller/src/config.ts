@@ -1,0 +1,135 @@
+/**
+ * The controller's settings: the only reader of process.env and of the command line here.
+ *
+ * docs/reference/configuration.md is generated from `controllerSettings`.
+ */
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import {
+  readSettingsOrExit,
+  type Check,
+  type Setting,
+  type SettingProblem,
+  type ValuesOf,
+} from '../../services/kit/src/settings.ts';
+import { parseAllowList } from './participants/allow-list.ts';
+
+const list = z.string().transform((text): readonly string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== ''),
+);
+
+const namespaces = list.refine((names) => names.every((name) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)), {
+  message: 'must be names of namespaces, separated by commas',
+});
+
+const onOrOff = z.enum(['on', 'off'], { message: 'must be on or off' });
+
+export const controllerSettings = {
+  kubeconfig: {
+    name: 'KUBECONFIG',
+    description: 'Path of the kubeconfig. Without it: the service account of the pod it runs in.',
+    optional: true,
+    schema: z.string().min(1, 'must be the path of a kubeconfig'),
+  },
+  port: {
+    name: 'PORT',
+    description: 'Port of /metrics, /healthz, /readyz and /jwks.',
+    default: '8080',
+    schema: z.string().transform(Number).pipe(z.int().min(1).max(65_535, 'must be a port, 1 to 65535')),
+  },
+  redisUrl: {
+    name: 'REDIS_URL',
+    description: 'The Redis that messages are published to, redis://[user:password@]host:port[/database].',
+    secret: true,
+    schema: z.string().regex(/^rediss?:\/\/./, 'must be a URL that begins with redis:// or rediss://'),
+  },
+  namespaces: {
+    name: 'ORDERTX_NAMESPACES',
+    description: 'Namespaces whose transactions it carries, separated by commas. Without it: its own.',
+    optional: true,
+    schema: namespaces,
+  },
+  allowEndpoints: {
+    name: 'ORDERTX_ALLOW_ENDPOINTS',
+    description:
+      "Endpoints that flows may name outside their transactions' namespace: URL origins or <service>.<namespace>, separated by commas. The flag --allow-endpoints=... says the same and wins.",
+    default: '',
+    schema: list,
+  },
+  leaderElection: {
+    name: 'ORDERTX_LEADER_ELECTION',
+    description:
+      'on: replicas share the shards by Leases. off: every replica works on every transaction (safe, but wasteful).',
+    default: 'on',
+    schema: onOrOff,
+  },
+  shards: {
+    name: 'ORDERTX_SHARDS',
+    description: 'Into how many Leases the work is divided; the same number for every replica.',
+    default: '1',
+    schema: z.string().transform(Number).pipe(z.int().min(1).max(64, 'must be a number from 1 to 64')),
+  },
+  replica: {
+    name: 'ORDERTX_REPLICA',
+    description: "This replica's identity in Leases and Events. Without it: host name and process id.",
+    default: `${hostname()}-${process.pid}`,
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a name of letters, digits, - _ .'),
+  },
+  auth: {
+    name: 'ORDERTX_AUTH',
+    description: 'on: calls to participants carry a service-account token. off: they carry none.',
+    default: 'on',
+    schema: onOrOff,
+  },
+  serviceAccount: {
+    name: 'ORDERTX_SERVICE_ACCOUNT',
+    description:
+      'The service account whose tokens participants get, <namespace>/<name>. Needed while ORDERTX_AUTH is on.',
+    optional: true,
+    schema: z.string().regex(/^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9.]*$/, 'must be <namespace>/<name>'),
+  },
+  logLevel: {
+    name: 'LOG_LEVEL',
+    description: 'The least important lines to be logged.',
+    default: 'info',
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
+      message: 'must be one of trace, debug, info, warn, error, fatal',
+    }),
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+export type ControllerConfig = ValuesOf<typeof controllerSettings>;
+
+export const checkControllerSettings: Check<typeof controllerSettings> = (values) => {
+  const problems: SettingProblem[] = [];
+  if (values.auth === 'on' && values.serviceAccount === undefined) {
+    const message = 'is needed while ORDERTX_AUTH is on: name the controller’s service account as <namespace>/<name>';
+    problems.push({ name: controllerSettings.serviceAccount.name, message });
+  }
+  const allowed = parseAllowList(values.allowEndpoints ?? []);
+  if (allowed.kind === 'invalid') {
+    problems.push(...allowed.problems.map((message) => ({ name: controllerSettings.allowEndpoints.name, message })));
+  }
+  return problems;
+};
+
+const ALLOW_ENDPOINTS_FLAG = '--allow-endpoints=';
+
+/** Reads environment and command line; prints every bad setting and exits with code 2 where there is one. */
+export function readConfigOrExit(): ControllerConfig {
+  const [flag, ...others] = process.argv.slice(2);
+  if (others.length > 0 || (flag !== undefined && !flag.startsWith(ALLOW_ENDPOINTS_FLAG))) {
+    process.stderr.write('usage: main.ts [--allow-endpoints=ENTRY,...]; everything else is set by the environment\n');
+    process.exit(2);
+  }
+  const environment =
+    flag === undefined
+      ? process.env
+      : { ...process.env, [controllerSettings.allowEndpoints.name]: flag.slice(ALLOW_ENDPOINTS_FLAG.length) };
+  return readSettingsOrExit(controllerSettings, environment, checkControllerSettings);
+}

@@ -1,0 +1,186 @@
+/** What a call looks like at the participant, and which calls are never sent. Real HTTP on loopback. */
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { decodeDetail } from '../../../services/protocol/src/detail.ts';
+import { PAYLOAD_BYTES_MAX, type CallerSettings, type CallReport, type ParticipantCaller } from './caller.ts';
+import {
+  answerState,
+  callerFor,
+  callTo,
+  participantAt,
+  startParticipant,
+  TRANSACTION,
+  type LoopbackParticipant,
+} from './loopback-participant.ts';
+
+const NEVER = new AbortController().signal;
+const open: { stop?(): Promise<void>; close?(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const each of open.splice(0)) await (each.close?.() ?? each.stop?.());
+});
+
+async function world(
+  answer: Parameters<typeof startParticipant>[0],
+  settings: Partial<CallerSettings> = {},
+): Promise<{ participant: LoopbackParticipant; caller: ParticipantCaller }> {
+  const participant = await startParticipant(answer);
+  const caller = callerFor([participant.origin], settings);
+  open.push(caller, participant);
+  return { participant, caller };
+}
+
+function transactionWith(payload: Record<string, unknown>) {
+  return { ...TRANSACTION, spec: { ...TRANSACTION.spec, payload } };
+}
+
+describe('the request', () => {
+  test('of a try carries the payload and says who asks for what', async () => {
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'));
+    const call = callTo(participantAt(participant.origin), { attempt: 3, reason: 'AllTried', detail: 'none yet' });
+    expect(await caller.call(call, NEVER)).toEqual({ kind: 'succeeded' });
+
+    const [request] = participant.requests;
+    expect(request?.path).toBe('/tcc/create-order/try');
+    expect(JSON.parse(request?.body ?? '')).toEqual({ orderId: 'o1' });
+    expect(request?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'ordertx-transaction': 'shop/create-o1',
+      'ordertx-branch': 'inventory',
+      'ordertx-operation': 'try',
+      'ordertx-attempt': '3',
+      'idempotency-key': 'shop/create-o1/inventory/try',
+      traceparent: expect.stringMatching(/^00-2f7a7f6e3f0a4c579d7c0c9f8f1f7a11-[0-9a-f]{16}-01$/),
+    });
+    for (const absent of ['ordertx-reason', 'ordertx-detail', 'authorization']) {
+      expect(request?.headers).not.toHaveProperty(absent);
+    }
+  });
+
+  test.each([
+    ['confirm', 'Confirmed', 'AllTried'],
+    ['cancel', 'Cancelled', 'Refused'],
+  ] as const)('of a %s carries reason and detail as well', async (operation, state, reason) => {
+    const { participant, caller } = await world((response) => answerState(response, state));
+    const detail = 'ausverkauft: „Größe 42“ 😀\r\nInjected: header';
+    await caller.call(callTo(participantAt(participant.origin), { operation, reason, detail }), NEVER);
+    const headers = participant.requests[0]?.headers;
+    expect(participant.requests[0]?.path).toBe(`/tcc/create-order/${operation}`);
+    expect(headers).toMatchObject({ 'ordertx-reason': reason, 'ordertx-operation': operation });
+    expect(decodeDetail(String(headers?.['ordertx-detail']))).toBe(detail);
+    expect(headers).not.toHaveProperty('injected');
+  });
+
+  test('carries the same key, payload and trace on every retry', async () => {
+    const { participant, caller } = await world((response) => response.writeHead(503).end());
+    for (const attempt of [1, 2]) await caller.call(callTo(participantAt(participant.origin), { attempt }), NEVER);
+    const [first, second] = participant.requests;
+    expect(second?.headers['idempotency-key']).toBe(first?.headers['idempotency-key']);
+    expect(second?.body).toBe(first?.body);
+    expect(String(second?.headers.traceparent).slice(0, 35)).toBe(String(first?.headers.traceparent).slice(0, 35));
+    expect([first?.headers['ordertx-attempt'], second?.headers['ordertx-attempt']]).toEqual(['1', '2']);
+  });
+});
+
+describe('the token', () => {
+  test("is the one for the participant's own audience", async () => {
+    const tokens = { get: async (audience: string) => `token for ${audience}` };
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens });
+    await caller.call(callTo(participantAt(participant.origin)), NEVER);
+    const { host } = new URL(participant.origin);
+    expect(participant.requests[0]?.headers.authorization).toBe(`Bearer token for ordertx/${host}`);
+  });
+
+  test.each([
+    ['is refused', () => Promise.reject(new Error('forbidden at 10:04:05'))],
+    ['never comes', () => new Promise<string>(() => {})],
+  ])('that %s leaves the call unsent and unknown', async (_how, get) => {
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens: { get } });
+    const outcome = await caller.call(callTo(participantAt(participant.origin, { timeoutSeconds: 0.05 })), NEVER);
+    expect(outcome).toEqual({ kind: 'unknown', detail: expect.stringMatching(/^was not called, .* no token/) });
+    expect(participant.requests).toEqual([]);
+  });
+});
+
+describe('a call that must not be sent', () => {
+  test('because of its endpoint is blocked', async () => {
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'));
+    const elsewhere = participantAt(participant.origin.replace('127.0.0.1', 'localhost'));
+    expect(await caller.call(callTo(elsewhere), NEVER)).toMatchObject({ kind: 'blocked', reason: 'EndpointForbidden' });
+    expect(participant.requests).toEqual([]);
+  });
+
+  test('because its payload is too large is blocked; one byte less is sent', async () => {
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'));
+    const overhead = JSON.stringify({ note: '' }).length;
+    const fits = 'ü'.repeat((PAYLOAD_BYTES_MAX - overhead) / 2).concat('x'.repeat((PAYLOAD_BYTES_MAX - overhead) % 2));
+    const target = participantAt(participant.origin);
+    const tooLarge = await caller.call(callTo(target, { transaction: transactionWith({ note: `${fits}x` }) }), NEVER);
+    expect(tooLarge).toMatchObject({ kind: 'blocked', reason: 'PayloadTooLarge' });
+    expect(participant.requests).toEqual([]);
+    expect(await caller.call(callTo(target, { transaction: transactionWith({ note: fits }) }), NEVER)).toEqual({
+      kind: 'succeeded',
+    });
+    expect(Buffer.byteLength(participant.requests[0]?.body ?? '')).toBe(PAYLOAD_BYTES_MAX);
+  });
+});
+
+describe('many calls', () => {
+  test('use few connections, again and again', async () => {
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'));
+    const target = participantAt(participant.origin, { maxConcurrency: 4 });
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(Array.from({ length: 10 }, () => caller.call(callTo(target), NEVER)));
+    }
+    expect(participant.requests).toHaveLength(200);
+    expect(participant.accepted()).toBeLessThanOrEqual(4);
+  });
+
+  test('never run in greater number than maxConcurrency, and do run in that number', async () => {
+    let running = 0;
+    let most = 0;
+    const { participant, caller } = await world((response) => {
+      most = Math.max(most, (running += 1));
+      setTimeout(() => {
+        running -= 1;
+        answerState(response, 'Tried');
+      }, 2);
+    });
+    const target = participantAt(participant.origin, { maxConcurrency: 3 });
+    const outcomes = await Promise.all(Array.from({ length: 30 }, () => caller.call(callTo(target), NEVER)));
+    expect(outcomes.every(({ kind }) => kind === 'succeeded')).toBe(true);
+    expect(most).toBe(3);
+  });
+
+  test('reach the participant with confirms and cancels first', async () => {
+    const { participant, caller } = await world((response, { path }) =>
+      setImmediate(() =>
+        answerState(response, path.endsWith('try') ? 'Tried' : path.endsWith('cancel') ? 'Cancelled' : 'Confirmed'),
+      ),
+    );
+    const target = participantAt(participant.origin, { maxConcurrency: 1 });
+    const operations = ['try', 'try', 'confirm', 'try', 'cancel'] as const;
+    await Promise.all(operations.map((operation) => caller.call(callTo(target, { operation }), NEVER)));
+    expect(participant.requests.map(({ path }) => path.split('/').at(-1))).toEqual([
+      'try',
+      'confirm',
+      'cancel',
+      'try',
+      'try',
+    ]);
+  });
+
+  test('are each reported with how they ended', async () => {
+    const reports: CallReport[] = [];
+    const { participant, caller } = await world(
+      (response, { path }) =>
+        path.endsWith('try') ? response.writeHead(500).end() : answerState(response, 'Confirmed'),
+      { onCall: (report) => reports.push(report) },
+    );
+    await caller.call(callTo(participantAt(participant.origin)), NEVER);
+    await caller.call(callTo(participantAt(participant.origin), { operation: 'confirm' }), NEVER);
+    expect(reports).toEqual([
+      { participant: 'inventory', operation: 'try', outcome: 'unknown', seconds: expect.any(Number) },
+      { participant: 'inventory', operation: 'confirm', outcome: 'succeeded', seconds: expect.any(Number) },
+    ]);
+  });
+});

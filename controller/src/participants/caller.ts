@@ -1,0 +1,176 @@
+/**
+ * Calls participants: the controller's only way out to services.
+ *
+ * From a flow's participant to an Outcome, in order: may it be called (endpoint.ts), does the payload fit, is there room
+ * at the endpoint (limits.ts), token, exchange, and what the answer means (classify.ts, no-answer.ts).
+ *
+ * 1. It resolves, never rejects: whatever happens on the way is a value.
+ * 2. A call that is forbidden or too large is never sent, and takes no room at its endpoint.
+ * 3. The participant's timeoutSeconds run from the moment it has room, over token, connection, headers and body. Waiting
+ *    for room does not count: it says nothing about the participant's answer.
+ */
+import { Agent, type Dispatcher } from 'undici';
+import type { Participant } from '../../../crds/generated/transactionflow.ts';
+import type { BranchCall, Clock, Participants } from '../reconcile/ports.ts';
+import type { Operation, Outcome } from '../transaction/outcome.ts';
+import type { AllowList } from './allow-list.ts';
+import { classify } from './classify.ts';
+import { Deadline, unlessEnded } from './deadline.ts';
+import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
+import { exchange } from './exchange.ts';
+import { EndpointLimits } from './limits.ts';
+import { broken, ended, withoutToken } from './no-answer.ts';
+import { requestHeaders } from './request-headers.ts';
+import { startTrace } from './trace.ts';
+
+/** [fixed] A payload above it is never sent. Small enough for every proxy's and etcd's own limits, large for a list of ids. */
+export const PAYLOAD_BYTES_MAX = 65_536;
+
+/**
+ * A host that swallows packets is given up after this, also where a participant's timeoutSeconds are longer. A shorter
+ * one would give up where a lost DNS packet costs 5 s.
+ */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Service-account tokens for participants. */
+export interface Tokens {
+  /** A token that is valid for some time yet; rejects when none can be had. `signal` aborts at shutdown. */
+  get(audience: string, signal: AbortSignal): Promise<string>;
+}
+
+export interface CallReport {
+  readonly participant: string;
+  readonly operation: Operation;
+  readonly outcome: Outcome['kind'];
+  /** From the moment it had room at its endpoint. */
+  readonly seconds: number;
+}
+
+export interface CallerSettings {
+  readonly allowed: AllowList;
+  /** Absent with ORDERTX_AUTH=off: calls carry no Authorization. */
+  readonly tokens?: Tokens;
+  readonly clock: Clock;
+  /** After each call that was let through to its endpoint. */
+  readonly onCall?: (report: CallReport) => void;
+}
+
+type Target = Extract<ResolvedEndpoint, { kind: 'allowed' }>;
+
+export class ParticipantCaller implements Participants {
+  readonly #settings: CallerSettings;
+  readonly #limits = new EndpointLimits();
+  readonly #agent = createAgent();
+  /** Flows are replaced, never changed in place, so a participant's object stands for its endpoint. */
+  readonly #endpoints = new WeakMap<Participant, { namespace: string; resolved: ResolvedEndpoint }>();
+
+  constructor(settings: CallerSettings) {
+    this.#settings = settings;
+  }
+
+  async call(call: BranchCall, signal: AbortSignal): Promise<Outcome> {
+    const target = this.#resolve(call);
+    if (target.kind === 'forbidden') return { kind: 'blocked', reason: 'EndpointForbidden', detail: target.detail };
+    const body = Buffer.from(JSON.stringify(call.transaction.spec.payload));
+    if (body.length > PAYLOAD_BYTES_MAX) return PAYLOAD_TOO_LARGE;
+
+    const { transaction, participant, operation } = call;
+    const claim = {
+      endpoint: target.origin,
+      holder: `${transaction.metadata.namespace}/${transaction.spec.flow}/${participant.name}`,
+      maxConcurrency: participant.maxConcurrency,
+      urgent: operation !== 'try',
+    };
+    if (!(await this.#limits.acquire(claim, signal))) return ended('aborted');
+    const startedAt = performance.now();
+    const trace = startTrace(call);
+    let outcome: Outcome;
+    try {
+      outcome = await this.#send(call, target, body, trace.traceparent, signal);
+    } finally {
+      this.#limits.release(target.origin);
+    }
+    trace.end(outcome);
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.#settings.onCall?.({ participant: participant.name, operation, outcome: outcome.kind, seconds });
+    return outcome;
+  }
+
+  /** Ends every connection at once; calls still under way become unknown. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #send(
+    call: BranchCall,
+    target: Target,
+    body: Buffer,
+    traceparent: string,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const deadline = new Deadline(call.participant.timeoutSeconds * 1000, signal);
+    try {
+      const token = await this.#token(target.audience, deadline, signal);
+      if (token.kind === 'none') return token.outcome;
+      const path = `${target.path}/${call.operation}`;
+      const headers = requestHeaders(call, traceparent, token.value);
+      const result = await exchange(this.#agent, { origin: target.origin, path, headers, body }, deadline);
+      switch (result.kind) {
+        case 'answered':
+          return classify(call.operation, result.answer, this.#settings.clock.now());
+        case 'broken':
+          return broken(result.error);
+        case 'timedOut':
+        case 'aborted':
+          return ended(result.kind);
+      }
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #token(audience: string, deadline: Deadline, signal: AbortSignal): Promise<Token> {
+    const { tokens } = this.#settings;
+    if (!tokens) return { kind: 'use', value: undefined };
+    try {
+      const token = await unlessEnded(tokens.get(audience, signal), deadline);
+      if (!deadline.end) return { kind: 'use', value: token };
+    } catch {
+      // Why it could not be had is the token source's to log: it changes from attempt to attempt.
+    }
+    return { kind: 'none', outcome: deadline.end === 'aborted' ? ended('aborted') : withoutToken() };
+  }
+
+  #resolve({ transaction, participant }: BranchCall): ResolvedEndpoint {
+    const namespace = transaction.metadata.namespace ?? '';
+    const known = this.#endpoints.get(participant);
+    if (known?.namespace === namespace) return known.resolved;
+    const resolved = resolveEndpoint(participant, namespace, this.#settings.allowed);
+    this.#endpoints.set(participant, { namespace, resolved });
+    return resolved;
+  }
+}
+
+type Token =
+  { readonly kind: 'use'; readonly value: string | undefined } | { readonly kind: 'none'; readonly outcome: Outcome };
+
+const PAYLOAD_TOO_LARGE: Outcome = {
+  kind: 'blocked',
+  reason: 'PayloadTooLarge',
+  detail:
+    'the payload has more than 65536 bytes as JSON, so it is never sent: ask for cancel and start over with a smaller one',
+};
+
+/**
+ * As many connections as calls: the limits bound them, and HTTP/1.1 carries one call at a time. The time-outs of headers
+ * and bodies are off, because each call's deadline covers both.
+ */
+function createAgent(): Dispatcher {
+  return new Agent({
+    pipelining: 1,
+    allowH2: false,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}

@@ -1,0 +1,154 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { EndpointLimits, type Claim } from './limits.ts';
+
+const NEVER = new AbortController().signal;
+
+function claim(changes: Partial<Claim> = {}): Claim {
+  return {
+    endpoint: 'http://inventory.shop.svc:80',
+    holder: 'inventory',
+    maxConcurrency: 1,
+    urgent: false,
+    ...changes,
+  };
+}
+
+/** Asks for room and notes the name once there is some. */
+function asker(limits: EndpointLimits, started: string[]) {
+  return (name: string, changes: Partial<Claim> = {}, signal = NEVER) =>
+    Promise.resolve(limits.acquire(claim(changes), signal)).then((isStarted) => {
+      started.push(isStarted ? name : `not ${name}`);
+    });
+}
+
+const settled = () => new Promise(setImmediate);
+
+test('calls up to the limit start at once, the others in the order they came', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  for (const name of ['a', 'b', 'c', 'd']) void ask(name, { maxConcurrency: 2 });
+  await settled();
+  expect(started).toEqual(['a', 'b']);
+  limits.release(claim().endpoint);
+  limits.release(claim().endpoint);
+  await settled();
+  expect(started).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('confirms and cancels go before tries that came earlier', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  void ask('running');
+  void ask('try 1');
+  void ask('confirm', { urgent: true });
+  void ask('try 2');
+  void ask('cancel', { urgent: true });
+  for (let ended = 0; ended < 4; ended += 1) {
+    await settled();
+    limits.release(claim().endpoint);
+  }
+  await settled();
+  expect(started).toEqual(['running', 'confirm', 'cancel', 'try 1', 'try 2']);
+});
+
+test('endpoints do not wait for each other', async () => {
+  const limits = new EndpointLimits();
+  expect(limits.acquire(claim(), NEVER)).toBe(true);
+  expect(limits.acquire(claim({ endpoint: 'http://order.shop.svc:80' }), NEVER)).toBe(true);
+});
+
+test('flows that share an endpoint are each held to their own limit, and none is overtaken', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  void ask('wide 1', { holder: 'wide', maxConcurrency: 3 });
+  void ask('narrow', { holder: 'narrow', maxConcurrency: 1 });
+  void ask('wide 2', { holder: 'wide', maxConcurrency: 3 });
+  await settled();
+  expect(started).toEqual(['wide 1']);
+  limits.release(claim().endpoint);
+  await settled();
+  expect(started).toEqual(['wide 1', 'narrow', 'wide 2']);
+});
+
+test('a raised limit lets those start that already wait, a lowered one holds them', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  for (const name of ['a', 'b', 'c']) void ask(name, { maxConcurrency: 1 });
+  void ask('d', { maxConcurrency: 3 });
+  await settled();
+  expect(started).toEqual(['a', 'b', 'c']);
+  void ask('e', { maxConcurrency: 1 });
+  limits.release(claim().endpoint);
+  limits.release(claim().endpoint);
+  await settled();
+  expect(started).toEqual(['a', 'b', 'c']);
+  limits.release(claim().endpoint);
+  await settled();
+  expect(started).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('a waiter that is aborted leaves, and those behind it go on', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  const abort = new AbortController();
+  void ask('wide 1', { holder: 'wide', maxConcurrency: 2 });
+  void ask('narrow', { holder: 'narrow', maxConcurrency: 1 }, abort.signal);
+  void ask('wide 2', { holder: 'wide', maxConcurrency: 2 });
+  abort.abort();
+  await settled();
+  expect(started).toEqual(['wide 1', 'not narrow', 'wide 2']);
+});
+
+test('with a signal that is aborted already nothing waits', async () => {
+  const limits = new EndpointLimits();
+  limits.acquire(claim(), NEVER);
+  expect(await limits.acquire(claim(), AbortSignal.abort())).toBe(false);
+});
+
+test('whatever comes and goes, no limit is passed, everyone gets a turn, and nothing is left', async () => {
+  const step = fc.record({
+    endpoint: fc.constantFrom('http://a', 'http://b'),
+    holder: fc.constantFrom('x', 'y'),
+    maxConcurrency: fc.integer({ min: 1, max: 3 }),
+    urgent: fc.boolean(),
+    aborts: fc.boolean(),
+    releasesFirst: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const limits = new EndpointLimits();
+      const running: string[] = [];
+      let waiting = 0;
+      const releaseOne = () => {
+        const endpoint = running.shift();
+        if (endpoint) limits.release(endpoint);
+      };
+      for (const { aborts, releasesFirst, ...asked } of steps) {
+        if (releasesFirst) releaseOne();
+        const abort = new AbortController();
+        waiting += 1;
+        void Promise.resolve(limits.acquire(asked, abort.signal)).then((isStarted) => {
+          waiting -= 1;
+          if (isStarted) running.push(asked.endpoint);
+        });
+        if (aborts) abort.abort();
+        await Promise.resolve();
+        for (const endpoint of ['http://a', 'http://b']) {
+          expect(running.filter((each) => each === endpoint).length).toBeLessThanOrEqual(3);
+        }
+      }
+      for (let turn = 0; turn <= 2 * steps.length; turn += 1) {
+        await settled();
+        releaseOne();
+      }
+      expect({ waiting, running, endpoints: limits.endpoints }).toEqual({ waiting: 0, running: [], endpoints: 0 });
+    }),
+    { numRuns: 50 },
+  );
+});

@@ -1,0 +1,161 @@
+/**
+ * A shop in memory: the loop with its substitutes put together, one transaction, and as many controllers as a test wants.
+ */
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { MessageOutcome } from '../transaction/answers.ts';
+import {
+  FencedParticipants,
+  keyOf,
+  LaggingStore,
+  ManualClock,
+  ManualQueue,
+  MemoryApiServer,
+  MemoryFlows,
+} from './fakes.ts';
+import type { Key } from './ports.ts';
+import { Reconciler } from './reconciler.ts';
+
+export const KEY: Key = 'shop/create-o1';
+
+export function flowNamed(name: string, participants: readonly string[] = ['order', 'inventory']): TransactionFlow {
+  return {
+    apiVersion: 'ordertx.dev/v1alpha1',
+    kind: 'TransactionFlow',
+    metadata: { name, namespace: 'shop', creationTimestamp: '2025-01-01T00:00:00Z' },
+    spec: {
+      timeoutSeconds: 30,
+      stuckAfterSeconds: 60,
+      ttlSecondsAfterFinished: 300,
+      retry: { initialDelaySeconds: 0.2, maxDelaySeconds: 60, factor: 2 },
+      participants: participants.map((each) => ({
+        name: each,
+        path: '/tcc/create-order',
+        timeoutSeconds: 3,
+        maxConcurrency: 64,
+        endpoint: { service: { name: each, port: 8080 } },
+      })),
+    },
+  };
+}
+
+export class Shop {
+  readonly clock = new ManualClock();
+  readonly server = new MemoryApiServer();
+  readonly flows = new MemoryFlows();
+  readonly participants = new FencedParticipants();
+  readonly warnings: string[] = [];
+  readonly ended: string[] = [];
+  readonly published: string[] = [];
+  brokerIsDown = false;
+
+  constructor() {
+    this.flows.flows.set('create-order', flowNamed('create-order'));
+  }
+
+  order(): OrderTransaction {
+    return this.server.create({
+      metadata: {
+        name: 'create-o1',
+        namespace: 'shop',
+        uid: 'u1',
+        creationTimestamp: new Date(this.clock.now()).toISOString(),
+      },
+      spec: { flow: 'create-order', orderId: 'o1', payload: {}, suspend: false, cancelRequested: false },
+    });
+  }
+
+  controller(): Controller {
+    return new Controller(this);
+  }
+
+  get now(): OrderTransaction {
+    const current = this.server.current(KEY);
+    if (!current) throw new Error('the transaction is gone');
+    return current;
+  }
+}
+
+export class Controller {
+  readonly store: LaggingStore;
+  readonly queue: ManualQueue;
+  readonly #shop: Shop;
+  readonly #reconciler: Reconciler;
+  readonly #stopping = new AbortController();
+
+  constructor(shop: Shop) {
+    this.#shop = shop;
+    this.store = new LaggingStore(shop.server);
+    this.queue = new ManualQueue(shop.clock);
+    this.#reconciler = new Reconciler({
+      transactions: this.store,
+      flows: shop.flows,
+      participants: shop.participants,
+      messages: {
+        publish: ({ template, attempt }) => {
+          if (shop.brokerIsDown) return Promise.resolve({ kind: 'unpublished', detail: 'the broker is away' });
+          shop.published.push(`${template.name} ${attempt}`);
+          return Promise.resolve({ kind: 'published' });
+        },
+      },
+      events: { warn: (_transaction, reason) => shop.warnings.push(reason) },
+      ownership: { owns: () => true },
+      schedule: this.queue,
+      observer: {
+        statusWritten: () => undefined,
+        statusRefused: () => undefined,
+        ended: (transaction) => shop.ended.push(keyOf(transaction)),
+      },
+      clock: shop.clock,
+      random: () => 0.5,
+      stopping: this.#stopping.signal,
+    });
+    this.queue.soon(KEY);
+  }
+
+  /** Everything that can be done at this moment. */
+  async work(): Promise<void> {
+    for (let key = this.queue.take(); key !== undefined; key = this.queue.take()) {
+      await this.#reconciler.reconcile(key);
+      await this.#reconciler.idle();
+    }
+  }
+
+  /** One pass only, without waiting for what it began. */
+  async pass(): Promise<void> {
+    const key = this.queue.take();
+    if (key !== undefined) await this.#reconciler.reconcile(key);
+  }
+
+  /** Works and lets the time run until the transaction is final. */
+  async workUntilFinal(limitMs = 600_000): Promise<void> {
+    const endMs = this.#shop.clock.now() + limitMs;
+    for (;;) {
+      await this.work();
+      if (this.#shop.now.status?.finishedAt !== undefined) return;
+      const nextMs = this.queue.nextAtMs();
+      if (nextMs === undefined || nextMs > endMs)
+        throw new Error(`not final: ${JSON.stringify(this.#shop.now.status)}`);
+      this.#shop.clock.ms = nextMs;
+    }
+  }
+
+  receipt(message: string, outcome: MessageOutcome): void {
+    this.#reconciler.receipt(KEY, message, outcome);
+  }
+
+  /** Works through everything that becomes due in this time. */
+  async workFor(durationMs: number): Promise<void> {
+    const endMs = this.#shop.clock.now() + durationMs;
+    await this.work();
+    for (let next = this.queue.nextAtMs(); next !== undefined && next <= endMs; next = this.queue.nextAtMs()) {
+      this.#shop.clock.ms = next;
+      await this.work();
+    }
+    this.#shop.clock.ms = endMs;
+  }
+
+  crash(): void {
+    this.#stopping.abort();
+  }
+}

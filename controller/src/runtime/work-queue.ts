@@ -1,0 +1,198 @@
+/**
+ * The work queue: keys in, one handler call per key at a time.
+ *
+ * It carries keys and never objects, so whoever handles one looks at the newest state and not at what woke it. The
+ * semantics are client-go's (k8s.io/client-go/util/workqueue). What the keys mean is the handler's affair.
+ *
+ *  Q1  A key is handled by at most one worker at a time.
+ *  Q2  A key added any number of times before its turn is handled once.
+ *  Q3  A key added while it is being handled is handled again afterwards: no wake-up is lost.
+ *  Q4  Of several delayed adds of a key the earliest counts. An immediate add leaves a delayed one in place: one wake-up
+ *      too many is harmless, one too few is not.
+ *  Q5  A handler that throws has a bug: it is reported, and the key comes again with growing delays. Nothing else stops.
+ */
+import { backoffMs, type BackoffPolicy } from './backoff.ts';
+import type { Cancel, Clock } from './clock.ts';
+import { DelayHeap } from './delay-heap.ts';
+
+/** What is counted; the names are those of client-go's metrics provider. */
+export interface WorkQueueMetrics {
+  added(): void;
+  /** How long a key waited for its worker. */
+  waited(seconds: number): void;
+  /** How long its handler took. */
+  worked(seconds: number): void;
+  /** A key was added for later: by `addAt`, or after its handler threw. */
+  retried(): void;
+}
+
+export interface WorkQueueOptions {
+  readonly name: string;
+  readonly workersMax: number;
+  readonly handle: (key: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly onPanic: (key: string, error: unknown) => void;
+  readonly metrics?: WorkQueueMetrics;
+  /** In [0, 1); spreads the retries of panicking handlers. */
+  readonly random?: () => number;
+}
+
+/** A bug seldom heals by itself: quick at first for a passing cause, then out of everyone's way. */
+const PANIC_BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 60_000, factor: 2, jitter: 0.5 };
+
+/** Taken from the front this often before the array is cut: shifting it every time would be quadratic. */
+const READY_CUT_ENTRIES = 1024;
+
+export class WorkQueue {
+  readonly name: string;
+  readonly #options: WorkQueueOptions;
+  /** Keys that wait for a worker, with the moment they came. A key being handled is never in here (Q1). */
+  #ready: { readonly key: string; readonly sinceMs: number }[] = [];
+  #readyTaken = 0;
+  /** Every key that must still be handled, ready or, when it is being handled, afterwards (Q2, Q3). */
+  readonly #dirty = new Set<string>();
+  readonly #startedMs = new Map<string, number>();
+  readonly #delayed = new DelayHeap();
+  readonly #panics = new Map<string, number>();
+  #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+  #whenIdle: (() => void) | undefined;
+
+  constructor(options: WorkQueueOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  /** Keys that wait for a worker. */
+  get depth(): number {
+    return this.#ready.length - this.#readyTaken;
+  }
+
+  /** Keys that are scheduled for later. */
+  get delayed(): number {
+    return this.#delayed.size;
+  }
+
+  /** Keys being handled now. */
+  get running(): number {
+    return this.#startedMs.size;
+  }
+
+  /** How long the longest of the running handlers has been at it: a handler that hangs shows here. */
+  longestRunningMs(): number {
+    let earliestMs = Infinity;
+    for (const startedMs of this.#startedMs.values()) earliestMs = Math.min(earliestMs, startedMs);
+    return earliestMs === Infinity ? 0 : this.#options.clock.monotonicMs() - earliestMs;
+  }
+
+  add(key: string): void {
+    if (this.#state === 'stopped' || this.#dirty.has(key)) return;
+    this.#options.metrics?.added();
+    this.#dirty.add(key);
+    if (this.#startedMs.has(key)) return;
+    this.#enqueue(key);
+    this.#work();
+  }
+
+  /** Adds the key at that moment (milliseconds since the epoch); of several the earliest counts (Q4). */
+  addAt(key: string, atMs: number): void {
+    if (this.#state === 'stopped') return;
+    if (atMs <= this.#options.clock.now()) return this.add(key);
+    this.#options.metrics?.retried();
+    if (this.#delayed.schedule(key, atMs)) this.#arm();
+  }
+
+  /** Drops what is scheduled for later and the record of panics: for a key whose object is gone. A due turn stays. */
+  forget(key: string): void {
+    this.#delayed.delete(key);
+    this.#panics.delete(key);
+  }
+
+  start(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'running';
+    this.#work();
+  }
+
+  /**
+   * Starts no further handler and waits for the running ones, at most `deadlineMs`.
+   * @returns how many of them are still running
+   */
+  async drain(deadlineMs: number): Promise<number> {
+    this.#state = 'stopped';
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.running === 0) return 0;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.setTimer(deadlineMs, resolve);
+      this.#whenIdle = () => {
+        cancel();
+        resolve();
+      };
+    });
+    return this.running;
+  }
+
+  #enqueue(key: string): void {
+    this.#ready.push({ key, sinceMs: this.#options.clock.monotonicMs() });
+  }
+
+  #work(): void {
+    while (this.#state === 'running' && this.running < this.#options.workersMax && this.depth > 0) {
+      const next = this.#ready[this.#readyTaken]!;
+      this.#readyTaken += 1;
+      if (this.#readyTaken >= READY_CUT_ENTRIES || this.depth === 0) {
+        this.#ready = this.#ready.slice(this.#readyTaken);
+        this.#readyTaken = 0;
+      }
+      void this.#handle(next.key, next.sinceMs);
+    }
+  }
+
+  async #handle(key: string, sinceMs: number): Promise<void> {
+    const { clock, handle, metrics } = this.#options;
+    const startedMs = clock.monotonicMs();
+    this.#dirty.delete(key);
+    this.#startedMs.set(key, startedMs);
+    metrics?.waited((startedMs - sinceMs) / 1000);
+    try {
+      await handle(key);
+      this.#panics.delete(key);
+    } catch (error) {
+      this.#panicked(key, error);
+    }
+    metrics?.worked((clock.monotonicMs() - startedMs) / 1000);
+    this.#startedMs.delete(key);
+    if (this.#dirty.has(key)) this.#enqueue(key);
+    if (this.running === 0) this.#whenIdle?.();
+    this.#work();
+  }
+
+  #panicked(key: string, error: unknown): void {
+    const { clock, onPanic, random = Math.random } = this.#options;
+    const panics = (this.#panics.get(key) ?? 0) + 1;
+    this.#panics.set(key, panics);
+    onPanic(key, error);
+    this.addAt(key, clock.now() + backoffMs(PANIC_BACKOFF, panics, random()));
+  }
+
+  /** Keeps exactly one timer, on the earliest delayed key. */
+  #arm(): void {
+    const earliestMs = this.#delayed.earliestMs();
+    if (this.#timer !== undefined) {
+      if (earliestMs !== undefined && this.#timer.atMs <= earliestMs) return;
+      this.#timer.cancel();
+      this.#timer = undefined;
+    }
+    if (earliestMs === undefined) return;
+    const cancel = this.#options.clock.setTimer(earliestMs - this.#options.clock.now(), () => this.#release());
+    this.#timer = { atMs: earliestMs, cancel };
+  }
+
+  #release(): void {
+    this.#timer = undefined;
+    const nowMs = this.#options.clock.now();
+    for (let key = this.#delayed.takeDue(nowMs); key !== undefined; key = this.#delayed.takeDue(nowMs)) this.add(key);
+    this.#arm();
+  }
+}
