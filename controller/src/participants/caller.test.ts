@@ -132,7 +132,8 @@ describe('many calls', () => {
       await Promise.all(Array.from({ length: 10 }, () => caller.call(callTo(target), NEVER)));
     }
     expect(participant.requests).toHaveLength(200);
-    expect(participant.accepted()).toBeLessThanOrEqual(4);
+    // undici lets a connection rest for one turn of the event loop, meanwhile another one serves.
+    expect(participant.accepted()).toBeLessThanOrEqual(2 * target.maxConcurrency);
   });
 
   test('never run in greater number than maxConcurrency, and do run in that number', async () => {

@@ -28,15 +28,17 @@ export function withoutToken(): Outcome {
 
 /** @param error what undici, node:net, node:dns or node:tls ended the exchange with */
 export function broken(error: unknown): Outcome {
+  // Its code is undefined in undici 8.12, so it is known by its class.
   if (error instanceof errors.HTTPParserError) return unknown(NOT_HTTP);
   const code = codeOf(error);
   if (code !== undefined) {
     const known = BY_CODE[code] ?? BY_KIND.find(({ pattern }) => pattern.test(code))?.detail;
     if (known !== undefined) return unknown(known);
   }
-  return unknown(`the connection failed (${code ?? 'no error code'}): read the controller's log`);
+  return unknown(`the connection failed (${code ?? 'no error code'}): is the flow's endpoint right?`);
 }
 
+const NOT_HTTP = 'answered something that is not HTTP/1.1: does its port speak plain http?';
 const UNREACHABLE = 'there is no route to it: do its address and the network policies fit?';
 const BROKE_OFF = 'the connection broke off before the answer was complete: did it restart? read its log';
 const SLOW_TO_CONNECT = 'no connection came about in time: is it running, and do the network policies fit?';
@@ -63,7 +65,6 @@ const BY_CODE: Readonly<Record<string, string>> = {
 };
 
 const BY_KIND: readonly { readonly pattern: RegExp; readonly detail: string }[] = [
-  { pattern: /^HPE_/, detail: 'answered something that is not HTTP/1.1: does its port speak plain http?' },
   {
     pattern: /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT)/,
     detail:

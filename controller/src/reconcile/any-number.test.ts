@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Controller, Shop } from './shop-fake.ts';
+import { type Controller, KEY, Shop } from './shop-fake.ts';
 
 describe('any number of controllers', () => {
   const fault = fc.constantFrom(

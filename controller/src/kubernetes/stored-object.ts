@@ -1,0 +1,54 @@
+/**
+ * What every object in the API server has, and how two copies of one are compared.
+ */
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+
+export type ObjectMeta = OrderTransaction['metadata'];
+
+export interface StoredObject {
+  readonly metadata: ObjectMeta;
+}
+
+export interface ObjectList<T> {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly T[];
+}
+
+/** `<namespace>/<name>`. */
+export function keyOf(object: StoredObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+}
+
+export function resourceVersionOf(object: StoredObject): string {
+  return object.metadata.resourceVersion ?? '0';
+}
+
+/**
+ * Whether one resourceVersion is later than another of the same resource.
+ *
+ * They are decimal numbers of any length, and comparable: Kubernetes promises it since 1.35 (KEP-5504).
+ */
+export function isNewer(version: string, than: string): boolean {
+  return version.length === than.length ? version > than : version.length > than.length;
+}
+
+/** Where the objects of one resource are in the API server. */
+export interface Resource {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+}
+
+export const TRANSACTIONS: Resource = { group: 'ordertx.dev', version: 'v1alpha1', plural: 'ordertransactions' };
+export const FLOWS: Resource = { group: 'ordertx.dev', version: 'v1alpha1', plural: 'transactionflows' };
+export const LEASES: Resource = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' };
+export const EVENTS: Resource = { group: 'events.k8s.io', version: 'v1', plural: 'events' };
+export const SERVICE_ACCOUNTS: Resource = { group: '', version: 'v1', plural: 'serviceaccounts' };
+
+/** The path of a namespace's collection, or of one object in it. */
+export function pathOf(resource: Resource, namespace: string, name?: string): string {
+  const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const collection = `${root}/namespaces/${encodeURIComponent(namespace)}/${resource.plural}`;
+  return name === undefined ? collection : `${collection}/${encodeURIComponent(name)}`;
+}

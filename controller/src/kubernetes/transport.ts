@@ -1,0 +1,295 @@
+/**
+ * Requests to the API server: one pool of kept-alive connections, a time limit on everything, answers as values.
+ *
+ *  R1  Nothing here rejects for what the network or the API server does. No usable answer is a value, `unanswered`.
+ *  R2  Every request ends within its time limit, retries and waiting for a connection included.
+ *  R3  Only reads are sent again after an answer that never came or a 5xx. A write whose answer is missing may have
+ *      happened, and only its caller knows what to read before going on. A 429 is sent again for both: the API server
+ *      gives it before it does anything.
+ *  R4  Credentials are read again every CREDENTIALS_MS and after a 401; connections are made anew when the
+ *      certificates changed, and the old ones end when their last request has.
+ */
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
+import { delay, systemClock } from '../runtime/clock.ts';
+import { readCredentials, serverOf, type Credentials } from './credentials.ts';
+import { linesOf } from './lines.ts';
+
+export type ApiAnswer<T> =
+  | { readonly kind: 'ok'; readonly body: T }
+  | { readonly kind: 'error'; readonly error: ApiError }
+  /** No answer, or a broken one: it may or may not have happened. The sentence is stable: no ids, times or counters. */
+  | { readonly kind: 'unanswered'; readonly message: string };
+
+/** An answer outside 2xx. */
+export interface ApiError {
+  readonly status: number;
+  /** The machine-readable word of the API server's Status object: NotFound, Conflict, Expired, ... */
+  readonly reason: string;
+  /** Its sentence for people. */
+  readonly message: string;
+  /** The object it is about. Absent when it is not about one, as in the 404 for a resource that is not served. */
+  readonly objectName?: string;
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** From the server's root; already encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Transport {
+  /** Everything after scheme and authority is this side's; the label `host` of metrics. */
+  readonly host: string;
+  request<T>(request: ApiRequest): Promise<ApiAnswer<T>>;
+  /** A streamed answer, line by line. The lines end when the server ends them; they throw when the connection breaks. */
+  stream(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ApiAnswer<AsyncIterable<string>>>;
+  close(): Promise<void>;
+}
+
+export interface TransportOptions {
+  readonly kubeConfig: KubeConfig;
+  readonly userAgent: string;
+  /** Called for every answer and every attempt without one (code `<error>`, as in client-go). */
+  readonly onAnswer?: (call: { readonly code: string; readonly method: string; readonly host: string }) => void;
+}
+
+const REQUEST_MS_DEFAULT = 10_000;
+/** Until a stream's first byte; what it is silent for later is its reader's to judge. */
+const STREAM_OPENS_MS = 30_000;
+/** A service account's token file is rotated long before it expires, so half a minute too late is early enough. */
+const CREDENTIALS_MS = 30_000;
+/** Below this, status writes of many workers queue for connections; above, the API server only queues them itself. */
+const CONNECTIONS_MAX = 64;
+/** Under the API server's own idle limit (90 s), or a write would now and then meet a closing connection. */
+const CONNECTION_IDLE_MS = 45_000;
+/** How soon a peer that is gone without a word is noticed, together with the 10 probes a second apart that follow. */
+const TCP_KEEPALIVE_MS = 15_000;
+const CONNECT_MS = 5_000;
+const ATTEMPTS_MAX = 4;
+const RETRY: BackoffPolicy = { initialMs: 100, maxMs: 2_000, factor: 3, jitter: 0.5 };
+
+interface Session {
+  readonly credentials: Credentials;
+  readonly dispatcher: Dispatcher;
+  readonly expiresMs: number;
+}
+
+type Attempt<T> = ApiAnswer<T> & { readonly retryAfterMs?: number };
+
+export class HttpTransport implements Transport {
+  readonly host: string;
+  readonly #options: TransportOptions;
+  readonly #origin: string;
+  readonly #basePath: string;
+  #session: Session | undefined;
+  #renewing: Promise<Session> | undefined;
+
+  constructor(options: TransportOptions) {
+    const url = new URL(serverOf(options.kubeConfig));
+    this.#options = options;
+    this.#origin = url.origin;
+    this.#basePath = url.pathname.replace(/\/$/, '');
+    this.host = url.host;
+  }
+
+  async request<T>(request: ApiRequest): Promise<ApiAnswer<T>> {
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const limit = new TimeLimit(request.timeoutMs ?? REQUEST_MS_DEFAULT, request.signal);
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        const { retryAfterMs, ...answer } = await this.#attempt<T>(request, body, limit.signal);
+        if (attempt === ATTEMPTS_MAX || limit.signal.aborted || !maySendAgain(request.method, answer)) return answer;
+        await delay(systemClock, retryAfterMs ?? backoffMs(RETRY, attempt, Math.random()), limit.signal);
+        if (limit.signal.aborted) return answer;
+      }
+    } finally {
+      limit.end();
+    }
+  }
+
+  async stream(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ApiAnswer<AsyncIterable<string>>> {
+    const limit = new TimeLimit(STREAM_OPENS_MS, signal);
+    try {
+      const response = await this.#send({ method: 'GET', path, query }, undefined, limit.signal);
+      if (response.statusCode >= 300) return await errorAnswer(response);
+      limit.lift();
+      return { kind: 'ok', body: linesOf(response.body) };
+    } catch (error) {
+      limit.end();
+      return { kind: 'unanswered', message: unansweredBecause(error) };
+    }
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session ?? (await this.#renewing?.catch(() => undefined));
+    await session?.dispatcher.destroy();
+  }
+
+  async #attempt<T>(request: ApiRequest, body: string | undefined, signal: AbortSignal): Promise<Attempt<T>> {
+    try {
+      const response = await this.#send(request, body, signal);
+      if (response.statusCode >= 300) {
+        const answer = await errorAnswer(response);
+        const retryAfterMs = retryAfterMsOf(response.headers['retry-after']);
+        return retryAfterMs === undefined ? answer : { ...answer, retryAfterMs };
+      }
+      return { kind: 'ok', body: (await response.body.json()) as T };
+    } catch (error) {
+      return { kind: 'unanswered', message: unansweredBecause(error) };
+    }
+  }
+
+  async #send(request: ApiRequest, body: string | undefined, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { method } = request;
+    const { host } = this;
+    const session = this.#freshSession() ?? (await this.#renew());
+    try {
+      const response = await session.dispatcher.request({
+        origin: this.#origin,
+        path: this.#basePath + withQuery(request.path, request.query),
+        method,
+        headers: {
+          ...session.credentials.headers,
+          accept: 'application/json',
+          'user-agent': this.#options.userAgent,
+          ...(body !== undefined && { 'content-type': contentTypeOf(method) }),
+        },
+        body: body ?? null,
+        signal,
+        // Both are the callers' affair (R2); undici's own would cut a quiet watch.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      this.#options.onAnswer?.({ code: String(response.statusCode), method, host });
+      if (response.statusCode === 401 && this.#session === session) this.#session = { ...session, expiresMs: 0 };
+      return response;
+    } catch (error) {
+      this.#options.onAnswer?.({ code: '<error>', method, host });
+      throw error;
+    }
+  }
+
+  #freshSession(): Session | undefined {
+    return this.#session !== undefined && performance.now() < this.#session.expiresMs ? this.#session : undefined;
+  }
+
+  #renew(): Promise<Session> {
+    this.#renewing ??= this.#renewed().finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  async #renewed(): Promise<Session> {
+    const credentials = await readCredentials(this.#options.kubeConfig);
+    const expiresMs = performance.now() + CREDENTIALS_MS;
+    const old = this.#session;
+    if (old?.credentials.connectionId === credentials.connectionId) {
+      return (this.#session = { credentials, dispatcher: old.dispatcher, expiresMs });
+    }
+    void old?.dispatcher.close();
+    return (this.#session = { credentials, dispatcher: dispatcherFor(this.#origin, credentials), expiresMs });
+  }
+}
+
+/** A time limit and the caller's own signal in one; costs no timer once it has ended. */
+class TimeLimit {
+  readonly #abort = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #caller: AbortSignal | undefined;
+  readonly #onCallerAborts = (): void => this.#abort.abort(this.#caller?.reason);
+
+  constructor(limitMs: number, caller: AbortSignal | undefined) {
+    this.#timer = setTimeout(() => this.#abort.abort(new TimedOut()), limitMs);
+    this.#caller = caller;
+    if (caller?.aborted) this.#onCallerAborts();
+    else caller?.addEventListener('abort', this.#onCallerAborts);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The limit is kept; from here on only the caller ends it. */
+  lift(): void {
+    clearTimeout(this.#timer);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener('abort', this.#onCallerAborts);
+  }
+}
+
+class TimedOut extends Error {}
+
+function dispatcherFor(origin: string, { connection }: Credentials): Dispatcher {
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, timeout: CONNECT_MS };
+  // One request at a time on many HTTP/1.1 connections: with HTTP/2 one lost packet would stop them all, for no gain.
+  const pool = { connections: CONNECTIONS_MAX, pipelining: 1, allowH2: false, keepAliveTimeout: CONNECTION_IDLE_MS };
+  switch (connection.type) {
+    case 'agent':
+      return new Pool(origin, { ...pool, connect: { ...connection.connect, ...keepAlive } });
+    case 'none':
+      return new Pool(origin, { ...pool, connect: keepAlive });
+    case 'proxy':
+      return new ProxyAgent({ ...pool, uri: connection.uri, requestTls: connection.requestTls, connect: keepAlive });
+    case 'socks':
+      throw new Error('the kubeconfig asks for a SOCKS proxy, which is not supported: use an http:// proxy-url');
+  }
+}
+
+function maySendAgain(method: ApiRequest['method'], answer: ApiAnswer<unknown>): boolean {
+  switch (answer.kind) {
+    case 'ok':
+      return false;
+    case 'unanswered':
+      return method === 'GET';
+    case 'error':
+      return answer.error.status === 429 || (method === 'GET' && answer.error.status >= 500);
+  }
+}
+
+/** Our patches are merge patches: what the API server takes by default for PATCH does not fit an object. */
+function contentTypeOf(method: ApiRequest['method']): string {
+  return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+}
+
+function withQuery(path: string, query: ApiRequest['query']): string {
+  return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`;
+}
+
+async function errorAnswer(response: Dispatcher.ResponseData): Promise<{ kind: 'error'; error: ApiError }> {
+  const text = await response.body.text();
+  const status = response.statusCode;
+  try {
+    const body = JSON.parse(text) as { reason?: string; message?: string; details?: { name?: string } };
+    const { reason = '', message = text, details } = body;
+    const objectName = details?.name;
+    return { kind: 'error', error: { status, reason, message, ...(objectName !== undefined && { objectName }) } };
+  } catch {
+    return { kind: 'error', error: { status, reason: '', message: text.slice(0, 512).trim() } };
+  }
+}
+
+function retryAfterMsOf(header: string | string[] | undefined): number | undefined {
+  const seconds = typeof header === 'string' ? Number(header) : NaN;
+  return seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+function unansweredBecause(error: unknown): string {
+  if (error instanceof TimedOut) return 'the API server did not answer in time';
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string') return `the API server gave no answer (${code})`;
+  return error instanceof Error && error.name === 'AbortError'
+    ? 'the request was aborted before its answer came'
+    : `the API server gave no usable answer: ${error instanceof Error ? error.message : String(error)}`;
+}
