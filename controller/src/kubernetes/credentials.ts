@@ -43,9 +43,9 @@ export function serverOf(config: KubeConfig): string {
 export async function readCredentials(config: KubeConfig): Promise<Credentials> {
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> & { authorization?: string } = {};
   for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value).trim();
-  if (options.auth) headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+  if (options.auth) headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
   const { ca, cert, key, passphrase, pfx, rejectUnauthorized, servername } = options;
   const tls = { ca, cert, key, passphrase, pfx, rejectUnauthorized, servername };
   const connection = config.createDispatcherOptions(config.getCurrentCluster(), tls);

@@ -48,7 +48,11 @@ export interface Transport {
   readonly host: string;
   request<T>(request: ApiRequest): Promise<ApiAnswer<T>>;
   /** A streamed answer, line by line. The lines end when the server ends them; they throw when the connection breaks. */
-  stream(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ApiAnswer<AsyncIterable<string>>>;
+  stream(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ApiAnswer<AsyncIterable<string>>>;
   close(): Promise<void>;
 }
 
@@ -104,9 +108,10 @@ export class HttpTransport implements Transport {
     try {
       for (let attempt = 1; ; attempt += 1) {
         const { retryAfterMs, ...answer } = await this.#attempt<T>(request, body, limit.signal);
-        if (attempt === ATTEMPTS_MAX || limit.signal.aborted || !maySendAgain(request.method, answer)) return answer;
-        await delay(systemClock, retryAfterMs ?? backoffMs(RETRY, attempt, Math.random()), limit.signal);
-        if (limit.signal.aborted) return answer;
+        if (attempt === ATTEMPTS_MAX || !maySendAgain(request.method, answer)) return answer;
+        const pauseMs = retryAfterMs ?? backoffMs(RETRY, attempt, Math.random());
+        if (pauseMs >= limit.leftMs()) return answer;
+        await delay(systemClock, pauseMs, limit.signal);
       }
     } finally {
       limit.end();
@@ -203,11 +208,13 @@ export class HttpTransport implements Transport {
 /** A time limit and the caller's own signal in one; costs no timer once it has ended. */
 class TimeLimit {
   readonly #abort = new AbortController();
+  readonly #endsMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #caller: AbortSignal | undefined;
   readonly #onCallerAborts = (): void => this.#abort.abort(this.#caller?.reason);
 
   constructor(limitMs: number, caller: AbortSignal | undefined) {
+    this.#endsMs = performance.now() + limitMs;
     this.#timer = setTimeout(() => this.#abort.abort(new TimedOut()), limitMs);
     this.#caller = caller;
     if (caller?.aborted) this.#onCallerAborts();
@@ -216,6 +223,10 @@ class TimeLimit {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  leftMs(): number {
+    return this.#abort.signal.aborted ? 0 : this.#endsMs - performance.now();
   }
 
   /** The limit is kept; from here on only the caller ends it. */

@@ -8,6 +8,7 @@ import { BODY_BYTES_MAX } from './exchange.ts';
 import { answerState, callerFor, callTo, participantAt, startParticipant } from './loopback-participant.ts';
 
 const NEVER = new AbortController().signal;
+const ignore = () => undefined;
 const cleanUp: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -21,7 +22,7 @@ async function startSocketServer(
   const open = new Set<Socket>();
   const server: Server = createServer((socket) => {
     open.add(socket);
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     socket.on('close', () => open.delete(socket));
     socket.once('data', () => onRequest(socket));
   });
@@ -37,7 +38,7 @@ async function startSocketServer(
 
 async function startServer(...answer: Parameters<typeof startParticipant>) {
   const participant = await startParticipant(...answer);
-  cleanUp.push(participant.stop);
+  cleanUp.push(() => participant.stop());
   return participant;
 }
 
@@ -67,7 +68,7 @@ const HEAD = 'HTTP/1.1 200 OK\r\nOrdertx-State: Tried\r\n';
 
 describe('no answer in time', () => {
   test.each([
-    ['hangs after accepting', () => {}],
+    ['hangs after accepting', ignore],
     ['stops within its headers', (socket: Socket) => socket.write(HEAD)],
     ['stops within its body', (socket: Socket) => socket.write(`${HEAD}Content-Length: 10\r\n\r\n12345`)],
     [
@@ -101,7 +102,7 @@ describe('no answer in time', () => {
 
   test('a host with which no connection comes about is given up in time', async () => {
     // A TLS handshake that nobody answers: the connection stays under way, as with a packet filter.
-    const server = await startSocketServer(() => {});
+    const server = await startSocketServer(ignore);
     const outcome = await tryAt(server.origin.replace('http:', 'https:'), 0.1);
     expect(outcome).toEqual(unknown(/^gave no answer within/));
   });
@@ -134,7 +135,7 @@ describe('a broken answer', () => {
   });
 
   test('from a port where nobody listens is unknown', async () => {
-    const participant = await startParticipant(() => {});
+    const participant = await startParticipant(ignore);
     await participant.stop();
     expect(await tryAt(participant.origin)).toEqual(unknown(/^refused the connection/));
   });
@@ -209,7 +210,7 @@ describe('a large body', () => {
 
 describe('at shutdown', () => {
   test('calls under way and calls that wait end at once, as unknown', async () => {
-    const participant = await startServer(() => {});
+    const participant = await startServer(ignore);
     const caller = makeCaller(participant.origin);
     const target = participantAt(participant.origin, { timeoutSeconds: 300, maxConcurrency: 2 });
     const shutdown = new AbortController();

@@ -92,7 +92,7 @@ describe('the token', () => {
 
   test.each([
     ['is refused', () => Promise.reject(new Error('forbidden at 10:04:05'))],
-    ['never comes', () => new Promise<string>(() => {})],
+    ['never comes', () => new Promise<string>(() => undefined)],
   ])('that %s leaves the call unsent and unknown', async (_how, get) => {
     const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens: { get } });
     const outcome = await caller.call(callTo(participantAt(participant.origin, { timeoutSeconds: 0.05 })), NEVER);

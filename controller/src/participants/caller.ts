@@ -158,7 +158,7 @@ const PAYLOAD_TOO_LARGE: Outcome = {
   kind: 'blocked',
   reason: 'PayloadTooLarge',
   detail:
-    'the payload has more than 65536 bytes as JSON, so it is never sent: ask for cancel and start over with a smaller one',
+    'the payload is over 64 kB as JSON, so it is never sent: settle the branch by hand, and make smaller payloads',
 };
 
 /**

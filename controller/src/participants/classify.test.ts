@@ -1,4 +1,5 @@
 /** The answer table, row by row; docs/reference/participant-protocol.md, "Answers". */
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FENCE_STATES, OPERATIONS, type Operation } from '../../../services/protocol/src/operations.ts';
@@ -229,19 +230,19 @@ test('any answer has a meaning: bounded, one line, and the same when it comes ag
       body,
       (operation, status, headers, text) => {
         const result = outcome(operation, status, headers, text);
-        expect(outcome(operation, status, headers, text)).toEqual(result);
-        if (result.kind === 'succeeded') return expect(status).toBeLessThan(300);
-        expect(result.detail).toMatch(/^[^\p{Cc}]+$/u);
-        expect(result.detail.length).toBeLessThanOrEqual(DETAIL_CHARS_MAX);
+        expect(isDeepStrictEqual(outcome(operation, status, headers, text), result)).toBe(true);
+        const bounded = result.kind === 'succeeded' ? status < 300 : /^[^\p{Cc}]{1,512}$/u.test(result.detail);
+        expect(bounded).toBe(true);
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
+/** JSON of whatever it is; some values have none. */
 function safeJson(value: unknown): string {
   try {
-    return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? String(each) : each)) ?? '';
+    return String(JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? String(each) : each)));
   } catch {
     return '{"circular":true}';
   }

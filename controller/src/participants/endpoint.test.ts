@@ -1,3 +1,4 @@
+/** Where flows may send the controller, and where not; docs/reference/participant-protocol.md, "Who may make whom act". */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Endpoint } from '../../../crds/generated/transactionflow.ts';

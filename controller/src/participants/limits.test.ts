@@ -1,3 +1,4 @@
+/** Who may call an endpoint when; the numbered rules are those of limits.ts. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { EndpointLimits, type Claim } from './limits.ts';

@@ -1,3 +1,4 @@
+/** The traceparent of a call, as it is without an OpenTelemetry SDK. */
 import { expect, test } from '@jest/globals';
 import { participantAt, callTo, TRANSACTION } from './loopback-participant.ts';
 import { startTrace, TRACEPARENT_ANNOTATION } from './trace.ts';
@@ -40,7 +41,7 @@ test('without an annotation the trace is derived from the uid, so every call of 
 test.each([
   '',
   'nonsense',
-  `${PARENT}`,
+  PARENT,
   `ff-${TRACE_ID}-00f067aa0ba902b7-01`,
   `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
   `00-${TRACE_ID}-${'0'.repeat(16)}-01`,

@@ -37,7 +37,10 @@ export const systemClock: Clock = {
 /** Resolves after `delayMs`, or at once when `signal` is aborted; never rejects. */
 export function delay(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
     const end = (): void => {
       cancel();
       signal.removeEventListener('abort', end);

@@ -11,4 +11,6 @@ export interface Log {
   readonly error: Write;
 }
 
-export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const nowhere: Write = () => undefined;
+
+export const silentLog: Log = { debug: nowhere, info: nowhere, warn: nowhere, error: nowhere };

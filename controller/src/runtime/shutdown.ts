@@ -15,7 +15,7 @@ export interface ShutdownOptions {
 }
 
 /** Stops one part. `leftMs` is what remains of the deadline. */
-export type Stop = (leftMs: number) => Promise<unknown> | void;
+export type Stop = (leftMs: number) => unknown;
 
 /** 128 + SIGINT: what a shell reports for a process that was interrupted. */
 const EXIT_INTERRUPTED = 130;
@@ -57,18 +57,19 @@ export class Shutdown {
     const { clock, deadlineMs } = this.#options;
     const endMs = clock.monotonicMs() + deadlineMs;
     this.#abort.abort(new Error('the process is shutting down'));
-    for (const step of this.#steps) await this.#stop(step.name, step.stop, endMs - clock.monotonicMs());
+    for (const step of this.#steps) await this.#stop(step.name, step.stop, Math.max(0, endMs - clock.monotonicMs()));
   }
 
   async #stop(name: string, stop: Stop, leftMs: number): Promise<void> {
     const { clock, onStep } = this.#options;
-    let cancel = (): void => {};
-    const late = new Promise<'late'>((resolve) => {
-      cancel = clock.setTimer(Math.max(0, leftMs), () => resolve('late'));
-    });
+    const { promise: late, resolve } = Promise.withResolvers<'late'>();
+    const cancel = clock.setTimer(leftMs, () => resolve('late'));
+    const stopped = async (): Promise<'stopped'> => {
+      await stop(leftMs);
+      return 'stopped';
+    };
     try {
-      const stopped = Promise.resolve(stop(Math.max(0, leftMs))).then(() => 'stopped' as const);
-      onStep(name, await Promise.race([stopped, late]));
+      onStep(name, await Promise.race([stopped(), late]));
     } catch (error) {
       onStep(name, 'threw', error);
     } finally {

@@ -97,7 +97,10 @@ export class WorkQueue {
   /** Adds the key at that moment (milliseconds since the epoch); of several the earliest counts (Q4). */
   addAt(key: string, atMs: number): void {
     if (this.#state === 'stopped') return;
-    if (atMs <= this.#options.clock.now()) return this.add(key);
+    if (atMs <= this.#options.clock.now()) {
+      this.add(key);
+      return;
+    }
     this.#options.metrics?.retried();
     if (this.#delayed.schedule(key, atMs)) this.#arm();
   }
@@ -138,8 +141,9 @@ export class WorkQueue {
   }
 
   #work(): void {
-    while (this.#state === 'running' && this.running < this.#options.workersMax && this.depth > 0) {
-      const next = this.#ready[this.#readyTaken]!;
+    while (this.#state === 'running' && this.running < this.#options.workersMax) {
+      const next = this.#ready[this.#readyTaken];
+      if (next === undefined) return;
       this.#readyTaken += 1;
       if (this.#readyTaken >= READY_CUT_ENTRIES || this.depth === 0) {
         this.#ready = this.#ready.slice(this.#readyTaken);
