@@ -184,4 +184,18 @@ describe('one controller', () => {
     await controller.work();
     expect(shop.now.status).toMatchObject({ phase: 'Succeeded', lastHandledRetryAt: 'now' });
   });
+
+  test('a corrected flow is tried at once, not when the back-off ends', async () => {
+    const shop = new Shop();
+    shop.participants.fault = (call) => (call.operation === 'confirm' ? 'lost' : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(50_000);
+    shop.participants.fault = () => 'none';
+    const flow = flowNamed('create-order');
+    shop.flows.flows.set('create-order', { ...flow, metadata: { ...flow.metadata, generation: 2 } });
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+  });
 });

@@ -161,6 +161,7 @@ export class Reconciler {
     const told =
       call.operation === 'try' ? {} : { reason: status.decisionReason ?? '', detail: decisionDetail(status) };
     const { operation, attempt } = call;
+    work.begin(call.branch);
     this.#perform(key, work, call.branch, async () => {
       const outcome = await this.#ports.participants.call(
         { transaction, participant, operation, attempt, ...told },

@@ -20,6 +20,8 @@ export class Work {
   mustRead = false;
   /** Consecutive reads or writes of the API server without success. */
   apiFailures = 0;
+  /** The flow's generation at each branch's last call. */
+  readonly #calledUnder = new Map<string, number | undefined>();
   #storedAtMs: number;
   /** Not yet in the stored status. */
   #answers: readonly Answer[] = [];
@@ -39,8 +41,20 @@ export class Work {
       status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
       busy: this.busy,
       asked: this.asked,
+      outdated: this.#outdated(),
       storedAtMs: this.#storedAtMs,
     };
+  }
+
+  /** A call to this branch begins, by the flow as it is now. */
+  begin(branch: string): void {
+    this.#calledUnder.set(branch, this.#flow?.metadata.generation);
+  }
+
+  #outdated(): ReadonlySet<string> {
+    const generation = this.#flow?.metadata.generation;
+    const outdated = [...this.#calledUnder].filter(([, calledUnder]) => calledUnder !== generation);
+    return new Set(outdated.map(([branch]) => branch));
   }
 
   receive(answer: Answer): void {

@@ -17,7 +17,8 @@ export function dueCalls(view: View, nowMs: number, hurried: (branch: Branch) =>
   const open = branchesOf(view.status).filter(
     (branch) => branchIsOpen(branch, decision) && !view.busy.has(branch.name),
   );
-  const isDue = (branch: Branch): boolean => timeOf(branch.nextAttemptTime) <= nowMs || hurried(branch);
+  const isDue = (branch: Branch): boolean =>
+    timeOf(branch.nextAttemptTime) <= nowMs || view.outdated.has(branch.name) || hurried(branch);
   const waiting = open.filter((branch) => !isDue(branch)).map((branch) => timeOf(branch.nextAttemptTime));
   return {
     calls: open

@@ -14,6 +14,8 @@ export interface View {
   readonly busy: ReadonlySet<string>;
   /** Branches whose try this process has called and seen end, however it ended. */
   readonly asked: ReadonlySet<string>;
+  /** Branches last called under an earlier generation of the flow: their back-off says nothing about this one. */
+  readonly outdated: ReadonlySet<string>;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
   readonly storedAtMs: number;
 }
