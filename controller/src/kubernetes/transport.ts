@@ -107,7 +107,7 @@ export class HttpTransport implements Transport {
     const limit = new TimeLimit(request.timeoutMs ?? REQUEST_MS_DEFAULT, request.signal);
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const { retryAfterMs, ...answer } = await this.#attempt<T>(request, body, limit.signal);
+        const { retryAfterMs, ...answer } = await this.#attempt<T>(request, body, limit);
         if (attempt === ATTEMPTS_MAX || !maySendAgain(request.method, answer)) return answer;
         const pauseMs = retryAfterMs ?? backoffMs(RETRY, attempt, Math.random());
         if (pauseMs >= limit.leftMs()) return answer;
@@ -125,7 +125,7 @@ export class HttpTransport implements Transport {
   ): Promise<ApiAnswer<AsyncIterable<string>>> {
     const limit = new TimeLimit(STREAM_OPENS_MS, signal);
     try {
-      const response = await this.#send({ method: 'GET', path, query }, undefined, limit.signal);
+      const response = await this.#send({ method: 'GET', path, query }, undefined, limit);
       if (response.statusCode >= 300) return await errorAnswer(response);
       limit.lift();
       return { kind: 'ok', body: linesOf(response.body) };
@@ -140,9 +140,9 @@ export class HttpTransport implements Transport {
     await session?.dispatcher.destroy();
   }
 
-  async #attempt<T>(request: ApiRequest, body: string | undefined, signal: AbortSignal): Promise<Attempt<T>> {
+  async #attempt<T>(request: ApiRequest, body: string | undefined, limit: TimeLimit): Promise<Attempt<T>> {
     try {
-      const response = await this.#send(request, body, signal);
+      const response = await this.#send(request, body, limit);
       if (response.statusCode >= 300) {
         const answer = await errorAnswer(response);
         const retryAfterMs = retryAfterMsOf(response.headers['retry-after']);
@@ -154,27 +154,28 @@ export class HttpTransport implements Transport {
     }
   }
 
-  async #send(request: ApiRequest, body: string | undefined, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #send(request: ApiRequest, body: string | undefined, limit: TimeLimit): Promise<Dispatcher.ResponseData> {
     const { method } = request;
     const { host } = this;
-    const session = this.#freshSession() ?? (await this.#renew());
+    const session = this.#freshSession() ?? (await limit.race(this.#renew()));
     try {
-      const response = await session.dispatcher.request({
+      const sent = session.dispatcher.request({
         origin: this.#origin,
         path: this.#basePath + withQuery(request.path, request.query),
         method,
         headers: {
           ...session.credentials.headers,
-          accept: 'application/json',
+          accept: 'application/json, */*;q=0.1',
           'user-agent': this.#options.userAgent,
           ...(body !== undefined && { 'content-type': contentTypeOf(method) }),
         },
         body: body ?? null,
-        signal,
+        signal: limit.signal,
         // Both are the callers' affair (R2); undici's own would cut a quiet watch.
         headersTimeout: 0,
         bodyTimeout: 0,
       });
+      const response = await limit.race(sent);
       this.#options.onAnswer?.({ code: String(response.statusCode), method, host });
       if (response.statusCode === 401 && this.#session === session) this.#session = { ...session, expiresMs: 0 };
       return response;
@@ -227,6 +228,16 @@ class TimeLimit {
 
   leftMs(): number {
     return this.#abort.signal.aborted ? 0 : this.#endsMs - performance.now();
+  }
+
+  /** Ends with the limit where undici does not: it looks at a request's signal only once there is a connection for it. */
+  race<T>(pending: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(this.#abort.signal.reason as Error);
+      if (this.#abort.signal.aborted) onAbort();
+      else this.#abort.signal.addEventListener('abort', onAbort, { once: true });
+      pending.then(resolve, reject);
+    });
   }
 
   /** The limit is kept; from here on only the caller ends it. */

@@ -232,4 +232,13 @@ describe('at shutdown', () => {
     await caller.close();
     await waitUntil(() => participant.open() === 0);
   });
+
+  test('a call after closing is unknown', async () => {
+    const participant = await startServer((response) => answerState(response, 'Tried'));
+    const caller = makeCaller(participant.origin);
+    await caller.close();
+    expect(await caller.call(callTo(participantAt(participant.origin)), NEVER)).toEqual(
+      unknown(/^the controller stopped/),
+    );
+  });
 });

@@ -30,7 +30,7 @@ export const PAYLOAD_BYTES_MAX = 65_536;
  * A host that swallows packets is given up after this, also where a participant's timeoutSeconds are longer. A shorter
  * one would give up where a lost DNS packet costs 5 s.
  */
-const CONNECT_TIMEOUT_MS = 10_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Service-account tokens for participants. */
 export interface Tokens {
@@ -82,23 +82,28 @@ export class ParticipantCaller implements Participants {
       urgent: operation !== 'try',
     };
     if (!(await this.#limits.acquire(claim, signal))) return ended('aborted');
-    const startedAt = performance.now();
-    const trace = startTrace(call);
-    let outcome: Outcome;
     try {
-      outcome = await this.#send(call, target, body, trace.traceparent, signal);
+      return await this.#attempt(call, target, body, signal);
     } finally {
       this.#limits.release(target.origin);
     }
-    trace.end(outcome);
-    const seconds = (performance.now() - startedAt) / 1000;
-    this.#settings.onCall?.({ participant: participant.name, operation, outcome: outcome.kind, seconds });
-    return outcome;
   }
 
   /** Ends every connection at once; calls still under way become unknown. */
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+
+  /** What is traced and measured: everything but the waiting for room. */
+  async #attempt(call: BranchCall, target: Target, body: Buffer, signal: AbortSignal): Promise<Outcome> {
+    const startedAt = performance.now();
+    const trace = startTrace(call);
+    const outcome = await this.#send(call, target, body, trace.traceparent, signal);
+    trace.end(outcome);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const { participant, operation } = call;
+    this.#settings.onCall?.({ participant: participant.name, operation, outcome: outcome.kind, seconds });
+    return outcome;
   }
 
   async #send(

@@ -242,7 +242,7 @@ test('any answer has a meaning: bounded, one line, and the same when it comes ag
 /** JSON of whatever it is; some values have none. */
 function safeJson(value: unknown): string {
   try {
-    return String(JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? String(each) : each)));
+    return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
   } catch {
     return '{"circular":true}';
   }

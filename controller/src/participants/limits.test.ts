@@ -108,7 +108,7 @@ test('a waiter that is aborted leaves, and those behind it go on', async () => {
 
 test('with a signal that is aborted already nothing waits', async () => {
   const limits = new EndpointLimits();
-  limits.acquire(claim(), NEVER);
+  void limits.acquire(claim(), NEVER);
   expect(await limits.acquire(claim(), AbortSignal.abort())).toBe(false);
 });
 

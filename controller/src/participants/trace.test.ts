@@ -1,5 +1,6 @@
-/** The traceparent of a call, as it is without an OpenTelemetry SDK. */
-import { expect, test } from '@jest/globals';
+/** The traceparent of a call, without an OpenTelemetry SDK and with one. */
+import { afterEach, expect, test } from '@jest/globals';
+import { INVALID_SPAN_CONTEXT, trace, type Context, type SpanContext } from '@opentelemetry/api';
 import { participantAt, callTo, TRANSACTION } from './loopback-participant.ts';
 import { startTrace, TRACEPARENT_ANNOTATION } from './trace.ts';
 
@@ -10,6 +11,8 @@ function traceparent(annotation?: string, uid: string | undefined = TRANSACTION.
   started.end({ kind: 'succeeded' });
   return started.traceparent;
 }
+
+afterEach(() => trace.disable());
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = `00-${TRACE_ID}-00f067aa0ba902b7`;
@@ -53,4 +56,27 @@ test.each([
 
 test('without a usable uid there is still a valid trace', () => {
   expect(traceparent(undefined, 'not-a-uuid')).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+});
+
+/** As much of an SDK as a call meets: each span continues its parent's trace with the id given. */
+function installSdk(spanId: string): { parents: (SpanContext | undefined)[]; ended: number } {
+  const seen = { parents: [] as (SpanContext | undefined)[], ended: 0 };
+  const startSpan = (_name: string, _options: unknown, context: Context) => {
+    const parent = trace.getSpanContext(context);
+    seen.parents.push(parent);
+    const span = trace.wrapSpanContext({ ...(parent ?? INVALID_SPAN_CONTEXT), spanId });
+    return Object.assign(span, { end: () => (seen.ended += 1) });
+  };
+  const startActiveSpan = () => {
+    throw new Error('a call starts its span on its own');
+  };
+  trace.setGlobalTracerProvider({ getTracer: () => ({ startSpan, startActiveSpan }) });
+  return seen;
+}
+
+test("with an SDK the participant continues the SDK's span, which continues the creator's", () => {
+  const sdk = installSdk('1111111111111111');
+  expect(traceparent(`${PARENT}-01`)).toBe(`00-${TRACE_ID}-1111111111111111-01`);
+  expect(sdk.parents).toMatchObject([{ traceId: TRACE_ID, spanId: '00f067aa0ba902b7', isRemote: true }]);
+  expect(sdk.ended).toBe(1);
 });

@@ -164,10 +164,11 @@ function retell(status: OrderTransactionStatus, alarm: StuckReason | undefined, 
   return alarm ? raiseAlarm(told, alarm, told.message, atMs) : clearAlarm(told, atMs);
 }
 
-/** Retry-After is honoured up to the flow's longest delay. */
+/** Retry-After is honoured up to the flow's longest delay, and spread, so that those told the same do not come together. */
 function nextAttempt(retry: Retry, attempts: number, jitter: number, atMs: number, retryAfterMs?: number): string {
   if (retryAfterMs === undefined) return timeAfter(atMs, retryDelayMs(retry, attempts, jitter));
-  return timeAfter(atMs, Math.min(retryAfterMs, retry.maxDelaySeconds * 1000));
+  const delayMs = Math.min(retryAfterMs, retry.maxDelaySeconds * 1000);
+  return timeAfter(atMs, Math.round(delayMs * (1 + jitter / 4)));
 }
 
 function timeAfter(atMs: number, delayMs: number): string {

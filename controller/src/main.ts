@@ -1,0 +1,157 @@
+/**
+ * The controller's process: the only place where its parts are built and put together.
+ *
+ * Caches first, then the work; on a signal the same backwards, so that a successor takes over at once.
+ */
+import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { createLog } from '../../services/kit/src/log.ts';
+import { readConfigOrExit } from './config.ts';
+import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
+import { InformedFlowStore } from './kubernetes/flow-store.ts';
+import { Informers } from './kubernetes/informers.ts';
+import { KeySet } from './kubernetes/jwks.ts';
+import { FLOWS, TRANSACTIONS } from './kubernetes/stored-object.ts';
+import { ServiceAccountTokens } from './kubernetes/tokens.ts';
+import { ApiTransactionStore } from './kubernetes/transaction-store.ts';
+import { HttpTransport } from './kubernetes/transport.ts';
+import { RedisMessages } from './messages/redis-messages.ts';
+import { parseAllowList } from './participants/allow-list.ts';
+import { ParticipantCaller } from './participants/caller.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
+import { systemClock as clock } from './runtime/clock.ts';
+import { Shutdown } from './runtime/shutdown.ts';
+import { WorkQueue } from './runtime/work-queue.ts';
+import { instrumentation } from './telemetry/instrumentation.ts';
+import { ControllerMetrics } from './telemetry/metrics.ts';
+import { startTelemetryServer } from './telemetry/server.ts';
+import { isFinal } from './transaction/phase.ts';
+
+const CONTROLLER = 'ordertransaction';
+/** Passes wait only for status writes (docs/adr/0004), so this bounds how many of those are under way at once. */
+const WORKERS_MAX = 64;
+/** Below the pod's usual 30 s, so that the end is ours and not a kill. */
+const SHUTDOWN_MS = 20_000;
+/** For calls that are under way at a shutdown: most answer within it, the others are asked again by the successor. */
+const CALLS_END_MS = 2_000;
+/** An informer that heard nothing for so long, bookmarks included, has lost its connection without noticing. */
+const INFORMER_SILENCE_MS_MAX = 300_000;
+/** A pass is some API requests of at most 10 s each. */
+const PASS_MS_MAX = 120_000;
+const REDIS_PING_EVERY_MS = 10_000;
+
+const config = readConfigOrExit();
+const log = createLog({ name: 'controller', level: config.logLevel });
+const metrics = new ControllerMetrics();
+const observe = instrumentation(metrics, log, CONTROLLER);
+const shutdown = new Shutdown({
+  clock,
+  deadlineMs: SHUTDOWN_MS,
+  exit: (code) => process.exit(code),
+  onStep: (step, outcome, error) => log.info({ step, outcome, err: error }, 'stopping'),
+});
+shutdown.listen(process);
+
+const kubeConfig = loadKubeConfig(config.kubeconfig);
+const namespaces = config.namespaces ?? [namespaceOf(kubeConfig)];
+const userAgent = `ordertx-controller/${manifest.version}`;
+const transport = new HttpTransport({ kubeConfig, userAgent, onAnswer: observe.apiAnswer });
+
+const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, { transport, clock, log });
+const flowInformers = new Informers<TransactionFlow>(FLOWS, namespaces, { transport, clock, log });
+const store = new ApiTransactionStore(transport, transactions);
+const flows = new InformedFlowStore(flowInformers);
+
+const allowed = parseAllowList(config.allowEndpoints);
+if (allowed.kind === 'invalid') throw new Error(allowed.problems.join('; '));
+const caller = new ParticipantCaller({
+  allowed: allowed.allowed,
+  clock,
+  onCall: observe.call,
+  ...(config.serviceAccount !== undefined && config.auth === 'on'
+    ? { tokens: new ServiceAccountTokens(transport, config.serviceAccount, clock) }
+    : {}),
+});
+const messages = new RedisMessages({
+  redisUrl: config.redisUrl,
+  replica: config.replica,
+  clock,
+  onReceipt: (key, message, outcome) => reconciler.receipt(key, message, outcome),
+  onTrouble: (sentence) => log.warn({}, sentence),
+});
+
+const stopping = new AbortController();
+const queue = new WorkQueue({
+  name: CONTROLLER,
+  workersMax: WORKERS_MAX,
+  handle: (key) => observe.pass(() => reconciler.reconcile(key)),
+  clock,
+  onPanic: (key, error) => log.error({ transaction: key, err: error }, 'a pass threw: this is a bug'),
+  metrics: observe.queue,
+});
+const reconciler = new Reconciler({
+  transactions: store,
+  flows,
+  participants: caller,
+  messages,
+  events: { warn: () => undefined },
+  ownership: { owns: () => true },
+  schedule: { soon: (key) => queue.add(key), at: (key, atMs) => queue.addAt(key, atMs) },
+  observer: observe.observer,
+  clock,
+  random: Math.random,
+  stopping: stopping.signal,
+});
+
+transactions.onChange((key) => queue.add(key));
+flows.onChange((namespace, name) => {
+  for (const { metadata, spec, status } of transactions.list()) {
+    if (metadata.namespace !== namespace || spec.flow !== name || isFinal(status?.phase)) continue;
+    queue.add(`${namespace}/${metadata.name}`);
+  }
+});
+
+metrics.observe(CONTROLLER, {
+  transactions: () => transactions.list(),
+  informerAgesMs: () => ({
+    OrderTransaction: transactions.lastEventAgeMs(),
+    TransactionFlow: flowInformers.lastEventAgeMs(),
+  }),
+  queue: () => ({ depth: queue.depth, delayed: queue.delayed, longestRunningMs: queue.longestRunningMs() }),
+  callsUnderWay: () => reconciler.underWay,
+});
+const keySet = new KeySet(transport, clock);
+const server = await startTelemetryServer({
+  port: config.port,
+  registry: metrics.registry,
+  jwks: () => keySet.read(),
+  ready: () => (transactions.synced && flowInformers.synced ? [] : ['the caches are not filled yet']),
+  live: () => [
+    ...(transactions.lastEventAgeMs() > INFORMER_SILENCE_MS_MAX ? ['the watch of transactions is deaf'] : []),
+    ...(flowInformers.lastEventAgeMs() > INFORMER_SILENCE_MS_MAX ? ['the watch of flows is deaf'] : []),
+    ...(queue.longestRunningMs() > PASS_MS_MAX ? ['a pass hangs'] : []),
+  ],
+});
+
+shutdown.onStop('queue', (leftMs) => queue.drain(leftMs));
+shutdown.onStop('calls', async () => {
+  const timer = setTimeout(() => stopping.abort(), CALLS_END_MS);
+  await reconciler.idle();
+  clearTimeout(timer);
+  stopping.abort();
+});
+shutdown.onStop('informers', () => Promise.all([transactions.stop(), flowInformers.stop()]));
+shutdown.onStop('messages', () => messages.close());
+shutdown.onStop('participants', () => caller.close());
+shutdown.onStop('server', () => server.close());
+shutdown.onStop('api', () => transport.close());
+
+messages.start();
+const pingRedis = async (): Promise<void> => metrics.redisUp.set((await messages.ping()) ? 1 : 0);
+setInterval(() => void pingRedis(), REDIS_PING_EVERY_MS).unref();
+transactions.start();
+flowInformers.start();
+await Promise.all([transactions.whenSynced(), flowInformers.whenSynced(), pingRedis()]);
+queue.start();
+log.info({ namespaces, replica: config.replica, leaderElection: config.leaderElection }, 'the controller is working');

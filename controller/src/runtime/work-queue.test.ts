@@ -1,0 +1,241 @@
+/** The work queue loses no wake-up, does nothing twice at once, and survives the bugs of its handlers. */
+import { describe, expect, test } from '@jest/globals';
+import { ManualClock, settle } from './manual-clock.ts';
+import { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
+
+/** A handler whose calls the test lets go on, one by one. */
+class Gate {
+  readonly started: string[] = [];
+  #open: { readonly key: string; readonly end: (error?: Error) => void }[] = [];
+
+  readonly handle = (key: string): Promise<void> => {
+    this.started.push(key);
+    return new Promise((resolve, reject) => {
+      this.#open.push({ key, end: (error) => (error ? reject(error) : resolve()) });
+    });
+  };
+
+  get running(): readonly string[] {
+    return this.#open.map(({ key }) => key);
+  }
+
+  async finish(key: string, error?: Error): Promise<void> {
+    const index = this.#open.findIndex((call) => call.key === key);
+    this.#open.splice(index, 1)[0]!.end(error);
+    await settle();
+  }
+}
+
+function queueWith(handle: WorkQueueOptions['handle'], more: Partial<WorkQueueOptions> = {}) {
+  const clock = new ManualClock();
+  const panics: string[] = [];
+  const onPanic = (key: string): void => void panics.push(key);
+  const queue = new WorkQueue({ name: 'test', workersMax: 2, handle, clock, onPanic, random: () => 0, ...more });
+  queue.start();
+  return { clock, queue, panics };
+}
+
+describe('one key', () => {
+  test('is handled once however often it was added before its turn', async () => {
+    const gate = new Gate();
+    const { queue } = queueWith(gate.handle, { workersMax: 1 });
+    queue.add('busy');
+    for (let i = 0; i < 10; i += 1) queue.add('a');
+    expect(queue.depth).toBe(1);
+    await gate.finish('busy');
+    await gate.finish('a');
+    expect(gate.started).toEqual(['busy', 'a']);
+    expect(queue.depth).toBe(0);
+  });
+
+  test('is never handled by two workers at a time, and once more when it was added meanwhile', async () => {
+    const gate = new Gate();
+    const { queue } = queueWith(gate.handle);
+    queue.add('a');
+    queue.add('a');
+    queue.add('a');
+    await settle();
+    expect(gate.running).toEqual(['a']);
+    await gate.finish('a');
+    expect(gate.running).toEqual(['a']);
+    await gate.finish('a');
+    expect(gate.started).toEqual(['a', 'a']);
+    expect(queue.running).toBe(0);
+  });
+
+  test('that is not ready leaves the other workers to other keys', async () => {
+    const gate = new Gate();
+    const { queue } = queueWith(gate.handle);
+    for (const key of ['a', 'b', 'c']) queue.add(key);
+    expect(gate.running).toEqual(['a', 'b']);
+    await gate.finish('b');
+    expect(gate.running).toEqual(['a', 'c']);
+  });
+});
+
+test('keys are handled in the order they came, also thousands of them', async () => {
+  const order: string[] = [];
+  const { queue } = queueWith(async (key) => void order.push(key), { workersMax: 1 });
+  const keys = Array.from({ length: 5_000 }, (_, index) => `key-${index}`);
+  for (const key of keys) queue.add(key);
+  while (queue.depth > 0 || queue.running > 0) await settle();
+  expect(order).toEqual(keys);
+});
+
+describe('a delayed add', () => {
+  test('comes at its moment and not before', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle);
+    queue.addAt('a', clock.now() + 1_000);
+    await clock.advance(999);
+    expect(gate.started).toEqual([]);
+    await clock.advance(1);
+    expect(gate.started).toEqual(['a']);
+  });
+
+  test('of several, the earliest counts and the others are gone', async () => {
+    const handled: number[] = [];
+    const { clock, queue } = queueWith(async () => void handled.push(clock.monotonicMs()));
+    queue.addAt('a', clock.now() + 5_000);
+    queue.addAt('a', clock.now() + 2_000);
+    queue.addAt('a', clock.now() + 9_000);
+    await clock.advance(20_000);
+    expect(handled).toEqual([2_000]);
+  });
+
+  test('stays in place when the key is added at once', async () => {
+    const handled: number[] = [];
+    const { clock, queue } = queueWith(async () => void handled.push(clock.monotonicMs()));
+    queue.addAt('a', clock.now() + 1_000);
+    queue.add('a');
+    await clock.advance(1_000);
+    expect(handled).toEqual([0, 1_000]);
+  });
+
+  test('in the past is an immediate one', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle);
+    queue.addAt('a', clock.now() - 1);
+    expect(gate.started).toEqual(['a']);
+  });
+
+  test('is forgotten with its key', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle);
+    queue.addAt('a', clock.now() + 1_000);
+    queue.addAt('b', clock.now() + 1_000);
+    queue.forget('a');
+    await clock.advance(1_000);
+    expect(gate.started).toEqual(['b']);
+  });
+
+  test('costs one timer for all keys, and comes in the order of the moments', async () => {
+    const order: string[] = [];
+    const { clock, queue } = queueWith(async (key) => void order.push(key));
+    const delaysMs = Array.from({ length: 1_000 }, (_, index) => (index * 7919) % 1_009);
+    delaysMs.forEach((delayMs, index) => queue.addAt(`${delayMs}-${index}`, clock.now() + 1 + delayMs));
+    expect(clock.timersWaiting).toBe(1);
+    await clock.advance(2_000);
+    const due = order.map((key) => Number(key.split('-')[0]));
+    expect(due).toHaveLength(1_000);
+    expect(due).toEqual([...due].sort((a, b) => a - b));
+    expect(clock.timersWaiting).toBe(0);
+    expect(queue.delayed).toBe(0);
+  });
+});
+
+describe('a handler that throws', () => {
+  test('is reported, and its key comes again with growing delays', async () => {
+    const handled: number[] = [];
+    const { clock, panics } = (() => {
+      const made = queueWith(async () => {
+        handled.push(made.clock.monotonicMs());
+        throw new Error('bug');
+      });
+      made.queue.add('a');
+      return made;
+    })();
+    await clock.advance(1_000);
+    expect(handled).toEqual([0, 50, 150, 350, 750]);
+    expect(panics).toEqual(['a', 'a', 'a', 'a', 'a']);
+    await clock.advance(3_600_000);
+    expect(handled.at(-1)! - handled.at(-2)!).toBe(30_000);
+  });
+
+  test('starts from short delays again once it has succeeded', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle);
+    queue.add('a');
+    for (let i = 0; i < 5; i += 1) {
+      await gate.finish('a', new Error('bug'));
+      await clock.advance(60_000);
+    }
+    await gate.finish('a');
+    queue.add('a');
+    await gate.finish('a', new Error('bug'));
+    await clock.advance(50);
+    expect(gate.running).toEqual(['a']);
+  });
+
+  test('does not disturb the other keys', async () => {
+    const handled: string[] = [];
+    const { queue } = queueWith(async (key) => {
+      if (key === 'bad') throw new Error('bug');
+      handled.push(key);
+    });
+    for (const key of ['a', 'bad', 'b', 'bad', 'c']) queue.add(key);
+    await settle();
+    expect(handled).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('draining', () => {
+  test('waits for what runs and starts nothing more', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle, { workersMax: 1 });
+    queue.add('a');
+    queue.add('b');
+    queue.addAt('c', clock.now() + 10);
+    const drained = queue.drain(1_000);
+    await clock.advance(100);
+    await gate.finish('a');
+    expect(await drained).toBe(0);
+    queue.add('d');
+    expect(gate.started).toEqual(['a']);
+    expect(clock.timersWaiting).toBe(0);
+  });
+
+  test('gives up at its deadline and says how much still runs', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle);
+    queue.add('a');
+    const drained = queue.drain(1_000);
+    await clock.advance(1_000);
+    expect(await drained).toBe(1);
+  });
+});
+
+test('what is counted is what happened', async () => {
+  const gate = new Gate();
+  const counted = { added: 0, retried: 0, waited: [] as number[], worked: [] as number[] };
+  const { clock, queue } = queueWith(gate.handle, {
+    workersMax: 1,
+    metrics: {
+      added: () => (counted.added += 1),
+      retried: () => (counted.retried += 1),
+      waited: (seconds) => counted.waited.push(seconds),
+      worked: (seconds) => counted.worked.push(seconds),
+    },
+  });
+  queue.add('a');
+  queue.add('b');
+  queue.add('b');
+  await clock.advance(2_000);
+  expect(queue.longestRunningMs()).toBe(2_000);
+  await gate.finish('a');
+  await clock.advance(500);
+  await gate.finish('b');
+  queue.addAt('c', clock.now() + 1);
+  expect(counted).toEqual({ added: 2, retried: 1, waited: [0, 2], worked: [2, 0.5] });
+  expect(queue.longestRunningMs()).toBe(0);
+});

@@ -1,0 +1,68 @@
+/**
+ * The hooks through which the parts are measured and logged; main.ts hands them out.
+ */
+import type { Observer, WriteResult } from '../reconcile/ports.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Outcome, Operation } from '../transaction/outcome.ts';
+import { phaseOf } from '../transaction/phase.ts';
+import type { ControllerMetrics } from './metrics.ts';
+
+export interface Instrumentation {
+  readonly observer: Observer;
+  readonly apiAnswer: (call: { readonly code: string; readonly method: string; readonly host: string }) => void;
+  readonly call: (report: {
+    readonly participant: string;
+    readonly operation: Operation;
+    readonly outcome: Outcome['kind'];
+    readonly seconds: number;
+  }) => void;
+  /** Runs one reconcile pass. */
+  readonly pass: (run: () => Promise<void>) => Promise<void>;
+  readonly queue: {
+    readonly added: () => void;
+    readonly waited: (seconds: number) => void;
+    readonly worked: (seconds: number) => void;
+    readonly retried: () => void;
+  };
+}
+
+export function instrumentation(metrics: ControllerMetrics, log: Log, controller: string): Instrumentation {
+  const name = { name: controller };
+  return {
+    observer: {
+      statusWritten: (why: 'decision' | 'end' | 'news', result: WriteResult['kind']) =>
+        metrics.statusWrites.inc({ why, result }),
+      statusRefused: (key, sentence) => log.error({ transaction: key, sentence }, 'the API server refused a status'),
+      ended: (transaction) => {
+        const labels = { flow: transaction.spec.flow, phase: phaseOf(transaction) };
+        const { creationTimestamp = '' } = transaction.metadata;
+        const seconds = (Date.parse(transaction.status?.finishedAt ?? '') - Date.parse(creationTimestamp)) / 1000;
+        metrics.finished.inc(labels);
+        if (Number.isFinite(seconds)) metrics.durationSeconds.observe(labels, Math.max(0, seconds));
+      },
+    },
+    apiAnswer: (call) => metrics.apiRequests.inc({ ...call }),
+    call: ({ participant, operation, outcome, seconds }) => {
+      metrics.calls.inc({ participant, operation, outcome });
+      metrics.callSeconds.observe({ participant, operation }, seconds);
+    },
+    pass: async (run) => {
+      const end = metrics.reconcileSeconds.startTimer({ controller });
+      try {
+        await run();
+        metrics.reconciles.inc({ controller, result: 'success' });
+      } catch (error) {
+        metrics.reconciles.inc({ controller, result: 'error' });
+        throw error;
+      } finally {
+        end();
+      }
+    },
+    queue: {
+      added: () => metrics.queueAdds.inc(name),
+      waited: (seconds) => metrics.queueWaitSeconds.observe(name, seconds),
+      worked: (seconds) => metrics.queueWorkSeconds.observe(name, seconds),
+      retried: () => metrics.queueRetries.inc(name),
+    },
+  };
+}

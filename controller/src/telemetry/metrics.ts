@@ -1,0 +1,183 @@
+/**
+ * What the controller measures. Names are controller-runtime's and client-go's where the meaning is the same; what is
+ * ours begins with `ordertx_`. No label names a transaction: their number has no bound.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import { conditionIsTrue } from '../transaction/conditions.ts';
+import { phaseOf } from '../transaction/phase.ts';
+
+/** From one local call to a participant's longest usual time-out. */
+const CALL_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** From an unloaded transaction to one that waited for people. */
+const TRANSACTION_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
+
+/** Read when Prometheus asks, so that nothing has to be kept in step. */
+export interface Sources {
+  readonly transactions: () => Iterable<OrderTransaction>;
+  readonly informerAgesMs: () => Readonly<Record<string, number>>;
+  readonly queue: () => { readonly depth: number; readonly delayed: number; readonly longestRunningMs: number };
+  readonly callsUnderWay: () => number;
+}
+
+export class ControllerMetrics {
+  readonly registry = new Registry();
+  readonly #common = { registers: [this.registry] };
+
+  readonly reconciles = new Counter({
+    name: 'controller_runtime_reconcile_total',
+    help: 'Reconcile passes by how they ended.',
+    labelNames: ['controller', 'result'],
+    ...this.#common,
+  });
+  readonly reconcileSeconds = new Histogram({
+    name: 'controller_runtime_reconcile_time_seconds',
+    help: 'Length of a reconcile pass; calls to participants are not part of one.',
+    labelNames: ['controller'],
+    buckets: CALL_BUCKETS_SECONDS,
+    ...this.#common,
+  });
+  readonly apiRequests = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Requests to the API server by status code, method and host.',
+    labelNames: ['code', 'method', 'host'],
+    ...this.#common,
+  });
+  readonly leader = new Gauge({
+    name: 'leader_election_master_status',
+    help: 'Whether this replica holds the Lease: 1 or 0.',
+    labelNames: ['name'],
+    ...this.#common,
+  });
+  readonly queueAdds = new Counter({
+    name: 'workqueue_adds_total',
+    help: 'Keys added to the queue.',
+    labelNames: ['name'],
+    ...this.#common,
+  });
+  readonly queueRetries = new Counter({
+    name: 'workqueue_retries_total',
+    help: 'Keys added for later.',
+    labelNames: ['name'],
+    ...this.#common,
+  });
+  readonly queueWaitSeconds = new Histogram({
+    name: 'workqueue_queue_duration_seconds',
+    help: 'How long a key waits for its worker.',
+    labelNames: ['name'],
+    buckets: CALL_BUCKETS_SECONDS,
+    ...this.#common,
+  });
+  readonly queueWorkSeconds = new Histogram({
+    name: 'workqueue_work_duration_seconds',
+    help: 'How long a worker takes for a key.',
+    labelNames: ['name'],
+    buckets: CALL_BUCKETS_SECONDS,
+    ...this.#common,
+  });
+  readonly finished = new Counter({
+    name: 'ordertx_transactions_finished_total',
+    help: 'Transactions that this replica brought to their final phase.',
+    labelNames: ['flow', 'phase'],
+    ...this.#common,
+  });
+  readonly durationSeconds = new Histogram({
+    name: 'ordertx_transaction_duration_seconds',
+    help: 'From the creation of a transaction to its final phase.',
+    labelNames: ['flow', 'phase'],
+    buckets: TRANSACTION_BUCKETS_SECONDS,
+    ...this.#common,
+  });
+  readonly statusWrites = new Counter({
+    name: 'ordertx_status_writes_total',
+    help: 'Status writes by why (decision, end, news) and how they ended.',
+    labelNames: ['why', 'result'],
+    ...this.#common,
+  });
+  readonly calls = new Counter({
+    name: 'ordertx_participant_calls_total',
+    help: 'Calls to participants by what their answer meant.',
+    labelNames: ['participant', 'operation', 'outcome'],
+    ...this.#common,
+  });
+  readonly callSeconds = new Histogram({
+    name: 'ordertx_participant_call_seconds',
+    help: "Length of a call, without waiting for room at the participant's endpoint.",
+    labelNames: ['participant', 'operation'],
+    buckets: CALL_BUCKETS_SECONDS,
+    ...this.#common,
+  });
+  readonly eventsDropped = new Counter({
+    name: 'ordertx_events_dropped_total',
+    help: 'Kubernetes Events that were not recorded, by reason.',
+    labelNames: ['reason'],
+    ...this.#common,
+  });
+  readonly redisUp = new Gauge({
+    name: 'ordertx_redis_up',
+    help: 'Whether Redis answered the last ping: 1 or 0.',
+    ...this.#common,
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Gauges that are read off the parts at each scrape. */
+  observe(name: string, sources: Sources): void {
+    const { registry } = this;
+    const gauge = (metric: string, help: string, collect: (gauge: Gauge) => void, labelNames: readonly string[]) =>
+      new Gauge({
+        name: metric,
+        help,
+        labelNames,
+        registers: [registry],
+        collect() {
+          this.reset();
+          collect(this as Gauge);
+        },
+      });
+    gauge('workqueue_depth', 'Keys that wait for a worker.', (each) => each.set({ name }, sources.queue().depth), [
+      'name',
+    ]);
+    gauge(
+      'workqueue_longest_running_processor_seconds',
+      'How long the slowest running worker has been at its key.',
+      (each) => each.set({ name }, sources.queue().longestRunningMs / 1000),
+      ['name'],
+    );
+    gauge(
+      'ordertx_participant_calls_under_way',
+      'Calls and publications begun and not ended.',
+      (each) => each.set(sources.callsUnderWay()),
+      [],
+    );
+    gauge(
+      'ordertx_informer_last_event_age_seconds',
+      'How long ago the API server last told something, by kind: a deaf informer shows here.',
+      (each) => {
+        for (const [kind, ageMs] of Object.entries(sources.informerAgesMs())) each.set({ kind }, ageMs / 1000);
+      },
+      ['kind'],
+    );
+    gauge(
+      'ordertx_transactions',
+      'Transactions in the cluster by flow and phase.',
+      (each) => {
+        for (const transaction of sources.transactions())
+          each.inc({ flow: transaction.spec.flow, phase: phaseOf(transaction) });
+      },
+      ['flow', 'phase'],
+    );
+    gauge(
+      'ordertx_transactions_stuck',
+      'Unfinished transactions that a person should look at, by flow.',
+      (each) => {
+        for (const { spec, status } of sources.transactions()) {
+          if (status?.finishedAt === undefined) each.inc({ flow: spec.flow }, conditionIsTrue(status, 'Stuck') ? 1 : 0);
+        }
+      },
+      ['flow'],
+    );
+  }
+}

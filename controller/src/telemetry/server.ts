@@ -1,0 +1,60 @@
+/**
+ * The controller's own port: /metrics, /healthz, /readyz and /jwks.
+ *
+ * healthz fails when only a restart would help (a deaf informer, a worker that hangs); readyz until the caches are filled.
+ * jwks is the API server's key set, served on because the API server's own is closed to anonymous callers.
+ */
+import express, { type Response } from 'express';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { Registry } from 'prom-client';
+
+/** What is wrong, in one sentence each; empty is well. */
+export type Check = () => readonly string[];
+
+export interface TelemetryServerOptions {
+  readonly port: number;
+  readonly registry: Registry;
+  readonly live: Check;
+  readonly ready: Check;
+  /** The key set as JSON; rejects while there has never been one. */
+  readonly jwks: () => Promise<unknown>;
+}
+
+export interface TelemetryServer {
+  close(): Promise<void>;
+}
+
+/** Rejects when the port is taken. */
+export async function startTelemetryServer(options: TelemetryServerOptions): Promise<TelemetryServer> {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/healthz', (_request, response) => answer(response, options.live()));
+  app.get('/readyz', (_request, response) => answer(response, options.ready()));
+  app.get('/metrics', async (_request, response) => {
+    response.type(options.registry.contentType).send(await options.registry.metrics());
+  });
+  app.get('/jwks', async (_request, response) => {
+    try {
+      response.set('cache-control', 'max-age=60').json(await options.jwks());
+    } catch {
+      response.status(503).type('text/plain').send('the key set could not be read from the API server yet\n');
+    }
+  });
+  const server: Server = app.listen(options.port);
+  await once(server, 'listening');
+  return {
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+function answer(response: Response, problems: readonly string[]): void {
+  response
+    .status(problems.length === 0 ? 200 : 503)
+    .type('text/plain')
+    .send(problems.length === 0 ? 'ok\n' : `${problems.join('\n')}\n`);
+}

@@ -1,0 +1,84 @@
+/**
+ * The business part of the system: services and controllers with their databases, rights and flows, on a control plane,
+ * a Postgres and a Redis that exist already. `up` runs one; a test may run its own in a namespace of its own.
+ *
+ * Callers are checked: the controller's tokens are verified against the key set that the first controller serves.
+ */
+import { grantAccess, type Access } from './access.ts';
+import type { Cluster } from './cluster.ts';
+import { startController, type RunningController } from './controllers.ts';
+import { applyFlows } from './flows.ts';
+import { freePort } from './ports.ts';
+import { createDatabase } from './postgres.ts';
+import type { Household } from './processes.ts';
+import { SERVICES, startService, type RunningService, type ServiceName } from './services.ts';
+
+export type BusinessOptions = {
+  readonly cluster: Cluster;
+  readonly namespace: string;
+  /** Superuser, database `postgres`; each service gets a database `<databasePrefix><service>` in it. */
+  readonly postgresUrl: string;
+  readonly databasePrefix: string;
+  readonly redisUrl: string;
+  readonly controllers: number;
+  /** Added to every controller's environment. */
+  readonly controllerEnv?: Readonly<Record<string, string>>;
+  /** Added to the environment of the services named. */
+  readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
+};
+
+export type Business = {
+  readonly services: Readonly<Record<ServiceName, RunningService>>;
+  readonly controllers: readonly RunningController[];
+};
+
+export async function startBusiness(household: Household, options: BusinessOptions): Promise<Business> {
+  const { cluster, namespace } = options;
+  const access = await grantAccess(cluster, namespace, household.folder);
+  const servicePorts = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
+  const origins = Object.fromEntries(servicePorts.map(([name, port]) => [name, `http://127.0.0.1:${port}`]));
+  await applyFlows(cluster, namespace, origins);
+
+  const controllerPorts = await Promise.all(Array.from({ length: options.controllers }, freePort));
+  const jwksUrl = `http://127.0.0.1:${controllerPorts[0]}/jwks`;
+  const services = Promise.all(
+    servicePorts.map(
+      async ([name, port]) => [name, await service(household, options, access, name, port, jwksUrl)] as const,
+    ),
+  );
+  const controllers = Promise.all(
+    controllerPorts.map((port, index) =>
+      startController(household, {
+        ...{ name: `controller-${index + 1}`, port, redisUrl: options.redisUrl, namespaces: [namespace] },
+        ...{ kubeconfig: access.controllerKubeconfig, serviceAccount: access.controllerAccount },
+        allowEndpoints: Object.values(origins),
+        ...(options.controllerEnv && { env: options.controllerEnv }),
+      }),
+    ),
+  );
+  const [startedServices, startedControllers] = await Promise.all([services, controllers]);
+  return {
+    services: Object.fromEntries(startedServices) as Record<ServiceName, RunningService>,
+    controllers: startedControllers,
+  };
+}
+
+async function service(
+  household: Household,
+  options: BusinessOptions,
+  access: Access,
+  name: ServiceName,
+  port: number,
+  jwksUrl: string,
+): Promise<RunningService> {
+  const { cluster, namespace, redisUrl } = options;
+  const databaseUrl = await createDatabase(options.postgresUrl, `${options.databasePrefix}${name}`);
+  const createsTransactions = SERVICES.some((traits) => traits.name === name && traits.createsTransactions);
+  const env = options.serviceEnv?.[name];
+  return startService(household, {
+    ...{ name, port, databaseUrl, redisUrl, namespaces: [namespace] },
+    callers: { kind: 'on', issuer: cluster.issuer, jwksUrl, subject: access.controllerSubject },
+    ...(createsTransactions && { kubeconfig: access.orderKubeconfig }),
+    ...(env && { env }),
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Controller processes on this machine, and how one is started.
+ */
+import { join } from 'node:path';
+import { runPart, type Part } from './parts.ts';
+import { inheritedEnvironment, type Household } from './processes.ts';
+import { answersReadyz } from './services.ts';
+
+export type ControllerOptions = {
+  /** Its name among the processes here, and its identity in Leases and Events; kept when it is restarted. */
+  readonly name: string;
+  readonly port: number;
+  /** Of the account it runs as. */
+  readonly kubeconfig: string;
+  readonly redisUrl: string;
+  readonly namespaces: readonly string[];
+  /** Origins or `service.namespace`s it may call besides services in the transactions' own namespaces. */
+  readonly allowEndpoints: readonly string[];
+  /** The service account whose tokens it sends, `<namespace>/<name>`; without one it calls without tokens. */
+  readonly serviceAccount?: string;
+  /** Added to the process's environment; wins over what the other options say. */
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+export type RunningController = { readonly url: string; readonly part: Part };
+
+const READY_MS = 30_000;
+const ROOT = join(import.meta.dirname, '..');
+
+export async function startController(household: Household, options: ControllerOptions): Promise<RunningController> {
+  const { name, port, serviceAccount } = options;
+  const url = `http://127.0.0.1:${port}`;
+  const env = {
+    ...inheritedEnvironment(),
+    PORT: String(port),
+    KUBECONFIG: options.kubeconfig,
+    REDIS_URL: options.redisUrl,
+    ORDERTX_NAMESPACES: options.namespaces.join(','),
+    ORDERTX_REPLICA: name,
+    ORDERTX_AUTH: serviceAccount === undefined ? 'off' : 'on',
+    ...(serviceAccount !== undefined && { ORDERTX_SERVICE_ACCOUNT: serviceAccount }),
+    ...options.env,
+  };
+  const args = [join(ROOT, 'controller', 'src', 'main.ts'), `--allow-endpoints=${options.allowEndpoints.join(',')}`];
+  const spec = { name, command: process.execPath, args, env, cwd: ROOT };
+  const part = await runPart(household, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+  return { url, part };
+}

@@ -1,0 +1,128 @@
+/**
+ * The Redis this system uses: the one REDIS_URL names, else a server of our own without persistence.
+ *
+ * A Redis from outside is claimed first: two systems on one Redis would take each other's messages. The claim is a key
+ * with a short life that its owner keeps renewing; that of an owner on this machine whose process is gone counts as none.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { Redis as Client } from 'ioredis';
+import { isAlive } from './alive.ts';
+import { runPart, type Part } from './parts.ts';
+import { freePort } from './ports.ts';
+import type { Household } from './processes.ts';
+import { findRedisServer } from './redis-server.ts';
+
+export type Redis =
+  | { readonly kind: 'own'; readonly url: string; readonly port: number; readonly part: Part }
+  | {
+      readonly kind: 'external';
+      readonly url: string;
+      /** The server's process, if it runs on this machine and says so. */
+      readonly pid: number | undefined;
+      readonly release: () => Promise<void>;
+    };
+
+export type RedisOptions = {
+  readonly port?: number;
+  /** Default: REDIS_URL. An empty string means a server of our own whatever the environment says. */
+  readonly url?: string;
+};
+
+const READY_MS = 15_000;
+const CONNECT_MS = 3_000;
+const CLAIM_KEY = 'ordertx:claimed-by';
+/** Long enough to survive a stalled machine, short enough not to keep the next one waiting for long. */
+const CLAIM_LIFE_MS = 15_000;
+const CLAIM_RENEW_MS = 4_000;
+
+export async function startRedis(household: Household, options: RedisOptions = {}): Promise<Redis> {
+  const url = options.url ?? process.env.REDIS_URL ?? '';
+  return url === '' ? ownRedis(household, options.port) : claimRedis(url);
+}
+
+async function ownRedis(household: Household, wanted: number | undefined): Promise<Redis> {
+  const { command, env } = await findRedisServer(household);
+  const port = wanted ?? (await freePort());
+  const dir = join(household.folder, 'redis');
+  await mkdir(dir);
+  const settings = { bind: '127.0.0.1', port: String(port), dir, save: '', appendonly: 'no', daemonize: 'no' };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  const url = `redis://127.0.0.1:${port}`;
+  const spec = { ...{ name: 'redis', command, args, cwd: dir }, env: { ...env, PATH: process.env.PATH ?? '' } };
+  const part = await runPart(household, { spec, ready: () => answersPing(url), readyMs: READY_MS });
+  return { kind: 'own', url, port, part };
+}
+
+function connection(url: string): Client {
+  const client = new Client(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: CONNECT_MS });
+  client.on('error', () => undefined); // The command that fails says it.
+  return client;
+}
+
+async function answersPing(url: string): Promise<boolean> {
+  const client = connection(url);
+  try {
+    await client.connect();
+    await client.ping();
+    return true;
+  } finally {
+    client.disconnect();
+  }
+}
+
+type Claim = { readonly id: string; readonly host: string; readonly pid: number };
+
+const RENEW = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
+const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
+
+async function claimRedis(url: string): Promise<Redis> {
+  const client = connection(url);
+  try {
+    await client.connect();
+  } catch (cause) {
+    throw new Error(`REDIS_URL names a Redis that does not answer: ${(cause as Error).message}`, { cause });
+  }
+  const claim = JSON.stringify({ id: randomUUID(), host: hostname(), pid: process.pid } satisfies Claim);
+  const pid = await claimed(client, claim).catch((error: unknown) => {
+    client.disconnect();
+    throw error;
+  });
+  const renew = setInterval(() => {
+    // A renewal that fails is repeated before the claim runs out; a Redis that was wiped is claimed anew.
+    client
+      .set(CLAIM_KEY, claim, 'PX', CLAIM_LIFE_MS, 'NX')
+      .then(
+        () => client.eval(RENEW, 1, CLAIM_KEY, claim, CLAIM_LIFE_MS),
+        () => undefined,
+      )
+      .catch(() => undefined);
+  }, CLAIM_RENEW_MS);
+  const release = async () => {
+    clearInterval(renew);
+    await client.eval(RELEASE, 1, CLAIM_KEY, claim).catch(() => undefined);
+    client.disconnect();
+  };
+  return { kind: 'external', url, pid, release };
+}
+
+/** Sets the claim, or throws because a live owner holds it. Returns the server's pid where that means something here. */
+async function claimed(client: Client, claim: string): Promise<number | undefined> {
+  if ((await client.set(CLAIM_KEY, claim, 'PX', CLAIM_LIFE_MS, 'NX')) === null) {
+    const held = await client.get(CLAIM_KEY);
+    const owner = held === null ? undefined : (JSON.parse(held) as Claim);
+    if (owner && !(owner.host === hostname() && !isAlive(owner.pid))) {
+      throw new Error(
+        `the Redis in REDIS_URL is in use by another running ordertx system (process ${owner.pid} on ${owner.host}). ` +
+          `Stop that one, or give this one a Redis of its own (another server, or another database number in the url).`,
+      );
+    }
+    if (held !== null) await client.eval(RELEASE, 1, CLAIM_KEY, held);
+    return claimed(client, claim);
+  }
+  const isHere = ['127.0.0.1', 'localhost', '::1'].includes(client.options.host ?? '');
+  const pid = /process_id:(\d+)/.exec(await client.info('server'))?.[1];
+  return isHere && pid !== undefined ? Number(pid) : undefined;
+}

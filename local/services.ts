@@ -1,0 +1,81 @@
+/**
+ * The business services on this machine: which there are, and how one is started.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runPart, type Part } from './parts.ts';
+import { inheritedEnvironment, type Household } from './processes.ts';
+
+export type ServiceName = 'order' | 'inventory';
+
+export type ServiceTraits = {
+  readonly name: ServiceName;
+  /** Creates OrderTransactions, so it gets a kubeconfig of its own. No other service has credentials for the cluster. */
+  readonly createsTransactions: boolean;
+};
+
+/** In the order in which they are started and shown. */
+export const SERVICES: readonly ServiceTraits[] = [
+  { name: 'order', createsTransactions: true },
+  { name: 'inventory', createsTransactions: false },
+];
+
+/** How a service knows that it is the controller who calls. */
+export type CallerCheck =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'on'; readonly issuer: string; readonly jwksUrl: string; readonly subject: string };
+
+export type ServiceOptions = {
+  readonly name: ServiceName;
+  readonly port: number;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** Namespaces whose transactions it takes part in. */
+  readonly namespaces: readonly string[];
+  readonly callers: CallerCheck;
+  /** Of the account that may create transactions, with the namespace it creates them in. */
+  readonly kubeconfig?: string;
+  /** Added to the process's environment; wins over what the other options say. */
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+export type RunningService = { readonly url: string; readonly databaseUrl: string; readonly part: Part };
+
+const READY_MS = 30_000;
+const READYZ_MS = 2_000;
+const ROOT = join(import.meta.dirname, '..');
+
+export async function startService(household: Household, options: ServiceOptions): Promise<RunningService> {
+  const url = `http://127.0.0.1:${options.port}`;
+  const main = join(ROOT, 'services', options.name, 'src', 'main.ts');
+  if (!existsSync(main)) throw new Error(`there is no service ${options.name} (${main})`);
+  const env = { ...inheritedEnvironment(), ...serviceEnvironment(options), ...options.env };
+  const spec = { name: options.name, command: process.execPath, args: [main], env, cwd: ROOT };
+  const part = await runPart(household, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+  return { url, databaseUrl: options.databaseUrl, part };
+}
+
+function serviceEnvironment(options: ServiceOptions): Record<string, string> {
+  const { callers } = options;
+  return {
+    PORT: String(options.port),
+    DATABASE_URL: options.databaseUrl,
+    REDIS_URL: options.redisUrl,
+    ORDERTX_NAMESPACES: options.namespaces.join(','),
+    ORDERTX_AUTH: callers.kind,
+    ...(callers.kind === 'on' && {
+      ORDERTX_AUDIENCE: `ordertx/127.0.0.1:${options.port}`,
+      ORDERTX_TOKEN_ISSUER: callers.issuer,
+      ORDERTX_JWKS_URL: callers.jwksUrl,
+      ORDERTX_CONTROLLER_SUBJECT: callers.subject,
+    }),
+    ...(options.kubeconfig !== undefined && { KUBECONFIG: options.kubeconfig }),
+  };
+}
+
+/** Whether the process at `url` says that it is ready to serve. */
+export async function answersReadyz(url: string): Promise<boolean> {
+  const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(READYZ_MS) });
+  if (!answer.ok) throw new Error(`${url}/readyz answered ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
+  return true;
+}

@@ -1,0 +1,96 @@
+/**
+ * Writes every checked-in file that is derived from another one; with `--check` only says which are stale.
+ *
+ * A generator names the file and renders its whole text. To add one, add it to `generators`: the check, the tests and
+ * `npm run generate` follow.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { renderConfiguration } from './configuration-docs.ts';
+import { renderResourceTypes } from './generate-resource-types.ts';
+
+export interface Generator {
+  /** The generated file, from the repository's root. */
+  readonly path: string;
+  render(): string | Promise<string>;
+}
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+export const generators: readonly Generator[] = [
+  {
+    path: 'crds/generated/ordertransaction.ts',
+    render: () =>
+      renderResourceTypes({
+        crd: 'crds/ordertransaction.yaml',
+        names: {
+          spec: 'OrderTransactionSpec',
+          'spec.resolutions[]': 'Resolution',
+          'spec.resolutions[].as': 'ResolvedAs',
+          status: 'OrderTransactionStatus',
+          'status.phase': 'Phase',
+          'status.decision': 'Decision',
+          'status.decisionReason': 'DecisionReason',
+          'status.branches[]': 'Branch',
+          'status.branches[].state': 'BranchState',
+          'status.messages[]': 'Message',
+          'status.messages[].state': 'MessageState',
+          'status.messages[].delivery': 'Delivery',
+          'status.conditions[]': 'Condition',
+          'status.conditions[].type': 'ConditionType',
+        },
+      }),
+  },
+  {
+    path: 'crds/generated/transactionflow.ts',
+    render: () =>
+      renderResourceTypes({
+        crd: 'crds/transactionflow.yaml',
+        names: {
+          spec: 'TransactionFlowSpec',
+          'spec.participants[]': 'Participant',
+          'spec.participants[].endpoint': 'Endpoint',
+          'spec.messages[]': 'MessageTemplate',
+          'spec.messages[].when': 'MessageWhen',
+          'spec.messages[].delivery': 'Delivery',
+          'spec.retry': 'Retry',
+          status: 'TransactionFlowStatus',
+          'status.conditions[]': 'FlowCondition',
+        },
+      }),
+  },
+  { path: 'docs/reference/configuration.md', render: () => renderConfiguration() },
+];
+
+/** Generates again and compares; the paths of the files that would change. */
+export async function staleFiles(): Promise<readonly string[]> {
+  const stale: string[] = [];
+  for (const generator of generators) {
+    if (textOf(generator.path) !== (await generator.render())) stale.push(generator.path);
+  }
+  return stale;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(resolve(ROOT, path), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+async function write(): Promise<void> {
+  for (const generator of generators) {
+    const path = resolve(ROOT, generator.path);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, await generator.render());
+  }
+}
+
+async function check(): Promise<void> {
+  const stale = await staleFiles();
+  for (const path of stale) process.stderr.write(`${path} is stale: run \`npm run generate\` and commit the result\n`);
+  if (stale.length > 0) process.exitCode = 1;
+}
+
+if (import.meta.main) await (process.argv.includes('--check') ? check() : write());

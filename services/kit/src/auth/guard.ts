@@ -1,0 +1,32 @@
+/**
+ * The door of the participant routes.
+ */
+import type { RequestHandler } from 'express';
+import { problem } from '../http/problem.ts';
+import { send } from '../http/route.ts';
+import type { Log } from '../log.ts';
+import { tokenCheck, type TokenSettings } from './tokens.ts';
+
+/** 401 for a request without a good token; 503 while the key set cannot be read, because then nobody knows. */
+export function tokenGuard(settings: TokenSettings, log: Log): RequestHandler {
+  if (settings.auth === 'off') {
+    log.warn('ORDERTX_AUTH=off: participant routes are open to everyone');
+    return (_request, _response, next) => next();
+  }
+  const check = tokenCheck(settings);
+  return async (request, response, next) => {
+    const result = await check(request.get('authorization'));
+    switch (result.kind) {
+      case 'good':
+        next();
+        return;
+      case 'bad':
+        log.warn({ path: request.path }, `refused a call: ${result.detail}`);
+        send(response, problem(401, { detail: result.detail, headers: { 'www-authenticate': 'Bearer' } }));
+        return;
+      case 'unknown':
+        log.error({ err: result.error }, 'cannot check tokens');
+        send(response, problem(503, { detail: 'The keys to check the token against cannot be read; ask again.', headers: { 'retry-after': '1' } }));
+    }
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * A service's HTTP side: what every service has, and the place where its own routes go.
+ *
+ * Order of the house: measuring, log context, what is mounted on `router`, 404 and 405, errors. /healthz says that the process
+ * runs; /readyz that it can work (its database answers and it is not shutting down).
+ */
+import express, { Router, type Express, type Request, type Response } from 'express';
+import type { Pool } from 'pg';
+import type { Registry } from 'prom-client';
+import { traceparentOf, withLogFields, type Log } from '../log.ts';
+import { jsonBody } from './body.ts';
+import { errorHandler } from './errors.ts';
+import { createMetrics, measureRequests } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+import { problem } from './problem.ts';
+import { measureAs, send, type Route, type RouteDocument } from './route.ts';
+
+export interface AppOptions {
+  /** The service's name, for /openapi.json and metrics. */
+  readonly name: string;
+  readonly version: string;
+  readonly log: Log;
+  /** /readyz asks it. */
+  readonly pool: Pool;
+}
+
+export interface App {
+  /** The request listener; `listen` takes the whole app. */
+  readonly express: Express;
+  /** Where middleware goes that is not a declared route; it stands before the 404 and the error handler. */
+  readonly router: Router;
+  readonly metrics: Registry;
+  readonly log: Log;
+  /** Registers declared routes, and documents them. */
+  add(...routes: readonly Route[]): void;
+  /** Documents a route that `router` serves in its own way. */
+  document(route: RouteDocument): void;
+  /** Shutdown begins: not ready any more, and every waiting handler's signal is aborted. */
+  drain(): void;
+}
+
+export function createApp(options: AppOptions): App {
+  const { log } = options;
+  const metrics = createMetrics(options.name, options.pool);
+  const router = Router();
+  const documents: RouteDocument[] = [];
+  const waiting = new Set<AbortController>();
+  let draining = false;
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(measureRequests(metrics));
+  app.use((request, _response, next) => {
+    const traceparent = traceparentOf(request.get('traceparent'));
+    withLogFields(traceparent === undefined ? {} : { traceparent }, next);
+  });
+  app.get('/healthz', measureAs('/healthz'), (_request, response) => send(response, { status: 200, body: { status: 'ok' } }));
+  app.get('/readyz', measureAs('/readyz'), async (_request, response) => send(response, await readiness(options, draining)));
+  app.get('/metrics', measureAs('/metrics'), async (_request, response) => {
+    response.setHeader('content-type', metrics.contentType);
+    response.end(await metrics.metrics());
+  });
+  app.get('/openapi.json', measureAs('/openapi.json'), (_request, response) =>
+    send(response, { status: 200, body: openApiDocument(options.name, options.version, documents) }),
+  );
+  app.use(router);
+  app.use((request, response) => send(response, unmatched(request, documents)));
+  app.use(errorHandler(log));
+
+  return {
+    express: app,
+    router,
+    metrics,
+    log,
+    add(...routes) {
+      for (const route of routes) {
+        const { method, path } = route.document;
+        documents.push(route.document);
+        router[method](path, measureAs(path), jsonBody(), async (request: Request, response: Response) => {
+          const controller = new AbortController();
+          waiting.add(controller);
+          response.once('close', () => {
+            waiting.delete(controller);
+            controller.abort();
+          });
+          if (draining) controller.abort();
+          send(response, await route.respond(request, controller.signal, log));
+        });
+      }
+    },
+    document(route) {
+      documents.push(route);
+    },
+    drain() {
+      draining = true;
+      for (const controller of waiting) controller.abort();
+    },
+  };
+}
+
+async function readiness({ pool, log }: AppOptions, draining: boolean) {
+  if (draining) return problem(503, { detail: 'The service is shutting down.' });
+  try {
+    await pool.query('select 1');
+    return { status: 200, body: { status: 'ready' } };
+  } catch (error) {
+    log.warn({ err: error }, 'not ready: the database does not answer');
+    return problem(503, { detail: 'The database does not answer.' });
+  }
+}
+
+const OWN_PATHS = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
+
+/** 405 with Allow where the path exists under another method, else 404. */
+function unmatched(request: Request, documents: readonly RouteDocument[]) {
+  const own = OWN_PATHS.includes(request.path) ? ['GET'] : [];
+  const allowed = documents.filter(({ path }) => pathPattern(path).test(request.path)).map(({ method }) => method.toUpperCase());
+  const allow = [...new Set([...own, ...allowed])].join(', ');
+  if (allow === '') return problem(404, { detail: 'There is nothing at this path; /openapi.json lists what there is.' });
+  return problem(405, { detail: `This path takes ${allow} only.`, headers: { allow } });
+}
+
+function pathPattern(path: string): RegExp {
+  const steps = path.split('/').map((step) => (step.startsWith(':') ? '[^/]+' : step.replaceAll('.', '\\.')));
+  return new RegExp(`^${steps.join('/')}/?$`, 'i');
+}

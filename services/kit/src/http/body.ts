@@ -1,0 +1,30 @@
+/**
+ * Reading JSON bodies within limits.
+ */
+import express, { type RequestHandler } from 'express';
+import { problem } from './problem.ts';
+import { send } from './route.ts';
+
+/** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
+export const BODY_BYTES_MAX = 128 * 1024;
+
+const JSON_MEDIA_TYPES = ['application/json', 'application/*+json'];
+
+/** Leaves `request.body` undefined when there is none. Other media types are 415; broken or oversized JSON goes to the error handler. */
+export function jsonBody(): RequestHandler {
+  // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
+  const parse = express.json({ limit: BODY_BYTES_MAX, strict: false, type: JSON_MEDIA_TYPES });
+  return (request, response, next) => {
+    const length = request.headers['content-length'];
+    const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+    if (!hasBody) {
+      next();
+      return;
+    }
+    if (!request.is(JSON_MEDIA_TYPES)) {
+      send(response, problem(415, { detail: 'content-type: must be application/json' }));
+      return;
+    }
+    parse(request, response, next);
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * The last handler: whatever was thrown becomes a problem document.
+ *
+ * 1. What the caller did wrong is a 4xx that says what; a passing state of the database is 503 with Retry-After; only a fault of
+ *    ours is 500, and then the caller learns nothing of its inside.
+ * 2. Never a wrong answer: where it is not known what happened, the status is one that nobody takes for a no.
+ */
+import { types } from 'node:util';
+import type { ErrorRequestHandler } from 'express';
+import { passing } from '../postgres/errors.ts';
+import type { Log } from '../log.ts';
+import { problem, ProblemError } from './problem.ts';
+import { send, type Reply } from './route.ts';
+
+const RETRY_AFTER_SECONDS = '1';
+
+export function errorHandler(log: Log): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const reply = replyTo(error);
+    if (reply.status >= 500) log.error({ err: error }, 'a request ended in an error');
+    send(response, reply);
+  };
+}
+
+export function replyTo(error: unknown): Reply {
+  if (error instanceof ProblemError) return error.reply;
+  const databaseState = passing(error);
+  if (databaseState !== undefined) return databaseProblem(databaseState);
+  return clientProblem(error) ?? problem(500, { detail: 'The service met a fault of its own; it is logged there. Trying again does no harm.' });
+}
+
+function databaseProblem(state: 'unavailable' | 'contended'): Reply {
+  const detail =
+    state === 'contended'
+      ? 'Other requests held the same rows for too long; ask again.'
+      : 'The database does not answer right now; ask again.';
+  return problem(503, { detail, headers: { 'retry-after': RETRY_AFTER_SECONDS } });
+}
+
+/** What express and its body parser throw for a broken request carries its status, and a type that says what broke. */
+function clientProblem(error: unknown): Reply | undefined {
+  if (!types.isNativeError(error) || !('status' in error) || typeof error.status !== 'number') return undefined;
+  const { status } = error;
+  if (status < 400 || status > 499) return undefined;
+  const type = 'type' in error && typeof error.type === 'string' ? error.type : '';
+  const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit : undefined;
+  switch (type) {
+    case 'entity.parse.failed':
+      return problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${error.message}` });
+    case 'entity.too.large':
+      return problem(413, { detail: `body: is larger than ${limit ?? 'the allowed number of'} bytes` });
+    default:
+      return problem(status, { detail: error.message });
+  }
+}

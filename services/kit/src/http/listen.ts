@@ -1,0 +1,80 @@
+/**
+ * Starting to listen, and ending well.
+ *
+ * On SIGTERM or SIGINT: not ready any more, no new connections, waiting handlers are told, running requests get a little time to
+ * end; then the rest is closed in the order given, and the process exits with 0. What is cut off is asked again by its caller.
+ */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { App } from './app.ts';
+
+/** Longer than usual callers keep an idle connection, so that it is they who close it and never a request that meets a closing one. */
+const KEEP_ALIVE_MS = 65_000;
+/** To receive a request's head, and the whole of it; not to answer it. Slow senders must not gather. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 30_000;
+/** Well below the 30 s after which Kubernetes kills. */
+const GRACE_MS_DEFAULT = 10_000;
+
+export interface ListenOptions {
+  readonly port: number;
+  /** For requests that run when `close` is called. Default 10,000. */
+  readonly graceMs?: number;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Rejects when the port is taken. Port 0 takes a free one. */
+export async function listen(app: App, options: ListenOptions): Promise<RunningServer> {
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
+    app.express,
+  );
+  server.listen(options.port);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      app.drain();
+      await closeServer(server, options.graceMs ?? GRACE_MS_DEFAULT);
+    },
+  };
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  if (!server.listening) return;
+  const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearTimeout(cutOff);
+}
+
+export type Closer = () => Promise<unknown> | unknown;
+
+/** Waits for a signal; closes in the order given (server first, pool last), one after the other, whatever one of them says. */
+export function closeOnSignal(app: App, closers: readonly Closer[]): void {
+  let closing = false;
+  const close = async (signal: NodeJS.Signals): Promise<void> => {
+    if (closing) return;
+    closing = true;
+    app.log.info({ signal }, 'shutting down');
+    for (const closer of closers) {
+      try {
+        await closer();
+      } catch (error) {
+        app.log.error({ err: error }, 'a part did not close well');
+      }
+    }
+    app.log.flush();
+    process.exit(0);
+  };
+  process.on('SIGTERM', (signal) => void close(signal));
+  process.on('SIGINT', (signal) => void close(signal));
+}

@@ -1,0 +1,128 @@
+/**
+ * A route is declared once: the same schemas check what comes in and document it in /openapi.json.
+ *
+ * A handler gets checked values and returns a reply; it never sees a broken request and never writes a response itself.
+ */
+import type { Request, RequestHandler, Response } from 'express';
+import type { ZodType } from 'zod';
+import type { Log } from '../log.ts';
+import { problem } from './problem.ts';
+import { validate, validationProblem } from './validate.ts';
+
+/** What a handler answers. The body is sent as JSON, as application/json unless a content-type header says otherwise. */
+export interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RouteRequest<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  /** A request header; undefined when absent. */
+  header(name: string): string | undefined;
+  /** Aborted when the caller has gone away or the server shuts down: for handlers that wait. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** What the documentation, the 404 and the 405 need to know of a route. */
+export interface RouteDocument {
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** Express form: `/orders/:orderId`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly params?: ZodType;
+  readonly query?: ZodType;
+  readonly body?: ZodType;
+  /** Documented only; the handler reads and checks them. */
+  readonly headers?: Readonly<Record<string, { readonly description: string; readonly required?: boolean }>>;
+  readonly responses: Readonly<Record<number, { readonly description: string; readonly schema?: ZodType }>>;
+}
+
+export interface RouteDeclaration<Params, Query, Body> extends RouteDocument {
+  /** Without a schema the handler gets undefined. */
+  readonly params?: ZodType<Params>;
+  readonly query?: ZodType<Query>;
+  /** Without a schema the request may carry no body, or an empty object. */
+  readonly body?: ZodType<Body>;
+  handle(request: RouteRequest<Params, Query, Body>): Promise<Reply> | Reply;
+}
+
+export interface Route {
+  readonly document: RouteDocument;
+  respond(request: Request, signal: AbortSignal, log: Log): Promise<Reply>;
+}
+
+export function route<Params = undefined, Query = undefined, Body = undefined>(
+  declaration: RouteDeclaration<Params, Query, Body>,
+): Route {
+  return {
+    document: declaration,
+    async respond(request, signal, log) {
+      const input = readInput(declaration, request);
+      if (input.kind === 'bad') return input.reply;
+      return declaration.handle({ ...input.values, header: (name) => request.get(name), signal, log });
+    },
+  };
+}
+
+interface Values<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+}
+type Input<V> = { readonly kind: 'good'; readonly values: V } | { readonly kind: 'bad'; readonly reply: Reply };
+
+function readInput<Params, Query, Body>(
+  declaration: RouteDeclaration<Params, Query, Body>,
+  request: Request,
+): Input<Values<Params, Query, Body>> {
+  const bodyMissing = missingBody(declaration, request);
+  if (bodyMissing !== undefined) return { kind: 'bad', reply: bodyMissing };
+  const values: Record<string, unknown> = {};
+  for (const whole of ['params', 'query', 'body'] as const) {
+    const schema = declaration[whole];
+    if (schema === undefined) continue;
+    const checked = validate<unknown>(schema, request[whole]);
+    if (checked.kind === 'invalid') {
+      return { kind: 'bad', reply: validationProblem(checked.issues, whole === 'params' ? 'path' : whole) };
+    }
+    values[whole] = checked.value;
+  }
+  // Each value was just checked by the schema its type comes from; what has no schema is undefined, as the defaults of `route` say.
+  return { kind: 'good', values: values as unknown as Values<Params, Query, Body> };
+}
+
+function missingBody(document: RouteDocument, request: Request): Reply | undefined {
+  const body: unknown = request.body;
+  if (document.body !== undefined) {
+    if (body !== undefined) return undefined;
+    return problem(400, { title: 'Invalid Request', detail: 'body: is missing; send a JSON object' });
+  }
+  if (body === undefined) return undefined;
+  const fields = typeof body === 'object' && body !== null && !Array.isArray(body) ? Object.keys(body) : undefined;
+  if (fields === undefined) return validationProblem([{ field: '', message: 'must be left out, or an empty object' }], 'body');
+  if (fields.length === 0) return undefined;
+  return validationProblem([{ field: String(fields[0]).slice(0, 100), message: 'is not a known field; leave it out' }], 'body');
+}
+
+export function send(response: Response, reply: Reply): void {
+  response.status(reply.status);
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
+  if (reply.body === undefined) {
+    response.end();
+    return;
+  }
+  if (!response.hasHeader('content-type')) response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(reply.body));
+}
+
+/** The label under which this request is measured: a declared path, never what the caller wrote. */
+export function measureAs(path: string): RequestHandler {
+  return (_request, response, next) => {
+    response.locals['route'] = path;
+    next();
+  };
+}

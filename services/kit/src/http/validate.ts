@@ -1,0 +1,56 @@
+/**
+ * Checks what came in against a schema and says what is wrong with it, by the field's name.
+ */
+import type { z, ZodType } from 'zod';
+import { problem } from './problem.ts';
+import type { Reply } from './route.ts';
+
+/** More would not help anyone, and a hostile body could have thousands. */
+const ISSUES_MAX = 5;
+/** Names come from the caller; longer ones are cut. */
+const FIELD_CHARS_MAX = 100;
+/** They also end up in log lines and database rows; Postgres, for one, takes no NUL. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/gu;
+
+export interface FieldIssue {
+  /** `lines[0].quantity`; empty for the whole. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export type Validated<T> = { readonly kind: 'valid'; readonly value: T } | { readonly kind: 'invalid'; readonly issues: readonly FieldIssue[] };
+
+export function validate<T>(schema: ZodType<T>, value: unknown): Validated<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return { kind: 'valid', value: result.data };
+  return { kind: 'invalid', issues: result.error.issues.slice(0, ISSUES_MAX).flatMap(fieldIssues).slice(0, ISSUES_MAX) };
+}
+
+/** `lines[0].quantity: Too small: expected number to be >=1; userId: ...` */
+export function describeIssues(issues: readonly FieldIssue[], whole: string): string {
+  return issues.map(({ field, message }) => `${field === '' ? whole : field}: ${message}`).join('; ');
+}
+
+/** 400, naming every field that is wrong. `whole` is what the fields belong to: "body", "query". */
+export function validationProblem(issues: readonly FieldIssue[], whole: string): Reply {
+  return problem(400, {
+    title: 'Invalid Request',
+    detail: describeIssues(issues, whole),
+    extra: { errors: issues.map(({ field, message }) => ({ field: field === '' ? whole : field, message })) },
+  });
+}
+
+function fieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: fieldName([...issue.path, key]), message: 'is not a known field; leave it out' }));
+  }
+  return [{ field: fieldName(issue.path), message: issue.message }];
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  const name = path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
+    .join('')
+    .replaceAll(UNPRINTABLE, '\u{FFFD}');
+  return name.length > FIELD_CHARS_MAX ? `${name.slice(0, FIELD_CHARS_MAX)}...` : name;
+}

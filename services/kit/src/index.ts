@@ -1,0 +1,23 @@
+/**
+ * The service kit: what every service of this system stands on.
+ *
+ * The fence of the participant protocol, tokens, HTTP, Postgres, settings and logging. It knows no business.
+ */
+export * from './auth/tokens.ts';
+export * from './http/app.ts';
+export * from './http/listen.ts';
+export * from './http/problem.ts';
+export * from './http/route.ts';
+export * from './log.ts';
+export * from './participant/branch.ts';
+export * from './participant/cleaning.ts';
+export * from './participant/routes.ts';
+export * from './participant/settle.ts';
+export * from './participant/settle-command.ts';
+export * from './postgres/migrate.ts';
+export * from './postgres/notifications.ts';
+export * from './postgres/pool.ts';
+export * from './postgres/sql.ts';
+export * from './postgres/transaction.ts';
+export * from './service-settings.ts';
+export * from './settings.ts';

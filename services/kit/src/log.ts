@@ -1,0 +1,48 @@
+/**
+ * JSON log lines on stdout.
+ *
+ * A request's identity (its traceparent, and for participant calls transaction, branch and operation) is put on every line written
+ * while the request runs, wherever it is written, so that one order's story can be found by one id.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { pino, type DestinationStream, type Logger } from 'pino';
+
+export type Log = Logger;
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+type Fields = Readonly<Record<string, unknown>>;
+const context = new AsyncLocalStorage<Fields>();
+
+export interface LogOptions {
+  readonly name: string;
+  readonly level: string;
+  /** Default: stdout. */
+  readonly destination?: DestinationStream;
+}
+
+export function createLog(options: LogOptions): Log {
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      // Level names instead of pino's numbers, ISO times instead of epochs: the lines are read by people as well.
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: () => ({ ...context.getStore() }),
+    },
+    options.destination ?? pino.destination({ dest: 1, sync: false }),
+  );
+}
+
+/** Runs `work` so that every line it logs, directly or later on, carries these fields as well. */
+export function withLogFields<T>(fields: Fields, work: () => T): T {
+  return context.run({ ...context.getStore(), ...fields }, work);
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The header's value where it has the form of W3C Trace Context, level 1; anything else is ignored, as that standard asks. */
+export function traceparentOf(header: string | undefined): string | undefined {
+  return header !== undefined && TRACEPARENT.test(header) ? header : undefined;
+}

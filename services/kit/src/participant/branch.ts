@@ -1,0 +1,74 @@
+/**
+ * What a service brings to the fence: one object per branch with the business work of try, confirm and cancel.
+ *
+ * The fence owns states, replays and refusals of the protocol; a branch owns the business rows. What it may rely on:
+ *
+ * 1. `client` is inside the fence's own database transaction (READ COMMITTED) and this branch's fence row is locked, so no other
+ *    call of the same branch runs meanwhile. Everything done with another connection is outside of it.
+ * 2. Each function is run to its end at most once per branch and transaction; a run whose database transaction did not commit has
+ *    not happened.
+ * 3. It never begins, commits or rolls back, and calls nothing over the network: a call cannot be undone.
+ * 4. What it throws undoes everything and is answered as unknown (5xx), so the controller asks again.
+ */
+import type { PoolClient } from 'pg';
+import type { ZodType } from 'zod';
+import type { TransactionName } from '../../../protocol/src/index.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
+
+/** Working on it, or not yet: everything is undone and the answer is 425 with Retry-After. The sentence never changes from try to try. */
+export interface Later {
+  readonly kind: 'later';
+  readonly detail: string;
+  readonly retryAfterSeconds: number;
+}
+export interface Done {
+  readonly kind: 'done';
+}
+/** `answer` is the body of the 2xx and is replayed to every repeat of the try. */
+export interface Tried {
+  readonly kind: 'tried';
+  readonly answer?: Json;
+}
+/** A business no, for good. `detail` is read by customer-service people. What the try wrote is undone, the refusal is kept. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly detail: string;
+}
+
+interface Call {
+  readonly transaction: TransactionName;
+  /** Counted from 1 within the operation, by the caller. */
+  readonly attempt: number;
+}
+export interface TryCall<P> extends Call {
+  readonly payload: P;
+}
+export interface ConfirmCall<P> extends Call {
+  readonly payload: P;
+  /** The transaction's decisionReason, and why in words; empty when the caller gave none. */
+  readonly reason: string;
+  readonly detail: string;
+}
+/**
+ * A cancel is never refused because of its payload. After a try it gets the payload that was tried, whatever came with the cancel.
+ * Of a branch that is not Tried (`tried: false`: nothing is to be undone) it gets what came, where that passes the schema.
+ */
+export type CancelCall<P> = Call & { readonly reason: string; readonly detail: string } & (
+    { readonly tried: true; readonly payload: P } | { readonly tried: false; readonly payload: P | undefined }
+  );
+
+export interface Branch<P> {
+  /** The participant's name in the flow, as the header Ordertx-Branch gives it. */
+  readonly branch: string;
+  /** As the flow gives it, e.g. `/tcc/create-order`. */
+  readonly path: string;
+  readonly payload: ZodType<P>;
+  try(client: PoolClient, call: TryCall<P>): Promise<Tried | Refused | Later>;
+  confirm(client: PoolClient, call: ConfirmCall<P>): Promise<Done | Later>;
+  cancel(client: PoolClient, call: CancelCall<P>): Promise<Done | Later>;
+}
+
+/** A branch of any payload type: what the kit holds of several branches. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- P stands in parameters and results; no other type holds them all.
+export type AnyBranch = Branch<any>;

@@ -1,0 +1,163 @@
+/**
+ * The fence's 15 cells against a real Postgres, each named after the anomaly it stands against.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { openTheatre, PAYLOAD, SEATS_AT_START, type Theatre } from '../../testing/theatre.ts';
+
+let theatre: Theatre;
+beforeAll(async () => {
+  theatre = await openTheatre();
+}, 30_000);
+afterAll(async () => {
+  await theatre.close();
+});
+beforeEach(async () => {
+  await theatre.pool.query('truncate ordertx_fence, reservations, told');
+  await theatre.pool.query('update shows set free = $1', [SEATS_AT_START]);
+});
+
+const HELD = SEATS_AT_START - PAYLOAD.seats;
+const TOO_MANY = { ...PAYLOAD, seats: SEATS_AT_START + 1 };
+const operationsTold = async () => (await theatre.told()).map(({ operation }) => operation);
+
+describe('a branch that was never called', () => {
+  test('is reserved by its try, and the answer is stored', async () => {
+    const answer = await theatre.call('try');
+    expect(answer).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
+    expect(await theatre.storedState()).toBe('Tried');
+    expect(await theatre.reservation()).toBe('held');
+    expect(await theatre.freeSeats()).toBe(HELD);
+  });
+
+  test('is refused by its try for a business reason: the row stays, the work is undone', async () => {
+    const answer = await theatre.call('try', { payload: TOO_MANY });
+    expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused', detail: 'hamlet has fewer than 11 free seats' });
+    expect(answer.headers.get('content-type')).toMatch('application/problem+json');
+    expect(await theatre.storedState()).toBe('Refused');
+    expect(await theatre.reservation()).toBeUndefined();
+    expect(await theatre.told()).toEqual([]);
+  });
+
+  test('is not confirmed (no-try): nothing runs and nothing is stored', async () => {
+    expect(await theatre.call('confirm')).toMatchObject({ status: 409, state: 'None', code: 'no-try' });
+    expect(await theatre.storedState()).toBeUndefined();
+    expect(await operationsTold()).toEqual([]);
+  });
+
+  test('is cancelled without undoing anything (empty rollback), and the service is told so', async () => {
+    const answer = await theatre.call('cancel', { reason: 'Refused', detail: 'Lager: kein Überschuss — 売り切れ' });
+    expect(answer).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await theatre.storedState()).toBe('Cancelled');
+    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await theatre.told()).toEqual([
+      { operation: 'cancel', tried: false, seats: 2, reason: 'Refused', detail: 'Lager: kein Überschuss — 売り切れ' },
+    ]);
+  });
+});
+
+describe('a tried branch', () => {
+  beforeEach(async () => {
+    await theatre.call('try');
+  });
+
+  test('replays its answer to a repeated try and reserves once (idempotence)', async () => {
+    expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
+    expect(await theatre.freeSeats()).toBe(HELD);
+    expect(await operationsTold()).toEqual(['try']);
+  });
+
+  test('is confirmed', async () => {
+    expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await theatre.storedState()).toBe('Confirmed');
+    expect(await theatre.reservation()).toBe('sold');
+  });
+
+  test('is cancelled, and what was reserved is free again', async () => {
+    expect(await theatre.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await theatre.reservation()).toBeUndefined();
+    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect((await theatre.told()).at(-1)).toMatchObject({ operation: 'cancel', tried: true });
+  });
+});
+
+describe('a refused branch', () => {
+  beforeEach(async () => {
+    await theatre.call('try', { payload: TOO_MANY });
+  });
+
+  test('replays its refusal, also when there would be room by now', async () => {
+    await theatre.pool.query('update shows set free = 100');
+    const answer = await theatre.call('try', { payload: TOO_MANY });
+    expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused', detail: 'hamlet has fewer than 11 free seats' });
+    expect(await theatre.freeSeats()).toBe(100);
+  });
+
+  test('is not confirmed: the confirm hears why, and nothing runs', async () => {
+    const answer = await theatre.call('confirm', { payload: TOO_MANY });
+    expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused', detail: 'hamlet has fewer than 11 free seats' });
+    expect(await operationsTold()).toEqual([]);
+    expect(await theatre.storedState()).toBe('Refused');
+  });
+
+  test('is cancelled like one that was never tried', async () => {
+    expect(await theatre.call('cancel', { payload: TOO_MANY })).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await theatre.storedState()).toBe('Cancelled');
+    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
+  });
+});
+
+describe('a confirmed branch', () => {
+  beforeEach(async () => {
+    await theatre.call('try');
+    await theatre.call('confirm');
+  });
+
+  test('replays the answer of its try to a late try and reserves nothing more', async () => {
+    expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
+    expect(await theatre.freeSeats()).toBe(HELD);
+  });
+
+  test('is confirmed again without doing anything (idempotence)', async () => {
+    expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await operationsTold()).toEqual(['try', 'confirm']);
+  });
+
+  test('is not cancelled (already-confirmed), and someone is alarmed', async () => {
+    expect(await theatre.call('cancel')).toMatchObject({ status: 409, state: 'Confirmed', code: 'already-confirmed' });
+    expect(await theatre.reservation()).toBe('sold');
+    expect(await theatre.freeSeats()).toBe(HELD);
+    expect(theatre.logLines.at(-1)).toMatchObject({ level: 'error', code: 'already-confirmed', transaction: 'shop/book-b1' });
+  });
+});
+
+describe('a cancelled branch', () => {
+  test('reserves nothing for a try that comes after the cancel (suspension)', async () => {
+    await theatre.call('cancel');
+    expect(await theatre.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await theatre.reservation()).toBeUndefined();
+    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+  });
+
+  test('reserves nothing for a try that is repeated after try and cancel', async () => {
+    await theatre.call('try');
+    await theatre.call('cancel');
+    expect(await theatre.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+  });
+
+  test('is not confirmed (already-cancelled)', async () => {
+    await theatre.call('try');
+    await theatre.call('cancel');
+    expect(await theatre.call('confirm')).toMatchObject({ status: 409, state: 'Cancelled', code: 'already-cancelled' });
+    expect(await theatre.reservation()).toBeUndefined();
+  });
+
+  test('is cancelled again without freeing anything twice (idempotence)', async () => {
+    await theatre.call('try');
+    await theatre.call('cancel');
+    expect(await theatre.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await operationsTold()).toEqual(['try', 'cancel']);
+  });
+});

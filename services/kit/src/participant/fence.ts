@@ -1,0 +1,169 @@
+/**
+ * The fence: runs a branch's business work at most once, in an order that makes sense, whatever comes late, twice or never.
+ *
+ * cells.ts says what is to be done; here it is done, in one database transaction of the service's own database:
+ *
+ * 1. The row is taken first (inserted, or locked), so calls of one branch run one after the other. READ COMMITTED, because the call
+ *    that waited must see what the other one left.
+ * 2. Business change and row are kept together or not at all. A crash, a lost connection or a thrown error leaves neither.
+ * 3. A try's work stands in a savepoint: a refusal undoes the work and keeps the row, so that every repeat hears the same no.
+ * 4. "Later" undoes everything, the row too, and the next call starts afresh.
+ * 5. A cancel never looks at the payload that came with it if the branch was tried: what was reserved is what is returned.
+ */
+import type { Pool, PoolClient } from 'pg';
+import type { ZodType } from 'zod';
+import type { Operation, TransactionName } from '../../../protocol/src/index.ts';
+import { describeIssues, validate } from '../http/validate.ts';
+import { endTransaction, type Ending } from '../postgres/transaction.ts';
+import type { FenceAnswer } from './answer.ts';
+import type { AnyBranch, Json, Later, Refused, Tried } from './branch.ts';
+import { stepFor, type Step } from './cells.ts';
+import type { Canonical } from './digest.ts';
+import { claimBranch, writeBranch, type BranchWrite, type StoredBranch } from './stored-branch.ts';
+
+interface Identity {
+  readonly transaction: TransactionName;
+  readonly attempt: number;
+}
+/** A try and a confirm have a payload with a canonical form; a cancel has whatever came, or nothing. */
+export type FenceCall = Identity &
+  (
+    | { readonly operation: 'try'; readonly body: unknown; readonly canonical: Canonical }
+    | { readonly operation: 'confirm'; readonly canonical: Canonical; readonly reason: string; readonly detail: string }
+    | { readonly operation: 'cancel'; readonly body: unknown; readonly reason: string; readonly detail: string }
+  );
+
+/** Rejects with the database's error, or with what the branch threw; then nothing has been stored, or nobody knows (commit). */
+export async function passFence(pool: Pool, branch: AnyBranch, call: FenceCall): Promise<FenceAnswer> {
+  return endTransaction(pool, async (client) => {
+    const stored = await claim(client, branch, call);
+    if (stored.state !== 'None' && stored.path !== branch.path) return undone({ kind: 'misdirected', path: stored.path });
+    const digest = call.operation === 'cancel' ? undefined : call.canonical.digest;
+    return perform(client, branch, call, stored, stepFor(stored, call.operation, digest));
+  });
+}
+
+/** What a branch without a row is inserted as. For try and cancel that is where they usually end; a confirm's is never kept. */
+const PROVISIONAL = { try: 'Tried', confirm: 'Tried', cancel: 'Cancelled' } as const satisfies Record<Operation, string>;
+
+async function claim(client: PoolClient, branch: AnyBranch, call: FenceCall): Promise<StoredBranch> {
+  const { operation } = call;
+  const tried = operation === 'try' ? { digest: call.canonical.digest, payload: call.canonical.text } : {};
+  const provisional = { state: PROVISIONAL[operation], path: branch.path, ...tried };
+  return claimBranch(client, key(branch, call), provisional, operation === 'try' ? 'absent' : 'present');
+}
+
+async function perform(
+  client: PoolClient,
+  branch: AnyBranch,
+  call: FenceCall,
+  stored: StoredBranch,
+  step: Step,
+): Promise<Ending<FenceAnswer>> {
+  if (step.kind === 'answer') return undone(step.answer);
+  switch (call.operation) {
+    case 'try':
+      return performTry(client, branch, call);
+    case 'confirm':
+      if (step.kind !== 'run-confirm') throw new Error(`${step.kind} is no step of a confirm`);
+      return performConfirm(client, branch, call, step);
+    case 'cancel':
+      if (step.kind !== 'run-cancel') throw new Error(`${step.kind} is no step of a cancel`);
+      return performCancel(client, branch, call, stored, step);
+  }
+}
+
+async function performTry(client: PoolClient, branch: AnyBranch, call: FenceCall & { operation: 'try' }): Promise<Ending<FenceAnswer>> {
+  const { digest, text: payload } = call.canonical;
+  const result = await runTry(client, branch, call, call.body);
+  switch (result.kind) {
+    case 'tried': {
+      const answer = answerText(result.answer);
+      // The row was inserted as Tried already; most tries have nothing to add to it.
+      if (answer !== null) await writeBranch(client, key(branch, call), { state: 'Tried', digest, payload, answer });
+      return kept({ kind: 'done', state: 'Tried', body: answer, replayed: false });
+    }
+    case 'refused': {
+      const refusal = result.detail;
+      await writeBranch(client, key(branch, call), { state: 'Refused', digest, payload, refusal });
+      return kept({ kind: 'refused', state: 'Refused', code: 'refused', detail: refusal });
+    }
+    case 'later':
+      return undone(later(result, 'None'));
+  }
+}
+
+async function performConfirm(
+  client: PoolClient,
+  branch: AnyBranch,
+  call: FenceCall & { operation: 'confirm' },
+  step: Step & { kind: 'run-confirm' },
+): Promise<Ending<FenceAnswer>> {
+  const { transaction, attempt, reason, detail } = call;
+  const payload = triedPayload(branch, step.payload);
+  const result = await branch.confirm(client, { transaction, attempt, reason, detail, payload });
+  if (result.kind === 'later') return undone(later(result, 'Tried'));
+  await writeBranch(client, key(branch, call), { state: 'Confirmed', digest: step.digest, answer: step.answer });
+  return kept({ kind: 'done', state: 'Confirmed', body: null, replayed: false });
+}
+
+async function performCancel(
+  client: PoolClient,
+  branch: AnyBranch,
+  call: FenceCall & { operation: 'cancel' },
+  stored: StoredBranch,
+  step: Step & { kind: 'run-cancel' },
+): Promise<Ending<FenceAnswer>> {
+  const { transaction, attempt, reason, detail } = call;
+  const payload = step.tried ? triedPayload(branch, step.payload) : usablePayload(branch.payload, call.body);
+  const result = await branch.cancel(client, { transaction, attempt, reason, detail, tried: step.tried, payload });
+  if (result.kind === 'later') return undone(later(result, stored.state));
+  const write: BranchWrite = { state: 'Cancelled', digest: step.digest };
+  if (stored.state !== 'None') await writeBranch(client, key(branch, call), write);
+  return kept({ kind: 'done', state: 'Cancelled', body: null, replayed: false });
+}
+
+/** Runs a try's business work inside a savepoint; afterwards a refusal has undone it. A payload that fails its schema is a refusal. */
+export async function runTry(client: PoolClient, branch: AnyBranch, call: Identity, body: unknown): Promise<Tried | Refused | Later> {
+  const checked = validate(branch.payload, body);
+  if (checked.kind === 'invalid') return { kind: 'refused', detail: `The payload is not usable: ${describeIssues(checked.issues, 'payload')}.` };
+  const { transaction, attempt } = call;
+  await client.query('savepoint business');
+  const result = await branch.try(client, { transaction, attempt, payload: checked.value });
+  if (result.kind === 'refused') await client.query('rollback to savepoint business');
+  return result;
+}
+
+/** What was tried passed the schema then. If a newer schema does not take it, that is a fault to be mended, not a no. */
+export function triedPayload(branch: AnyBranch, text: string): unknown {
+  const checked = validate(branch.payload, JSON.parse(text));
+  if (checked.kind === 'valid') return checked.value;
+  const issues = describeIssues(checked.issues, 'payload');
+  throw new Error(`what was tried at ${branch.path} does not pass today's schema; make the schema take it: ${issues}`);
+}
+
+/** For a branch that holds nothing: the payload if it is of use, for what the service wants to record. */
+export function usablePayload<P>(schema: ZodType<P>, body: unknown): P | undefined {
+  const checked = validate(schema, body);
+  return checked.kind === 'valid' ? checked.value : undefined;
+}
+
+export function answerText(answer: Json | undefined): string | null {
+  return answer === undefined ? null : JSON.stringify(answer);
+}
+
+function key(branch: AnyBranch, call: Identity) {
+  return { transaction: call.transaction, branch: branch.branch };
+}
+
+function later(result: Later, state: StoredBranch['state']): FenceAnswer {
+  return { kind: 'later', state, detail: result.detail, retryAfterSeconds: result.retryAfterSeconds };
+}
+
+function kept(value: FenceAnswer): Ending<FenceAnswer> {
+  return { keep: true, value };
+}
+
+function undone(value: FenceAnswer): Ending<FenceAnswer> {
+  return { keep: false, value };
+}

@@ -1,0 +1,162 @@
+/**
+ * The participant routes: POST <branch.path>/{try,confirm,cancel} for every branch of the service.
+ *
+ * In order: the token, the headers, the body, the fence. Broken bodies are 400 on try and confirm; on cancel they count as no
+ * payload, because a cancel is never turned away for what it carries.
+ */
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Pool } from 'pg';
+import { Counter, type Registry } from 'prom-client';
+import { HEADERS, OPERATIONS, type Operation } from '../../../protocol/src/index.ts';
+import { tokenGuard } from '../auth/guard.ts';
+import type { TokenSettings } from '../auth/tokens.ts';
+import type { App } from '../http/app.ts';
+import { jsonBody } from '../http/body.ts';
+import { problem } from '../http/problem.ts';
+import { measureAs, send, type Reply, type RouteDocument } from '../http/route.ts';
+import { withLogFields, type Log } from '../log.ts';
+import { fenceReply, type FenceAnswer } from './answer.ts';
+import type { AnyBranch } from './branch.ts';
+import { readCall, type CallHeaders } from './call.ts';
+import { canonical } from './digest.ts';
+import { passFence, type FenceCall } from './fence.ts';
+
+export interface ParticipantOptions {
+  readonly pool: Pool;
+  readonly branches: readonly AnyBranch[];
+  /** Whose transactions this service takes part in; others get 403. */
+  readonly namespaces: readonly string[];
+  readonly tokens: TokenSettings;
+}
+
+export function mountParticipant(app: App, options: ParticipantOptions): void {
+  const guard = tokenGuard(options.tokens, app.log);
+  const calls = fenceCounter(app.metrics);
+  for (const branch of options.branches) {
+    for (const operation of OPERATIONS) {
+      const path = `${branch.path}/${operation}`;
+      const body = operation === 'cancel' ? lenientBody(app.log) : jsonBody();
+      const handle = participantHandler({ ...options, branch, operation, log: app.log, calls });
+      app.router.post(path, measureAs(path), guard, body, handle);
+      app.document(documentOf(branch, operation));
+    }
+  }
+}
+
+interface HandlerParts extends ParticipantOptions {
+  readonly branch: AnyBranch;
+  readonly operation: Operation;
+  readonly log: Log;
+  readonly calls: Counter;
+}
+
+function participantHandler(parts: HandlerParts): RequestHandler {
+  const { branch, operation, namespaces } = parts;
+  return async (request, response) => {
+    const read = readCall((name) => request.get(name), operation, branch, namespaces);
+    if (read.kind === 'not-ours') {
+      send(response, read.reply);
+      return;
+    }
+    const { namespace, name } = read.headers.transaction;
+    const fields = { transaction: `${namespace}/${name}`, branch: branch.branch, operation };
+    send(response, await withLogFields(fields, () => answerCall(parts, read.headers, request.body)));
+  };
+}
+
+async function answerCall(parts: HandlerParts, headers: CallHeaders, body: unknown): Promise<Reply> {
+  const call = fenceCall(parts.operation, headers, body);
+  if (call === undefined) return problem(400, { detail: 'body: must be JSON with well-formed strings' });
+  const labels = { path: parts.branch.path, operation: parts.operation };
+  try {
+    const answer = await passFence(parts.pool, parts.branch, call);
+    parts.calls.inc({ ...labels, outcome: outcomeOf(answer) });
+    logAnswer(parts.log, call, answer);
+    return fenceReply(answer);
+  } catch (error) {
+    parts.calls.inc({ ...labels, outcome: 'unknown' });
+    throw error;
+  }
+}
+
+function fenceCall(operation: Operation, headers: CallHeaders, body: unknown): FenceCall | undefined {
+  const { transaction, attempt, reason, detail } = headers;
+  if (operation === 'cancel') return { operation, transaction, attempt, reason, detail, body };
+  const form = canonical(body);
+  if (form === undefined) return undefined;
+  return operation === 'try'
+    ? { operation, transaction, attempt, body, canonical: form }
+    : { operation, transaction, attempt, reason, detail, canonical: form };
+}
+
+function outcomeOf(answer: FenceAnswer): string {
+  switch (answer.kind) {
+    case 'done':
+      return answer.replayed ? 'replayed' : 'done';
+    case 'refused':
+      return answer.code;
+    case 'later':
+    case 'misdirected':
+      return answer.kind;
+  }
+}
+
+/** A refused confirm or cancel means that the participants disagree with the decision: someone must look. */
+function logAnswer(log: Log, call: FenceCall, answer: FenceAnswer): void {
+  if (answer.kind === 'refused' && call.operation !== 'try') {
+    log.error({ code: answer.code, state: answer.state }, `refused a ${call.operation}: ${answer.detail}`);
+    return;
+  }
+  log.debug({ outcome: outcomeOf(answer), attempt: call.attempt }, 'answered a participant call');
+}
+
+function fenceCounter(registry: Registry): Counter {
+  return new Counter({
+    name: 'ordertx_fence_calls_total',
+    help: 'Participant calls by path, operation and outcome: done, replayed, later, misdirected, unknown, or the code of the 409.',
+    labelNames: ['path', 'operation', 'outcome'],
+    registers: [registry],
+  });
+}
+
+function lenientBody(log: Log): RequestHandler {
+  const parse = jsonBody();
+  return (request: Request, response: Response, next: NextFunction) => {
+    // Whatever it calls itself, it is read as JSON where that works.
+    request.headers['content-type'] = 'application/json';
+    parse(request, response, (error?: unknown) => {
+      if (error !== undefined) {
+        log.warn({ err: error }, 'a cancel came with an unusable body; it counts as none');
+        request.body = undefined;
+      }
+      next();
+    });
+  };
+}
+
+function documentOf(branch: AnyBranch, operation: Operation): RouteDocument {
+  return {
+    method: 'post',
+    path: `${branch.path}/${operation}`,
+    summary: `Participant protocol: ${operation} of branch ${branch.branch}`,
+    body: branch.payload,
+    headers: {
+      'Ordertx-Transaction': { description: '<namespace>/<name>', required: true },
+      'Ordertx-Branch': { description: branch.branch, required: true },
+      'Ordertx-Operation': { description: operation, required: true },
+      'Ordertx-Attempt': { description: 'Counted from 1', required: true },
+      'Idempotency-Key': { description: '<namespace>/<name>/<branch>/<operation>', required: true },
+      ...(operation === 'try'
+        ? {}
+        : {
+            'Ordertx-Reason': { description: 'The decisionReason' },
+            'Ordertx-Detail': { description: 'Why, percent-encoded UTF-8' },
+          }),
+    },
+    responses: {
+      200: { description: `Done, now or before; ${HEADERS.state} says the stored state` },
+      409: { description: 'Refused for good; `code` says why' },
+      425: { description: 'Working on it, or not yet; ask again after Retry-After' },
+    },
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * The settings that every service has.
+ *
+ * A service spreads them into its own: `readSettingsOrExit({ ...serviceSettings, mine: {...} }, process.env, checkServiceSettings)`.
+ */
+import { z } from 'zod';
+import type { TokenSettings } from './auth/tokens.ts';
+import { LOG_LEVELS } from './log.ts';
+import { RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN } from './participant/cleaning.ts';
+import type { Setting, SettingProblem, ValuesOf } from './settings.ts';
+
+/** A whole number between two limits, both allowed. */
+export function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^-?\d{1,15}$/, message)
+    .transform(Number)
+    .refine((number) => number >= min && number <= max, message);
+}
+
+/** Entries separated by commas; spaces around them and empty entries do not count. */
+export function commaList(entry: z.ZodType<string, string>) {
+  return z
+    .string()
+    .transform((text): readonly string[] => text.split(',').map((item) => item.trim()).filter((item) => item !== ''))
+    .pipe(z.array(entry).min(1, 'must name at least one entry').readonly());
+}
+
+const namespaceName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be namespace names (lower-case letters, digits, hyphens), separated by commas');
+const httpUrl = z.url({ protocol: /^https?$/, message: 'must be an http or https URL' });
+const RETENTION_DAYS_MAX = 3_650;
+
+export const serviceSettings = {
+  port: { name: 'PORT', description: 'The port to listen on.', default: '8080', schema: wholeNumber(1, 65_535) },
+  databaseUrl: {
+    name: 'DATABASE_URL',
+    description: "The service's own Postgres database: postgres://user:password@host:5432/name.",
+    secret: true,
+    schema: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://'),
+  },
+  namespaces: {
+    name: 'ORDERTX_NAMESPACES',
+    description: 'Namespaces whose transactions this service takes part in, separated by commas; others get 403.',
+    schema: commaList(namespaceName),
+  },
+  auth: {
+    name: 'ORDERTX_AUTH',
+    description: 'Whether calls to /tcc need the token of the controller. `off` opens them to everyone who can reach the port.',
+    default: 'on',
+    schema: z.enum(['on', 'off'], 'must be on or off'),
+  },
+  audience: {
+    name: 'ORDERTX_AUDIENCE',
+    description: 'The audience tokens must have: ordertx/<service>.<namespace>, or ordertx/<host>:<port> for a flow that names a url.',
+    optional: true,
+    schema: z.string().regex(/^ordertx\/\S+$/, 'must be ordertx/<service>.<namespace> or ordertx/<host>:<port>'),
+  },
+  tokenIssuer: {
+    name: 'ORDERTX_TOKEN_ISSUER',
+    description: "The issuer tokens must have: the API server's --service-account-issuer.",
+    optional: true,
+    schema: z.string(),
+  },
+  jwksFile: {
+    name: 'ORDERTX_JWKS_FILE',
+    description: 'A file with the key set that tokens are checked against (this or ORDERTX_JWKS_URL).',
+    optional: true,
+    schema: z.string(),
+  },
+  jwksUrl: {
+    name: 'ORDERTX_JWKS_URL',
+    description: "Where to fetch that key set: the controller's /jwks (this or ORDERTX_JWKS_FILE).",
+    optional: true,
+    schema: httpUrl,
+  },
+  controllerSubject: {
+    name: 'ORDERTX_CONTROLLER_SUBJECT',
+    description: "The only subject whose tokens are taken: the controller's service account, system:serviceaccount:<namespace>:<name>.",
+    optional: true,
+    schema: z.string().regex(/^system:serviceaccount:[^:\s]+:[^:\s]+$/, 'must be system:serviceaccount:<namespace>:<name>'),
+  },
+  retentionDays: {
+    name: 'ORDERTX_RETENTION_DAYS',
+    description: 'How long final fence rows are kept after their last change. A creation may be repeated for 7 days, so it is more than that.',
+    default: String(RETENTION_DAYS_DEFAULT),
+    schema: wholeNumber(RETENTION_DAYS_MIN, RETENTION_DAYS_MAX),
+  },
+  logLevel: {
+    name: 'LOG_LEVEL',
+    description: `How much is logged: ${LOG_LEVELS.join(', ')}.`,
+    default: 'info',
+    schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+export type ServiceValues = ValuesOf<typeof serviceSettings>;
+
+const NEEDED_FOR_AUTH = ['audience', 'tokenIssuer', 'controllerSubject'] as const;
+
+/** With ORDERTX_AUTH=on, everything a token is checked by must be there, and the keys come from exactly one place. */
+export function checkServiceSettings(values: Partial<ServiceValues>): readonly SettingProblem[] {
+  if (values.auth !== 'on') return [];
+  const missing = NEEDED_FOR_AUTH.filter((key) => key in values && values[key] === undefined).map((key) => ({
+    name: serviceSettings[key].name,
+    message: 'is not set; it is needed to check tokens (ORDERTX_AUTH=off is the only way without)',
+  }));
+  const sources = [values.jwksFile, values.jwksUrl].filter((source) => source !== undefined).length;
+  if (sources === 1 || !('jwksUrl' in values)) return missing;
+  const message = sources === 0 ? 'or ORDERTX_JWKS_URL must be set to check tokens' : 'and ORDERTX_JWKS_URL are both set; set one of them';
+  return [...missing, { name: serviceSettings.jwksFile.name, message }];
+}
+
+/** Of values that passed `checkServiceSettings`. */
+export function tokenSettings(values: Pick<ServiceValues, 'auth' | 'audience' | 'tokenIssuer' | 'jwksFile' | 'jwksUrl' | 'controllerSubject'>): TokenSettings {
+  if (values.auth === 'off') return { auth: 'off' };
+  const { audience, tokenIssuer: issuer, controllerSubject: subject, jwksFile, jwksUrl } = values;
+  const keys = jwksFile !== undefined ? { file: jwksFile } : jwksUrl !== undefined ? { url: jwksUrl } : undefined;
+  if (audience === undefined || issuer === undefined || subject === undefined || keys === undefined) {
+    throw new Error('token settings are read before they were checked; pass checkServiceSettings to readSettings');
+  }
+  return { auth: 'on', audience, issuer, subject, keys };
+}

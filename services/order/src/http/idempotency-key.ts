@@ -1,0 +1,25 @@
+/**
+ * The Idempotency-Key header: required, so that a customer's second click is not a second order.
+ */
+
+export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+
+export type KeyResult =
+  { readonly kind: 'key'; readonly key: string } | { readonly kind: 'bad'; readonly detail: string };
+
+export function readIdempotencyKey(header: string | undefined): KeyResult {
+  const key = header?.trim();
+  if (key === undefined || key === '') {
+    return {
+      kind: 'bad',
+      detail: 'Idempotency-Key is required: send a value of your own that stays the same when you repeat this request',
+    };
+  }
+  if (key.length > IDEMPOTENCY_KEY_CHARS_MAX || !/^[\x21-\x7e]+$/.test(key)) {
+    return {
+      kind: 'bad',
+      detail: `Idempotency-Key must be at most ${IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters without spaces`,
+    };
+  }
+  return { kind: 'key', key };
+}

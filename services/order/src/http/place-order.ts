@@ -1,0 +1,182 @@
+/**
+ * POST /orders.
+ *
+ * 202 as soon as the request is stored; with `Prefer: wait` 201 or 409 once the order's creation has ended, 202 when it has not in
+ * time. A repeat of the same key is answered as a first call would be, by the order's present state.
+ */
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
+import { idSchema, orderIdSchema, orderLinesSchema, problemSchema } from '../../../protocol/src/index.ts';
+import { transactionNameOf, type Creation } from '../creation/creation.ts';
+import type { Relay } from '../creation/relay.ts';
+import { newOrderId } from '../order-id.ts';
+import {
+  acceptOrder,
+  askToBeNotified,
+  getOutcome,
+  ORDER_STATUSES,
+  payloadOf,
+  type OrderRequest,
+  type Outcome,
+} from '../orders.ts';
+import { continuedOrNew } from '../trace-parent.ts';
+import type { Seat, WaitingRoom } from '../waiting-room.ts';
+import { readIdempotencyKey } from './idempotency-key.ts';
+import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
+
+export interface PlaceOrderOptions {
+  readonly pool: Pool;
+  readonly relay: Pick<Relay, 'nudge'>;
+  readonly waiting: WaitingRoom;
+  /** Where transactions are created. */
+  readonly namespace: string;
+}
+
+const orderBody = z.strictObject({ userId: idSchema, lines: orderLinesSchema });
+const acceptedSchema = z.strictObject({
+  orderId: orderIdSchema,
+  status: z.enum(ORDER_STATUSES),
+  transaction: z.string().describe("The order transaction's name"),
+});
+
+export function placeOrderRoute(options: PlaceOrderOptions): Route {
+  return route({
+    method: 'post',
+    path: '/orders',
+    summary: 'Place an order',
+    body: orderBody,
+    headers: {
+      'Idempotency-Key': { description: 'Yours, per user; the same when you repeat the request', required: true },
+      Prefer: {
+        description: `wait=N: answer when the order is decided, or after N seconds (at most ${WAIT_SECONDS_MAX})`,
+      },
+    },
+    responses: {
+      201: { description: 'Only after Prefer: wait. The order was created', schema: acceptedSchema },
+      202: { description: 'The order is accepted and on its way', schema: acceptedSchema },
+      400: { description: 'No Idempotency-Key, or something is wrong with the body', schema: problemSchema },
+      409: {
+        description: 'Only after Prefer: wait. The order was cancelled; detail and reason say why',
+        schema: problemSchema,
+      },
+      422: { description: 'This Idempotency-Key came with another body before', schema: problemSchema },
+    },
+    handle: async (call) => {
+      const { body, signal } = call;
+      const key = readIdempotencyKey(call.header('idempotency-key'));
+      if (key.kind === 'bad') return problem(400, { detail: key.detail, code: 'bad-idempotency-key' });
+      return placeOrder(options, {
+        request: body,
+        idempotencyKey: key.key,
+        waitSeconds: preferredWaitSeconds(call.header('prefer')),
+        traceparent: continuedOrNew(call.header('traceparent')),
+        signal,
+      });
+    },
+  });
+}
+
+interface Placing {
+  readonly request: OrderRequest;
+  readonly idempotencyKey: string;
+  readonly waitSeconds: number | undefined;
+  readonly traceparent: string;
+  readonly signal: AbortSignal;
+}
+
+const BEGUN: Outcome = { status: 'INIT', reason: null };
+
+async function placeOrder(options: PlaceOrderOptions, placing: Placing): Promise<Reply> {
+  const orderId = newOrderId();
+  if (placing.waitSeconds === undefined) return placeAs(orderId, undefined, options, placing);
+  // Seated before the row is there: its end cannot come before somebody listens for it.
+  const seat = options.waiting.sit(orderId);
+  try {
+    return await placeAs(orderId, seat, options, placing);
+  } finally {
+    seat.leave();
+  }
+}
+
+async function placeAs(
+  orderId: string,
+  seat: Seat | undefined,
+  options: PlaceOrderOptions,
+  placing: Placing,
+): Promise<Reply> {
+  const { pool, relay, namespace } = options;
+  const { request, idempotencyKey, traceparent, waitSeconds, signal } = placing;
+  const creation: Creation = {
+    transaction: `${namespace}/${transactionNameOf(orderId)}`,
+    payload: payloadOf(orderId, request),
+    traceparent,
+  };
+  const acceptance = await acceptOrder(pool, { request, idempotencyKey, creation, awaited: seat !== undefined });
+  switch (acceptance.kind) {
+    case 'other-body':
+      return problem(422, {
+        detail: 'Idempotency-Key was sent with another body before: repeat that body, or take a new key',
+        code: 'idempotency-key-reused',
+      });
+    case 'repeated':
+      return answerRepeat(options, placing, acceptance.orderId);
+    case 'accepted': {
+      relay.nudge(creation);
+      if (seat === undefined || waitSeconds === undefined) return answer(orderId, BEGUN, undefined);
+      return answer(orderId, await hearTheEnd({ pool, orderId, signal, waitSeconds }, seat, BEGUN), waitSeconds);
+    }
+  }
+}
+
+async function answerRepeat({ pool, waiting }: PlaceOrderOptions, placing: Placing, orderId: string): Promise<Reply> {
+  const { waitSeconds, signal } = placing;
+  if (waitSeconds === undefined) return answer(orderId, await getOutcome(pool, orderId), undefined);
+  const seat = waiting.sit(orderId);
+  try {
+    await askToBeNotified(pool, orderId);
+    const present = await getOutcome(pool, orderId);
+    return answer(orderId, await hearTheEnd({ pool, orderId, signal, waitSeconds }, seat, present), waitSeconds);
+  } finally {
+    seat.leave();
+  }
+}
+
+interface End {
+  readonly pool: Pool;
+  readonly orderId: string;
+  readonly waitSeconds: number;
+  readonly signal: AbortSignal;
+}
+
+/** The order's outcome once it has left INIT, or its present one when time is up or nobody waits any more. */
+async function hearTheEnd({ pool, orderId, waitSeconds, signal }: End, seat: Seat, present: Outcome): Promise<Outcome> {
+  const untilMs = performance.now() + waitSeconds * 1000;
+  let outcome = present;
+  while (outcome.status === 'INIT' && !signal.aborted) {
+    const restMs = untilMs - performance.now();
+    if (restMs <= 0) break;
+    await seat.hint(restMs, signal);
+    outcome = await getOutcome(pool, orderId);
+  }
+  return outcome;
+}
+
+function answer(orderId: string, { status, reason }: Outcome, waitSeconds: number | undefined): Reply {
+  const transaction = transactionNameOf(orderId);
+  const applied: Readonly<Record<string, string>> =
+    waitSeconds === undefined ? {} : { 'Preference-Applied': `wait=${waitSeconds}` };
+  const headers = { ...applied, Location: `/orders/${orderId}` };
+  if (waitSeconds !== undefined && status === 'CANCELLED') {
+    const words = reason ?? 'the order was cancelled';
+    return problem(409, {
+      title: 'Order cancelled',
+      detail: words,
+      code: 'order-cancelled',
+      extra: { reason: words, orderId, transaction },
+      headers,
+    });
+  }
+  const created = waitSeconds !== undefined && status !== 'INIT';
+  return { status: created ? 201 : 202, body: { orderId, status, transaction }, headers };
+}

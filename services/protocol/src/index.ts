@@ -1,0 +1,14 @@
+/**
+ * The wire contract between the controller and its participants.
+ *
+ * Names, forms and payload schemas only; it does nothing over the network and imports nothing of the repository, so both ends can
+ * depend on it.
+ */
+export * from './audience.ts';
+export * from './detail.ts';
+export * from './headers.ts';
+export * from './operations.ts';
+export * from './payloads.ts';
+export * from './problems.ts';
+export { render as renderSchemas } from './schemas.ts';
+export * from './messages.ts';

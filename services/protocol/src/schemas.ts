@@ -1,0 +1,26 @@
+/**
+ * The JSON Schema files under services/protocol/schemas, for readers who do not speak zod.
+ *
+ * Derived from payloads.ts and checked in; the generator writes them and a test compares. What JSON Schema cannot say (one line
+ * per SKU, totalCents is the sum) stands in the descriptions.
+ */
+import { z } from 'zod';
+import { payloadSchemas } from './payloads.ts';
+import { problemSchema } from './problems.ts';
+
+/** File name (in services/protocol/schemas) to the file's whole text, ending in a newline. */
+export function render(): ReadonlyMap<string, string> {
+  const schemas: Readonly<Record<string, z.ZodType>> = { ...payloadSchemas, problem: problemSchema };
+  return new Map(Object.entries(schemas).map(([name, schema]) => [`${name}.json`, renderOne(name, schema)]));
+}
+
+function renderOne(name: string, schema: z.ZodType): string {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  const document = {
+    $schema,
+    $id: `urn:ordertx:schema:${name}`,
+    $comment: 'Generated from services/protocol/src by `npm run generate`; do not edit.',
+    ...rest,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

@@ -1,0 +1,75 @@
+/**
+ * Ways to break ordertx that its tests must see.
+ *
+ * Each is one plausible mistake against one promise of the design, made where that promise is kept: `find` stands exactly
+ * once in `file` and becomes `replace`. `tests` are those that exist because of that promise; at least one of them has to
+ * fail. tests/mutants/run.ts makes the mistakes, one at a time, in a copy.
+ */
+export interface Mutant {
+  /** What the broken code does. */
+  readonly name: string;
+  /** Which promise that breaks. */
+  readonly breaks: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  readonly tests: readonly string[];
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'confirm or cancel is sent before the decision is stored',
+    breaks: 'T1: the decision is stored before any confirm or cancel',
+    file: 'controller/src/reconcile/reconciler.ts',
+    find: '    const result = await this.#ports.transactions.writeStatus(transaction, step.status);\n',
+    replace: `    const operation = step.status.decision === 'Confirm' ? 'confirm' : 'cancel';
+    for (const branch of step.why === 'decision' ? (step.status.branches ?? []) : []) {
+      this.#call(key, work, transaction, flow, { branch: branch.name, operation, attempt: 1 });
+    }
+    const result = await this.#ports.transactions.writeStatus(transaction, step.status);
+`,
+    tests: ['controller/src/reconcile/reconciler.test.ts', 'controller/src/reconcile/any-number.test.ts'],
+  },
+  {
+    name: 'cancel skips branches whose try was never answered',
+    breaks: 'T5: cancel goes to every branch, tried or not',
+    file: 'controller/src/transaction/phase.ts',
+    find: "branch.state === 'Untried' : branch.state !== endStateFor(decision)",
+    replace: "branch.state === 'Untried' : branch.state !== endStateFor(decision) && branch.state !== 'Untried'",
+    tests: ['controller/src/reconcile/reconciler.test.ts', 'controller/src/reconcile/any-number.test.ts'],
+  },
+  {
+    name: 'a try that comes after the cancel runs',
+    breaks: 'the fence: a late try reserves nothing',
+    file: 'services/kit/src/participant/cells.ts',
+    find: "return refused(stored, 'cancelled', 'This step was already cancelled, so nothing is reserved for it any more.');",
+    replace: "return { kind: 'run-try' };",
+    tests: ['services/kit/src/participant/fence.real.test.ts'],
+  },
+  {
+    name: 'any 2xx is believed',
+    breaks: 'the participant protocol: only a fitting Ordertx-State makes a 2xx a success',
+    file: 'controller/src/participants/classify.ts',
+    find: `  if (state.kind !== 'known') return withoutState(status, state.kind);
+  if (DONE_STATES[operation]`,
+    replace: `  if (state.kind !== 'known') return { kind: 'succeeded' };
+  if (DONE_STATES[operation]`,
+    tests: ['controller/src/participants/classify.test.ts'],
+  },
+  {
+    name: 'a cached copy older than the last own write is trusted',
+    breaks: 'T1: nothing is decided on a copy older than what this process has stored itself',
+    file: 'controller/src/kubernetes/transaction-store.ts',
+    find: 'return cached !== undefined && isNewer(resourceVersionOf(cached), resourceVersionOf(own)) ? cached : own;',
+    replace: 'return cached ?? own;',
+    tests: ['controller/src/kubernetes/transaction-store.real.test.ts'],
+  },
+  {
+    name: 'retrying gives up after ten attempts',
+    breaks: 'T4: confirm and cancel are retried for ever',
+    file: 'controller/src/transaction/calls.ts',
+    find: 'branchIsOpen(branch, decision) && !view.busy.has(branch.name)',
+    replace: 'branchIsOpen(branch, decision) && !view.busy.has(branch.name) && (branch.attempts ?? 0) < 10',
+    tests: ['controller/src/reconcile/reconciler.test.ts'],
+  },
+];

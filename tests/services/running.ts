@@ -1,0 +1,70 @@
+/**
+ * A service in the test's own process, on a fresh database and a free port, with callers unchecked.
+ */
+import pg from 'pg';
+import { startInventory } from '../../services/inventory/src/service.ts';
+import { startOrder } from '../../services/order/src/service.ts';
+import { freshDatabase } from '../world/world.ts';
+
+export interface RunningTestService {
+  readonly url: string;
+  readonly databaseUrl: string;
+  /** The service's database, for looking and for breaking. */
+  readonly database: pg.Pool;
+  /** The first closes the service in good order, further calls do nothing. */
+  close(): Promise<void>;
+}
+
+export const TEST_NAMESPACE = 'shop';
+
+const UNCHECKED = {
+  port: 0,
+  namespaces: [TEST_NAMESPACE],
+  auth: 'off',
+  audience: undefined,
+  tokenIssuer: undefined,
+  jwksFile: undefined,
+  jwksUrl: undefined,
+  controllerSubject: undefined,
+  retentionDays: 30,
+  logLevel: 'silent',
+} as const;
+
+export async function runInventory(): Promise<RunningTestService> {
+  const { url: databaseUrl, drop } = await freshDatabase('inventory');
+  const service = await startInventory({ ...UNCHECKED, databaseUrl });
+  return running(service, databaseUrl, drop);
+}
+
+export interface OrderOptions {
+  readonly kubeconfig: string;
+  readonly namespace?: string;
+  /** Another replica's database; default: a fresh one. */
+  readonly databaseUrl?: string;
+}
+
+export async function runOrder(options: OrderOptions): Promise<RunningTestService> {
+  const { kubeconfig, namespace = TEST_NAMESPACE } = options;
+  const { url: databaseUrl, drop } =
+    options.databaseUrl === undefined
+      ? await freshDatabase('order')
+      : { url: options.databaseUrl, drop: async () => undefined };
+  const service = await startOrder({ ...UNCHECKED, namespaces: [namespace], databaseUrl, kubeconfig, namespace });
+  return running(service, databaseUrl, drop);
+}
+
+interface Started {
+  readonly url: string;
+  readonly closers: readonly (() => Promise<void>)[];
+}
+
+function running({ url, closers }: Started, databaseUrl: string, drop: () => Promise<void>): RunningTestService {
+  const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    for (const closer of closers) await closer();
+    await database.end();
+    await drop();
+  }
+  return { url, databaseUrl, database, close: () => (closing ??= close()) };
+}

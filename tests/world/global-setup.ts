@@ -1,0 +1,36 @@
+/**
+ * Starts the world of a jest run (world.ts). It dies with jest's process, also when that is killed with -9.
+ */
+import { installResources } from '../../local/cluster.ts';
+import { startControlPlane } from '../../local/control-plane/start.ts';
+import { startPostgres } from '../../local/postgres.ts';
+import { openHousehold } from '../../local/processes.ts';
+import { startRedis } from '../../local/redis.ts';
+import { leaveToTeardown } from './teardown-list.ts';
+import { WORLD_VARIABLE, type World } from './world.ts';
+
+export default async function globalSetup(): Promise<void> {
+  const household = await openHousehold();
+  leaveToTeardown(() => household.close());
+  const [postgres, redis, controlPlane] = await Promise.all([
+    startPostgres(household, { unsafeFast: true }),
+    startRedis(household),
+    startControlPlane(household, { unsafeNoFsync: true }).then(async (started) => {
+      await installResources(started);
+      return started;
+    }),
+  ]);
+  if (redis.kind === 'external') leaveToTeardown(redis.release);
+  await controlPlane.admin.close();
+  const world: World = {
+    kubeconfig: controlPlane.kubeconfig,
+    apiServerUrl: controlPlane.url,
+    token: controlPlane.token,
+    certificate: controlPlane.certificate,
+    postgresUrl: postgres.url,
+    redisUrl: redis.url,
+    issuer: controlPlane.issuer,
+    kubectl: controlPlane.kubectl,
+  };
+  process.env[WORLD_VARIABLE] = JSON.stringify(world);
+}

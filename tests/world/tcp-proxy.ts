@@ -1,0 +1,84 @@
+/**
+ * A TCP proxy on 127.0.0.1 that breaks connections in the ways networks do.
+ *
+ * It forwards bytes and knows no protocol, so what goes through is the real thing, TLS included.
+ */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export type Fault =
+  /** New connections and open ones are reset. */
+  | 'cut'
+  /** Connections stay open, requests arrive, answers never come: a half-open connection, a lost answer. */
+  | 'answers-lost';
+
+export interface TcpProxy {
+  readonly port: number;
+  /** Everything is as `fault` says until `heal`. */
+  readonly break: (fault: Fault) => void;
+  /** New connections work again. Those that lost bytes never do: they are reset. */
+  readonly heal: () => void;
+  /** Resets what is open, once; new connections work. */
+  readonly cutOnce: () => void;
+  /** Bytes that have been sent towards the server since the start. */
+  readonly bytesForwarded: () => number;
+  readonly openConnections: () => number;
+  /** How many connections were ever made through it. */
+  readonly connectionsMade: () => number;
+  readonly close: () => Promise<void>;
+}
+
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const pairs = new Set<readonly [client: Socket, server: Socket]>();
+  let fault: Fault | undefined;
+  let forwarded = 0;
+  let made = 0;
+
+  const listener = createServer((client) => {
+    made += 1;
+    if (fault === 'cut') {
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect(targetPort, '127.0.0.1');
+    const pair = [client, server] as const;
+    pairs.add(pair);
+    const end = (): void => {
+      pairs.delete(pair);
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of pair) socket.on('error', end).on('close', end);
+    client.on('data', (bytes) => {
+      forwarded += bytes.length;
+      server.write(bytes);
+    });
+    server.on('data', (bytes) => {
+      if (fault !== 'answers-lost') client.write(bytes);
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+
+  const cutOnce = (): void => {
+    for (const [client] of pairs) client.resetAndDestroy();
+  };
+  return {
+    port: (listener.address() as AddressInfo).port,
+    break: (next) => {
+      fault = next;
+      if (next === 'cut') cutOnce();
+    },
+    heal: () => {
+      if (fault === 'answers-lost') cutOnce();
+      fault = undefined;
+    },
+    cutOnce,
+    bytesForwarded: () => forwarded,
+    openConnections: () => pairs.size,
+    connectionsMade: () => made,
+    close: () =>
+      new Promise((resolve) => {
+        cutOnce();
+        listener.close(() => resolve());
+      }),
+  };
+}
