@@ -135,7 +135,7 @@ function watchParts(
     else {
       void part.process.exited.then((exit) => {
         const how = exit.signal ?? `exit code ${exit.code}`;
-        if (!ending.aborted) say(`${part.name} ended (${how}) and stays so; \`--restart\` would bring it back`);
+        if (!ending.aborted) say(`${part.name} (pid ${part.process.pid}) ended by ${how}`);
       });
     }
   }

@@ -3,7 +3,7 @@
  *
  *   npm run up -- [--controllers N] [--restart] [--dir FOLDER]
  */
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { onEnd } from './interruption.ts';
 import { say } from './progress.ts';
@@ -37,8 +37,8 @@ ordertx is up. Ctrl-C ends it and leaves nothing behind.
 
 ${rows.join('\n')}
 
-  stack.json    ${relative(process.cwd(), join(folder, 'stack.json')) || 'stack.json'}
-  logs          ${relative(process.cwd(), join(folder, 'logs')) || 'logs'}
+  stack.json    ${join(folder, 'stack.json')}
+  logs          ${join(folder, 'logs')}
 
   export KUBECONFIG=${kubeconfig}
   kubectl get ordertransactions --watch        (no kubectl? ${stack.cluster.kubectl})

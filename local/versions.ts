@@ -12,16 +12,19 @@ export const REDIS_MAJOR_MIN = 7;
 
 export type Platform = `${'linux' | 'darwin'}-${'amd64' | 'arm64'}`;
 
+export type PublishedArchives = {
+  readonly version: string;
+  readonly url: (platform: Platform) => string;
+  /** Hexadecimal. */
+  readonly sha512: Readonly<Partial<Record<Platform, string>>>;
+};
+
 /**
  * The envtest archives (etcd, kube-apiserver, kubectl) that the controller-tools project publishes. They lag a few
  * patch releases behind Kubernetes, which is why they carry a version of their own. `sha512` is the digest published in
  * that project's envtest-releases.yaml; a platform whose digest isn't known to us is left out and built from source.
  */
-export const PUBLISHED_CONTROL_PLANE: {
-  readonly version: string;
-  readonly url: (platform: Platform) => string;
-  readonly sha512: Partial<Record<Platform, string>>;
-} = {
+export const PUBLISHED_CONTROL_PLANE: PublishedArchives = {
   version: 'v1.36.2',
   url: (platform) =>
     `https://github.com/kubernetes-sigs/controller-tools/releases/download/envtest-v1.36.2/envtest-v1.36.2-${platform}.tar.gz`,

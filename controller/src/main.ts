@@ -9,10 +9,13 @@ import manifest from '../../package.json' with { type: 'json' };
 import { createLog } from '../../services/kit/src/log.ts';
 import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
+import { ApiEvents } from './kubernetes/events.ts';
+import { FlowFinalizer } from './kubernetes/flow-finalizer.ts';
 import { InformedFlowStore } from './kubernetes/flow-store.ts';
 import { Informers } from './kubernetes/informers.ts';
 import { KeySet } from './kubernetes/jwks.ts';
-import { FLOWS, TRANSACTIONS } from './kubernetes/stored-object.ts';
+import { ownsEverything, Shards } from './kubernetes/shards.ts';
+import { FLOWS, keyOf, TRANSACTIONS } from './kubernetes/stored-object.ts';
 import { ServiceAccountTokens } from './kubernetes/tokens.ts';
 import { ApiTransactionStore } from './kubernetes/transaction-store.ts';
 import { HttpTransport } from './kubernetes/transport.ts';
@@ -81,6 +84,23 @@ const messages = new RedisMessages({
   onTrouble: (sentence) => log.warn({}, sentence),
 });
 
+const identity = config.replica;
+const events = new ApiEvents({
+  transport,
+  clock,
+  identity,
+  onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
+});
+const finalizer = new FlowFinalizer({ transport, flows: flowInformers, transactions, clock, log });
+const shards =
+  config.leaderElection === 'off'
+    ? undefined
+    : new Shards({
+        ...{ transport, clock, log, identity, shards: config.shards },
+        namespace: namespaceOf(kubeConfig),
+        onHolding: (name, holding) => metrics.leader.set({ name }, holding ? 1 : 0),
+      });
+
 const stopping = new AbortController();
 const queue = new WorkQueue({
   name: CONTROLLER,
@@ -95,8 +115,8 @@ const reconciler = new Reconciler({
   flows,
   participants: caller,
   messages,
-  events: { warn: () => undefined },
-  ownership: { owns: () => true },
+  events,
+  ownership: shards ?? ownsEverything,
   schedule: { soon: (key) => queue.add(key), at: (key, atMs) => queue.addAt(key, atMs) },
   observer: observe.observer,
   clock,
@@ -104,13 +124,17 @@ const reconciler = new Reconciler({
   stopping: stopping.signal,
 });
 
-transactions.onChange((key) => queue.add(key));
-flows.onChange((namespace, name) => {
-  for (const { metadata, spec, status } of transactions.list()) {
-    if (metadata.namespace !== namespace || spec.flow !== name || isFinal(status?.phase)) continue;
-    queue.add(`${namespace}/${metadata.name}`);
+/** Looks at every unfinished transaction that `concerns` it. */
+function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
+  for (const transaction of transactions.list()) {
+    if (!isFinal(transaction.status?.phase) && concerns(transaction)) queue.add(keyOf(transaction));
   }
-});
+}
+transactions.onChange((key) => queue.add(key));
+flows.onChange((namespace, name) =>
+  lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
+);
+shards?.onChange(() => lookAgain((transaction) => shards.owns(transaction)));
 
 metrics.observe(CONTROLLER, {
   transactions: () => transactions.list(),
@@ -141,6 +165,9 @@ shutdown.onStop('calls', async () => {
   clearTimeout(timer);
   stopping.abort();
 });
+shutdown.onStop('leases', () => shards?.stop());
+shutdown.onStop('finalizer', (leftMs) => finalizer.stop(leftMs));
+shutdown.onStop('events', () => events.stop());
 shutdown.onStop('informers', () => Promise.all([transactions.stop(), flowInformers.stop()]));
 shutdown.onStop('messages', () => messages.close());
 shutdown.onStop('participants', () => caller.close());
@@ -153,5 +180,7 @@ setInterval(() => void pingRedis(), REDIS_PING_EVERY_MS).unref();
 transactions.start();
 flowInformers.start();
 await Promise.all([transactions.whenSynced(), flowInformers.whenSynced(), pingRedis()]);
+finalizer.start();
+shards?.start();
 queue.start();
-log.info({ namespaces, replica: config.replica, leaderElection: config.leaderElection }, 'the controller is working');
+log.info({ namespaces, replica: identity, leaderElection: config.leaderElection }, 'the controller is working');

@@ -17,7 +17,9 @@ export type ControlPlaneBinaries = { readonly etcd: string; readonly apiserver: 
 
 const PROGRAMS = ['etcd', 'kube-apiserver', 'kubectl'] as const;
 
-export async function findControlPlaneBinaries(household: Household): Promise<ControlPlaneBinaries> {
+export async function findControlPlaneBinaries(
+  household: Pick<Household, 'start' | 'removeAtEnd'>,
+): Promise<ControlPlaneBinaries> {
   const assets = process.env.KUBEBUILDER_ASSETS;
   if (assets) return complete(assets, 'KUBEBUILDER_ASSETS');
 
@@ -29,7 +31,11 @@ export async function findControlPlaneBinaries(household: Household): Promise<Co
   const failures: string[] = [];
   try {
     return complete(
-      await cached(published, (into) => downloadControlPlane(platform, into), household.removeAtEnd),
+      await cached(
+        published,
+        (into) => downloadControlPlane(PUBLISHED_CONTROL_PLANE, platform, into),
+        household.removeAtEnd,
+      ),
       'the published archive',
     );
   } catch (error) {

@@ -29,7 +29,7 @@ const PROGRAMS: readonly Program[] = [
   { name: 'etcd', module: 'etcd', main: 'go.etcd.io/etcd/server/v3', minutes: 'under a minute' },
 ];
 
-export async function buildControlPlane(household: Household, into: string): Promise<void> {
+export async function buildControlPlane(household: Pick<Household, 'start'>, into: string): Promise<void> {
   const go = which('go');
   if (!go) throw new Error('there is no `go` on the PATH');
   for (const { name, module, main, minutes } of PROGRAMS) {
@@ -42,7 +42,7 @@ export async function buildControlPlane(household: Household, into: string): Pro
 
 /** Runs the compiler in the household, so that it ends with us: it would go on for minutes. */
 async function build(
-  household: Household,
+  household: Pick<Household, 'start'>,
   compiler: Pick<ProcessSpec, 'name' | 'command' | 'args'>,
   module: Program['module'],
 ): Promise<void> {

@@ -11,19 +11,25 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EnvHttpProxyAgent, fetch } from 'undici';
 import { progress } from '../progress.ts';
-import { PUBLISHED_CONTROL_PLANE, type Platform } from '../versions.ts';
+import type { Platform, PublishedArchives } from '../versions.ts';
 
 const run = promisify(execFile);
 
-const CONNECT_MS = 3_000;
-const FIRST_BYTE_MS = 6_000;
-const STALL_MS = 10_000;
+export type DownloadLimits = { readonly firstByteMs: number; readonly stallMs: number };
 
-export async function downloadControlPlane(platform: Platform, into: string): Promise<void> {
-  const expected = PUBLISHED_CONTROL_PLANE.sha512[platform];
+const CONNECT_MS = 3_000;
+const LIMITS: DownloadLimits = { firstByteMs: 6_000, stallMs: 10_000 };
+
+export async function downloadControlPlane(
+  published: Pick<PublishedArchives, 'url' | 'sha512'>,
+  platform: Platform,
+  into: string,
+  limits = LIMITS,
+): Promise<void> {
+  const expected = published.sha512[platform];
   if (!expected) throw new Error(`no digest is pinned for ${platform}`);
-  const url = PUBLISHED_CONTROL_PLANE.url(platform);
-  const bytes = await progress(`downloading the control plane from ${new URL(url).host}`, () => download(url));
+  const url = published.url(platform);
+  const bytes = await progress(`downloading the control plane from ${new URL(url).host}`, () => download(url, limits));
   const actual = createHash('sha512').update(bytes).digest('hex');
   if (actual !== expected) {
     throw new Error(
@@ -40,23 +46,29 @@ export async function downloadControlPlane(platform: Platform, into: string): Pr
   await rm(archive);
 }
 
-async function download(url: string): Promise<Buffer> {
+async function download(url: string, { firstByteMs, stallMs }: DownloadLimits): Promise<Buffer> {
   const abort = new AbortController();
-  let timer = setTimeout(() => abort.abort(new Error(`no answer within ${FIRST_BYTE_MS / 1000} s`)), FIRST_BYTE_MS);
+  const abortAfter = (limitMs: number, what: string) =>
+    setTimeout(() => abort.abort(new Error(`${what} ${limitMs / 1000} s`)), limitMs);
+  let timer = abortAfter(firstByteMs, 'no answer within');
   const dispatcher = new EnvHttpProxyAgent({ connect: { timeout: CONNECT_MS } });
   try {
     const response = await fetch(url, { dispatcher, signal: abort.signal });
     if (!response.ok || !response.body) throw new Error(`${new URL(url).host} answered ${response.status}`);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of response.body) {
+    const waitForChunk = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => abort.abort(new Error(`nothing came for ${STALL_MS / 1000} s`)), STALL_MS);
+      timer = abortAfter(stallMs, 'nothing came for');
+    };
+    waitForChunk();
+    for await (const chunk of response.body) {
+      waitForChunk();
       chunks.push(chunk as Uint8Array);
     }
     return Buffer.concat(chunks);
   } catch (error) {
-    const cause = (error as Error).cause instanceof Error ? `: ${((error as Error).cause as Error).message}` : '';
-    throw new Error(`${(error as Error).message}${cause}`, { cause: error });
+    const { message, cause } = error as Error;
+    throw new Error(cause instanceof Error ? `${message}: ${cause.message}` : message, { cause: error });
   } finally {
     clearTimeout(timer);
     await dispatcher.destroy();

@@ -11,7 +11,9 @@ export interface RunningTestService {
   readonly databaseUrl: string;
   /** The service's database, for looking and for breaking. */
   readonly database: pg.Pool;
-  /** The first closes the service in good order, further calls do nothing. */
+  /** Closes the service in good order and keeps its database; further calls do nothing. */
+  stop(): Promise<void>;
+  /** Stops the service and, if it was made for it, drops the database. */
   close(): Promise<void>;
 }
 
@@ -60,11 +62,17 @@ interface Started {
 
 function running({ url, closers }: Started, databaseUrl: string, drop: () => Promise<void>): RunningTestService {
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
-  let closing: Promise<void> | undefined;
-  async function close(): Promise<void> {
+  let stopping: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
     for (const closer of closers) await closer();
-    await database.end();
-    await drop();
   }
-  return { url, databaseUrl, database, close: () => (closing ??= close()) };
+  const stop = (): Promise<void> => (stopping ??= closeAll());
+  return {
+    ...{ url, databaseUrl, database, stop },
+    async close() {
+      await stop();
+      await database.end();
+      await drop();
+    },
+  };
 }

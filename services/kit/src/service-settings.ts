@@ -23,13 +23,21 @@ export function wholeNumber(min: number, max: number) {
 export function commaList(entry: z.ZodType<string, string>) {
   return z
     .string()
-    .transform((text): readonly string[] => text.split(',').map((item) => item.trim()).filter((item) => item !== ''))
+    .transform((text): readonly string[] =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
     .pipe(z.array(entry).min(1, 'must name at least one entry').readonly());
 }
 
 const namespaceName = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be namespace names (lower-case letters, digits, hyphens), separated by commas');
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'must be namespace names (lower-case letters, digits, hyphens), separated by commas',
+  );
 const httpUrl = z.url({ protocol: /^https?$/, message: 'must be an http or https URL' });
 const RETENTION_DAYS_MAX = 3_650;
 
@@ -48,13 +56,15 @@ export const serviceSettings = {
   },
   auth: {
     name: 'ORDERTX_AUTH',
-    description: 'Whether calls to /tcc need the token of the controller. `off` opens them to everyone who can reach the port.',
+    description:
+      'Whether calls to /tcc need the token of the controller. `off` opens them to everyone who can reach the port.',
     default: 'on',
     schema: z.enum(['on', 'off'], 'must be on or off'),
   },
   audience: {
     name: 'ORDERTX_AUDIENCE',
-    description: 'The audience tokens must have: ordertx/<service>.<namespace>, or ordertx/<host>:<port> for a flow that names a url.',
+    description:
+      'The audience tokens must have: ordertx/<service>.<namespace>, or ordertx/<host>:<port> for a flow that names a url.',
     optional: true,
     schema: z.string().regex(/^ordertx\/\S+$/, 'must be ordertx/<service>.<namespace> or ordertx/<host>:<port>'),
   },
@@ -78,13 +88,17 @@ export const serviceSettings = {
   },
   controllerSubject: {
     name: 'ORDERTX_CONTROLLER_SUBJECT',
-    description: "The only subject whose tokens are taken: the controller's service account, system:serviceaccount:<namespace>:<name>.",
+    description:
+      "The only subject whose tokens are taken: the controller's service account, system:serviceaccount:<namespace>:<name>.",
     optional: true,
-    schema: z.string().regex(/^system:serviceaccount:[^:\s]+:[^:\s]+$/, 'must be system:serviceaccount:<namespace>:<name>'),
+    schema: z
+      .string()
+      .regex(/^system:serviceaccount:[^:\s]+:[^:\s]+$/, 'must be system:serviceaccount:<namespace>:<name>'),
   },
   retentionDays: {
     name: 'ORDERTX_RETENTION_DAYS',
-    description: 'How long final fence rows are kept after their last change. A creation may be repeated for 7 days, so it is more than that.',
+    description:
+      'How long final fence rows are kept after their last change. A creation may be repeated for 7 days, so it is more than that.',
     default: String(RETENTION_DAYS_DEFAULT),
     schema: wholeNumber(RETENTION_DAYS_MIN, RETENTION_DAYS_MAX),
   },
@@ -109,12 +123,17 @@ export function checkServiceSettings(values: Partial<ServiceValues>): readonly S
   }));
   const sources = [values.jwksFile, values.jwksUrl].filter((source) => source !== undefined).length;
   if (sources === 1 || !('jwksUrl' in values)) return missing;
-  const message = sources === 0 ? 'or ORDERTX_JWKS_URL must be set to check tokens' : 'and ORDERTX_JWKS_URL are both set; set one of them';
+  const message =
+    sources === 0
+      ? 'or ORDERTX_JWKS_URL must be set to check tokens'
+      : 'and ORDERTX_JWKS_URL are both set; set one of them';
   return [...missing, { name: serviceSettings.jwksFile.name, message }];
 }
 
 /** Of values that passed `checkServiceSettings`. */
-export function tokenSettings(values: Pick<ServiceValues, 'auth' | 'audience' | 'tokenIssuer' | 'jwksFile' | 'jwksUrl' | 'controllerSubject'>): TokenSettings {
+export function tokenSettings(
+  values: Pick<ServiceValues, 'auth' | 'audience' | 'tokenIssuer' | 'jwksFile' | 'jwksUrl' | 'controllerSubject'>,
+): TokenSettings {
   if (values.auth === 'off') return { auth: 'off' };
   const { audience, tokenIssuer: issuer, controllerSubject: subject, jwksFile, jwksUrl } = values;
   const keys = jwksFile !== undefined ? { file: jwksFile } : jwksUrl !== undefined ? { url: jwksUrl } : undefined;

@@ -27,7 +27,14 @@ describe('settings of a service', () => {
   test('are read, with defaults for what is not set', () => {
     expect(read(GOOD)).toMatchObject({
       kind: 'read',
-      values: { port: 8080, namespaces: ['shop', 'default'], auth: 'on', retentionDays: 30, logLevel: 'info', jwksFile: undefined },
+      values: {
+        port: 8080,
+        namespaces: ['shop', 'default'],
+        auth: 'on',
+        retentionDays: 30,
+        logLevel: 'info',
+        jwksFile: undefined,
+      },
     });
   });
 
@@ -62,7 +69,9 @@ describe('settings of a service', () => {
   });
 
   test('a secret is never shown', () => {
-    expect(problemsOf({ ...GOOD, DATABASE_URL: 'mysql://u:hunter2@db/order' })).toEqual(['DATABASE_URL must start with postgres://']);
+    expect(problemsOf({ ...GOOD, DATABASE_URL: 'mysql://u:hunter2@db/order' })).toEqual([
+      'DATABASE_URL must start with postgres://',
+    ]);
   });
 });
 
@@ -78,7 +87,9 @@ describe('ORDERTX_AUTH', () => {
   });
 
   test('on takes keys from one place, not two', () => {
-    expect(problemsOf({ ...GOOD, ORDERTX_JWKS_FILE: '/keys.json' })).toEqual(['ORDERTX_JWKS_FILE and ORDERTX_JWKS_URL are both set; set one of them']);
+    expect(problemsOf({ ...GOOD, ORDERTX_JWKS_FILE: '/keys.json' })).toEqual([
+      'ORDERTX_JWKS_FILE and ORDERTX_JWKS_URL are both set; set one of them',
+    ]);
   });
 
   test('on becomes the rules that tokens are checked by', () => {
@@ -110,12 +121,16 @@ test('a process with bad settings says so on stderr and exits with 2', () => {
     const { serviceSettings, checkServiceSettings } = await import(${service});
     readSettingsOrExit(serviceSettings, { PORT: 'x' }, checkServiceSettings);
     console.log('went on');`;
-  const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+  const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+  });
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toContain('  PORT must be a whole number from 1 to 65535 (it is "x")\n  DATABASE_URL is not set');
   expect(stderr).toContain('ORDERTX_AUDIENCE');
 });
 
 test('one bad setting is spoken of in the singular', () => {
-  expect(describeSettingProblems([{ name: 'PORT', message: 'must be a port' }])).toBe('One setting is not usable:\n  PORT must be a port');
+  expect(describeSettingProblems([{ name: 'PORT', message: 'must be a port' }])).toBe(
+    'One setting is not usable:\n  PORT must be a port',
+  );
 });

@@ -51,7 +51,11 @@ export type SettingsRead<V> =
 /** The exit code for settings that a person must change. */
 const EXIT_BAD_SETTINGS = 2;
 
-export function readSettings<S extends Settings>(settings: S, environment: Environment, check?: Check<S>): SettingsRead<ValuesOf<S>> {
+export function readSettings<S extends Settings>(
+  settings: S,
+  environment: Environment,
+  check?: Check<S>,
+): SettingsRead<ValuesOf<S>> {
   const problems: SettingProblem[] = [];
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
@@ -64,7 +68,15 @@ export function readSettings<S extends Settings>(settings: S, environment: Envir
     }
     const result = setting.schema.safeParse(text);
     if (result.success) values[key] = result.data;
-    else problems.push({ name: setting.name, message: complaint(setting, text, result.error.issues.map(({ message }) => message)) });
+    else
+      problems.push({
+        name: setting.name,
+        message: complaint(
+          setting,
+          text,
+          result.error.issues.map(({ message }) => message),
+        ),
+      });
   }
   // Every value came out of the schema that its type is taken from.
   problems.push(...(check?.(values as Partial<ValuesOf<S>>) ?? []));
@@ -77,7 +89,11 @@ function complaint(setting: Setting<unknown>, text: string, messages: readonly s
 }
 
 /** Prints every bad setting to stderr and ends the process with code 2. */
-export function readSettingsOrExit<S extends Settings>(settings: S, environment: Environment, check?: Check<S>): ValuesOf<S> {
+export function readSettingsOrExit<S extends Settings>(
+  settings: S,
+  environment: Environment,
+  check?: Check<S>,
+): ValuesOf<S> {
   const result = readSettings(settings, environment, check);
   if (result.kind === 'read') return result.values;
   process.stderr.write(`${describeSettingProblems(result.problems)}\n`);

@@ -31,7 +31,7 @@ export const SEATS_AT_START = 10;
 const payloadSchema = z.strictObject({ show: z.string(), seats: z.int().min(1).max(1000) });
 type Payload = z.infer<typeof payloadSchema>;
 
-type Interruption = (client: PoolClient) => Promise<Later | undefined | void>;
+type Interruption = (client: PoolClient) => Promise<Later | undefined>;
 
 export interface Answer {
   readonly status: number;
@@ -55,6 +55,14 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
 
+export interface ToldRow {
+  readonly operation: string;
+  readonly tried: boolean | null;
+  readonly seats: number | null;
+  readonly reason: string | null;
+  readonly detail: string | null;
+}
+
 export interface Theatre {
   readonly pool: Pool;
   readonly url: string;
@@ -67,14 +75,16 @@ export interface Theatre {
   freeSeats(): Promise<number>;
   reservation(transaction?: string): Promise<string | undefined>;
   storedState(transaction?: string): Promise<string | undefined>;
-  told(): Promise<readonly { operation: string; tried: boolean | null; seats: number | null; reason: string | null; detail: string | null }[]>;
+  told(): Promise<readonly ToldRow[]>;
   close(): Promise<void>;
 }
 
 export const TRANSACTION = 'shop/book-b1';
 export const PAYLOAD: Payload = { show: 'hamlet', seats: 2 };
 
-export async function openTheatre(options: { readonly tokens?: TokenSettings; readonly lockTimeoutMs?: number } = {}): Promise<Theatre> {
+export async function openTheatre(
+  options: { readonly tokens?: TokenSettings; readonly lockTimeoutMs?: number } = {},
+): Promise<Theatre> {
   const database = await freshDatabase('theatre');
   const { log, lines } = memoryLog();
   await migrate({ connectionString: database.url, folder: new URL('./migrations/', import.meta.url), log });
@@ -120,28 +130,37 @@ function theatreBranch(interruptions: Map<Operation, Interruption>): Branch<Payl
     payload: payloadSchema,
     async try(client, { transaction, payload }) {
       await tell(client, 'try', formatTransaction(transaction), { seats: payload.seats });
-      const { rowCount } = await client.query('insert into reservations values ($1, $2, $3, $4) on conflict do nothing', [
-        formatTransaction(transaction),
-        payload.show,
-        payload.seats,
-        'held',
-      ]);
+      const { rowCount } = await client.query(
+        'insert into reservations values ($1, $2, $3, $4) on conflict do nothing',
+        [formatTransaction(transaction), payload.show, payload.seats, 'held'],
+      );
       if (rowCount !== 1) throw new Error('tried twice');
       const later = await interrupted('try', client);
       if (later !== undefined) return later;
-      const taken = await client.query('update shows set free = free - $2 where show = $1 and free >= $2', [payload.show, payload.seats]);
-      if (taken.rowCount !== 1) return { kind: 'refused', detail: `${payload.show} has fewer than ${payload.seats} free seats` };
+      const taken = await client.query('update shows set free = free - $2 where show = $1 and free >= $2', [
+        payload.show,
+        payload.seats,
+      ]);
+      if (taken.rowCount !== 1)
+        return { kind: 'refused', detail: `${payload.show} has fewer than ${payload.seats} free seats` };
       return { kind: 'tried', answer: { held: payload.seats } };
     },
     async confirm(client, { transaction, payload, reason, detail }) {
       await tell(client, 'confirm', formatTransaction(transaction), { seats: payload.seats, reason, detail });
       const later = await interrupted('confirm', client);
       if (later !== undefined) return later;
-      await client.query(`update reservations set state = 'sold' where transaction = $1`, [formatTransaction(transaction)]);
+      await client.query(`update reservations set state = 'sold' where transaction = $1`, [
+        formatTransaction(transaction),
+      ]);
       return { kind: 'done' };
     },
     async cancel(client, { transaction, payload, tried, reason, detail }) {
-      await tell(client, 'cancel', formatTransaction(transaction), { tried, seats: payload?.seats ?? null, reason, detail });
+      await tell(client, 'cancel', formatTransaction(transaction), {
+        tried,
+        seats: payload?.seats ?? null,
+        reason,
+        detail,
+      });
       const later = await interrupted('cancel', client);
       if (later !== undefined) return later;
       if (tried) {
@@ -161,30 +180,33 @@ interface Told {
 }
 
 async function tell(client: PoolClient, operation: Operation, transaction: string, told: Told): Promise<void> {
-  await client.query('insert into told (operation, transaction, tried, seats, reason, detail) values ($1, $2, $3, $4, $5, $6)', [
-    operation,
-    transaction,
-    told.tried ?? null,
-    told.seats,
-    told.reason ?? null,
-    told.detail ?? null,
-  ]);
+  await client.query(
+    'insert into told (operation, transaction, tried, seats, reason, detail) values ($1, $2, $3, $4, $5, $6)',
+    [operation, transaction, told.tried ?? null, told.seats, told.reason ?? null, told.detail ?? null],
+  );
 }
 
 function observations(pool: Pool): Pick<Theatre, 'freeSeats' | 'reservation' | 'storedState' | 'told'> {
   return {
-    freeSeats: async () => (await pool.query<{ free: number }>(`select free from shows where show = 'hamlet'`)).rows[0]?.free ?? NaN,
+    freeSeats: async () =>
+      (await pool.query<{ free: number }>(`select free from shows where show = 'hamlet'`)).rows[0]?.free ?? NaN,
     reservation: async (transaction = TRANSACTION) =>
-      (await pool.query<{ state: string }>('select state from reservations where transaction = $1', [transaction])).rows[0]?.state,
+      (await pool.query<{ state: string }>('select state from reservations where transaction = $1', [transaction]))
+        .rows[0]?.state,
     storedState: async (transaction = TRANSACTION) =>
-      (await pool.query<{ state: string }>('select state from ordertx_fence where transaction = $1', [transaction])).rows[0]?.state,
-    told: async () => (await pool.query('select operation, tried, seats, reason, detail from told order by seq')).rows,
+      (await pool.query<{ state: string }>('select state from ordertx_fence where transaction = $1', [transaction]))
+        .rows[0]?.state,
+    told: async () =>
+      (await pool.query<ToldRow>('select operation, tried, seats, reason, detail from told order by seq')).rows,
   };
 }
 
 async function send(url: string, operation: Operation, options: CallOptions): Promise<Answer> {
   const transaction = options.transaction ?? TRANSACTION;
-  const decision = operation === 'try' ? {} : { 'ordertx-reason': options.reason ?? 'AllTried', 'ordertx-detail': encodeDetail(options.detail ?? '') };
+  const decision =
+    operation === 'try'
+      ? {}
+      : { 'ordertx-reason': options.reason ?? 'AllTried', 'ordertx-detail': encodeDetail(options.detail ?? '') };
   const headers: Record<string, string | undefined> = {
     'content-type': 'application/json',
     'ordertx-transaction': transaction,
@@ -204,8 +226,8 @@ async function send(url: string, operation: Operation, options: CallOptions): Pr
   return {
     status: response.status,
     state: response.headers.get('ordertx-state'),
-    code: body['code'],
-    detail: body['detail'],
+    code: body.code,
+    detail: body.detail,
     body,
     headers: response.headers,
   };

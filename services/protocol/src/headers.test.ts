@@ -6,10 +6,13 @@ import { audienceOfService, audienceOfUrl } from './audience.ts';
 import { formatTransaction, idempotencyKey, parseTransaction } from './headers.ts';
 
 describe('the transaction header', () => {
-  test.each(['shop/create-o1001', 'default/a', 'a-1/pay-p2001', 'shop/a.b-c.d', `shop/${'a'.repeat(63)}`])('%s is a transaction', (text) => {
-    const parsed = parseTransaction(text);
-    expect(parsed && formatTransaction(parsed)).toBe(text);
-  });
+  test.each(['shop/create-o1001', 'default/a', 'a-1/pay-p2001', 'shop/a.b-c.d', `shop/${'a'.repeat(63)}`])(
+    '%s is a transaction',
+    (text) => {
+      const parsed = parseTransaction(text);
+      expect(parsed && formatTransaction(parsed)).toBe(text);
+    },
+  );
 
   test.each([
     '',
@@ -32,7 +35,9 @@ describe('the transaction header', () => {
   });
 
   test('the idempotency key is the same for every attempt', () => {
-    expect(idempotencyKey({ namespace: 'shop', name: 'create-o1001' }, 'inventory', 'try')).toBe('shop/create-o1001/inventory/try');
+    expect(idempotencyKey({ namespace: 'shop', name: 'create-o1001' }, 'inventory', 'try')).toBe(
+      'shop/create-o1001/inventory/try',
+    );
   });
 });
 

@@ -3,7 +3,13 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createOrderPayloadSchema, LINES_MAX, QUANTITY_MAX, TOTAL_CENTS_MAX, UNIT_PRICE_CENTS_MAX } from './payloads.ts';
+import {
+  createOrderPayloadSchema,
+  LINES_MAX,
+  QUANTITY_MAX,
+  TOTAL_CENTS_MAX,
+  UNIT_PRICE_CENTS_MAX,
+} from './payloads.ts';
 import { render } from './schemas.ts';
 
 const line = { skuId: 'sku-1', quantity: 2, unitPriceCents: 250 };
@@ -32,7 +38,11 @@ describe('the create-order payload', () => {
 
   test.each([
     ['no lines', { ...payload, lines: [] }, 'lines'],
-    ['too many lines', { ...payload, lines: Array.from({ length: 101 }, (_, i) => ({ ...line, skuId: `s${i}` })), totalCents: 50_500 }, 'lines'],
+    [
+      'too many lines',
+      { ...payload, lines: Array.from({ length: 101 }, (_, i) => ({ ...line, skuId: `s${i}` })), totalCents: 50_500 },
+      'lines',
+    ],
     ['one SKU twice', { ...payload, lines: [line, line], totalCents: 1000 }, 'lines.1.skuId'],
     ['a negative quantity', { ...payload, lines: [{ ...line, quantity: -1 }] }, 'lines.0.quantity'],
     ['half a piece', { ...payload, lines: [{ ...line, quantity: 0.5 }] }, 'lines.0.quantity'],
@@ -50,7 +60,9 @@ describe('the create-order payload', () => {
   test('unknown fields are refused, on the payload and on a line', () => {
     expect(createOrderPayloadSchema.safeParse({ ...payload, phone: '1' }).success).toBe(false);
     expect(createOrderPayloadSchema.safeParse({ ...payload, lines: [{ ...line, name: 'shoe' }] }).success).toBe(false);
-    expect(createOrderPayloadSchema.safeParse(JSON.parse(`{"__proto__": {}, ${JSON.stringify(payload).slice(1)}`)).success).toBe(false);
+    expect(
+      createOrderPayloadSchema.safeParse(JSON.parse(`{"__proto__": {}, ${JSON.stringify(payload).slice(1)}`)).success,
+    ).toBe(false);
   });
 });
 

@@ -23,7 +23,10 @@ export const idSchema = z
   .string()
   .min(1)
   .max(ID_CHARS_MAX)
-  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, with a letter or digit at both ends')
+  .regex(
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+    'must be lower-case letters, digits and hyphens, with a letter or digit at both ends',
+  )
   .describe('A lower-case DNS label');
 export const orderIdSchema = idSchema.max(ORDER_ID_CHARS_MAX);
 
@@ -45,7 +48,11 @@ export const orderLinesSchema = z
     const seen = new Set<string>();
     for (const [index, { skuId }] of lines.entries()) {
       if (seen.has(skuId)) {
-        context.addIssue({ code: 'custom', path: [index, 'skuId'], message: `names ${skuId} a second time; one line per SKU` });
+        context.addIssue({
+          code: 'custom',
+          path: [index, 'skuId'],
+          message: `names ${skuId} a second time; one line per SKU`,
+        });
       }
       seen.add(skuId);
     }

@@ -31,7 +31,10 @@ export function isProblemCode(text: string): text is ProblemCode {
 /** The members this system reads and writes; others may be present (RFC 9457, section 3.2). */
 export const problemSchema = z
   .looseObject({
-    type: z.string().optional().describe('A URI that names the kind of problem; about:blank when the status says it all'),
+    type: z
+      .string()
+      .optional()
+      .describe('A URI that names the kind of problem; about:blank when the status says it all'),
     title: z.string().describe('The kind of problem, the same for every occurrence'),
     status: z.int().min(400).max(599).describe('The HTTP status'),
     detail: z.string().optional().describe('What was wrong this time, and what to do'),

@@ -14,6 +14,8 @@ export function render(): ReadonlyMap<string, string> {
   return new Map(Object.entries(schemas).map(([name, schema]) => [`${name}.json`, renderOne(name, schema)]));
 }
 
+const WORD_LIST = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
+
 function renderOne(name: string, schema: z.ZodType): string {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
   const document = {
@@ -22,5 +24,9 @@ function renderOne(name: string, schema: z.ZodType): string {
     $comment: 'Generated from services/protocol/src by `npm run generate`; do not edit.',
     ...rest,
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  // Lists of words stand on one line, as the repository's formatter has them.
+  const text = JSON.stringify(document, null, 2).replaceAll(WORD_LIST, (_list, words: string) => {
+    return `[${words.replaceAll(/,\n\s+/g, ', ')}]`;
+  });
+  return `${text}\n`;
 }

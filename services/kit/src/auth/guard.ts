@@ -26,7 +26,13 @@ export function tokenGuard(settings: TokenSettings, log: Log): RequestHandler {
         return;
       case 'unknown':
         log.error({ err: result.error }, 'cannot check tokens');
-        send(response, problem(503, { detail: 'The keys to check the token against cannot be read; ask again.', headers: { 'retry-after': '1' } }));
+        send(
+          response,
+          problem(503, {
+            detail: 'The keys to check the token against cannot be read; ask again.',
+            headers: { 'retry-after': '1' },
+          }),
+        );
     }
   };
 }

@@ -47,7 +47,7 @@ function fileKeySet(path: string): JWTVerifyGetKey {
   const current = async (): Promise<JWTVerifyGetKey> => {
     try {
       const { mtimeMs } = await stat(path);
-      if (read === undefined || read.changedMs !== mtimeMs) {
+      if (read?.changedMs !== mtimeMs) {
         const set = JSON.parse(await readFile(path, 'utf8')) as JSONWebKeySet;
         read = { changedMs: mtimeMs, keys: createLocalJWKSet(set) };
       }
@@ -64,5 +64,9 @@ function fileKeySet(path: string): JWTVerifyGetKey {
 
 /** The set was there, but has no key for this token. Everything else is about the set or the way to it. */
 function isAboutTheToken(error: unknown): boolean {
-  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported;
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
 }

@@ -83,13 +83,17 @@ describe('a token', () => {
     const authorization = await bearer(claims);
     const check = await tokenCheck(rules)(authorization);
     expect(check).toEqual({ kind: 'bad', detail: expect.stringContaining(word) });
-    for (const part of authorization.slice('Bearer '.length).split('.')) expect(JSON.stringify(check)).not.toContain(part);
+    for (const part of authorization.slice('Bearer '.length).split('.'))
+      expect(JSON.stringify(check)).not.toContain(part);
   });
 
   test('by another key is bad, whether it takes our key id or its own', async () => {
     for (const kid of ['one', 'two']) {
       const stranger = await newKey(kid);
-      expect(await tokenCheck(rules)(await bearer({ by: stranger }))).toMatchObject({ kind: 'bad', detail: expect.stringContaining('signature') });
+      expect(await tokenCheck(rules)(await bearer({ by: stranger }))).toMatchObject({
+        kind: 'bad',
+        detail: expect.stringContaining('signature'),
+      });
     }
   });
 
@@ -146,15 +150,20 @@ describe('the key set', () => {
     expect(asked).toBe(1);
   });
 
-  test.each([500, 404, 302, 200])('from a url that answers %d with something else makes tokens unknown', async (status) => {
-    const server = createServer((_request, response) => response.writeHead(status, { location: '/' }).end('no keys here')).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
-    const check = await tokenCheck({ ...rules, keys: { url } })(await bearer());
-    server.close();
-    server.closeAllConnections();
-    expect(check.kind).toBe('unknown');
-  });
+  test.each([500, 404, 302, 200])(
+    'from a url that answers %d with something else makes tokens unknown',
+    async (status) => {
+      const server = createServer((_request, response) =>
+        response.writeHead(status, { location: '/' }).end('no keys here'),
+      ).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
+      const check = await tokenCheck({ ...rules, keys: { url } })(await bearer());
+      server.close();
+      server.closeAllConnections();
+      expect(check.kind).toBe('unknown');
+    },
+  );
 
   test('from a url where nobody listens makes tokens unknown', async () => {
     const server = createServer().listen(0, '127.0.0.1');
@@ -162,6 +171,8 @@ describe('the key set', () => {
     const { port } = server.address() as AddressInfo;
     server.close();
     await once(server, 'close');
-    expect((await tokenCheck({ ...rules, keys: { url: `http://127.0.0.1:${port}/jwks` } })(await bearer())).kind).toBe('unknown');
+    expect((await tokenCheck({ ...rules, keys: { url: `http://127.0.0.1:${port}/jwks` } })(await bearer())).kind).toBe(
+      'unknown',
+    );
   });
 });

@@ -66,7 +66,8 @@ const CLAIM_COMPLAINTS: Readonly<Record<string, string>> = {
 
 function complaint(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'the token has expired';
-  if (error instanceof errors.JWTClaimValidationFailed) return CLAIM_COMPLAINTS[error.claim] ?? 'a claim of the token is not right';
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return CLAIM_COMPLAINTS[error.claim] ?? 'a claim of the token is not right';
   if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey) {
     return "the token's signature is by no key of the set";
   }

@@ -2,6 +2,7 @@
  * What every service's HTTP side does with good and broken requests; the database is one that nobody listens for.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Pool } from 'pg';
@@ -28,7 +29,9 @@ const routes = [
     params: z.strictObject({ shelfId: z.string().regex(/^[a-z]+$/, 'must be lower-case letters') }),
     query: z.strictObject({ dry: z.enum(['yes', 'no']).optional() }),
     body: z.strictObject({ items: z.array(item).max(3) }),
-    responses: { 200: { description: 'What is there now', schema: z.strictObject({ shelf: z.string(), count: z.int() }) } },
+    responses: {
+      200: { description: 'What is there now', schema: z.strictObject({ shelf: z.string(), count: z.int() }) },
+    },
     handle: ({ params, body }) => ({ status: 200, body: { shelf: params.shelfId, count: body.items.length } }),
   }),
   route({
@@ -41,7 +44,13 @@ const routes = [
       return { status: 204 };
     },
   }),
-  route({ method: 'get', path: '/bug', summary: 'A bug', responses: {}, handle: () => Promise.reject(new Error('secret inside')) }),
+  route({
+    method: 'get',
+    path: '/bug',
+    summary: 'A bug',
+    responses: {},
+    handle: () => Promise.reject(new Error('secret inside')),
+  }),
   route({
     method: 'get',
     path: '/thrown',
@@ -75,14 +84,20 @@ afterAll(async () => {
   await pool.end();
 });
 
-async function ask(method: string, path: string, body?: string, headers: Record<string, string> = { 'content-type': 'application/json' }) {
+async function ask(
+  method: string,
+  path: string,
+  body?: string,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+) {
   const response = await fetch(server.url + path, { method, headers, ...(body === undefined ? {} : { body }) });
   const text = await response.text();
   return {
     status: response.status,
     type: response.headers.get('content-type'),
     headers: response.headers,
-    body: (text === '' ? undefined : response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as any,
+    /** The text where it is not JSON. */
+    body: (response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as unknown,
   };
 }
 
@@ -97,8 +112,14 @@ describe('a declared route', () => {
   test('without a body schema takes no body, or an empty object', async () => {
     expect((await ask('POST', '/shelves/a/dust')).status).toBe(204);
     expect((await ask('POST', '/shelves/a/dust', '{}')).status).toBe(204);
-    expect(await ask('POST', '/shelves/a/dust', '{"wet":true}')).toMatchObject({ status: 400, body: { detail: expect.stringContaining('wet') } });
-    expect(await ask('POST', '/shelves/a/dust', '[1]')).toMatchObject({ status: 400, body: { detail: expect.stringContaining('body') } });
+    expect(await ask('POST', '/shelves/a/dust', '{"wet":true}')).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining('wet') },
+    });
+    expect(await ask('POST', '/shelves/a/dust', '[1]')).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining('body') },
+    });
   });
 
   test.each([
@@ -116,21 +137,39 @@ describe('a declared route', () => {
     ['deep nesting', `{"items":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'items'],
   ])('answers 400 to %s and names it', async (_name, body, field) => {
     const answer = await ask('PUT', ITEMS, body);
-    expect(answer).toMatchObject({ status: 400, type: 'application/problem+json', body: { status: 400, title: 'Invalid Request' } });
-    expect(answer.body.detail).toContain(field);
+    const problemBody = { status: 400, title: 'Invalid Request', detail: expect.stringContaining(field) };
+    expect(answer).toMatchObject({ status: 400, type: 'application/problem+json', body: problemBody });
   });
 
   test('names a wrong path parameter and a wrong query parameter', async () => {
-    expect(await ask('PUT', '/shelves/A1/items', '{"items":[]}')).toMatchObject({ status: 400, body: { detail: 'shelfId: must be lower-case letters' } });
-    expect(await ask('PUT', `${ITEMS}?wet=1`, '{"items":[]}')).toMatchObject({ status: 400, body: { detail: expect.stringContaining('wet') } });
-    expect(await ask('PUT', '/shelves/%E0%A4%A/items', '{"items":[]}')).toMatchObject({ status: 400, type: 'application/problem+json' });
+    expect(await ask('PUT', '/shelves/A1/items', '{"items":[]}')).toMatchObject({
+      status: 400,
+      body: { detail: 'shelfId: must be lower-case letters' },
+    });
+    expect(await ask('PUT', `${ITEMS}?wet=1`, '{"items":[]}')).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining('wet') },
+    });
+    expect(await ask('PUT', '/shelves/%E0%A4%A/items', '{"items":[]}')).toMatchObject({
+      status: 400,
+      type: 'application/problem+json',
+    });
   });
 
   test('answers 413 to a body over the limit and 415 to one that is not JSON', async () => {
-    expect(await ask('PUT', ITEMS, JSON.stringify({ items: 'x'.repeat(200_000) }))).toMatchObject({ status: 413, type: 'application/problem+json' });
-    expect(await ask('PUT', ITEMS, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject({ status: 415 });
-    expect(await ask('PUT', ITEMS, '{"items":[]}', { 'content-type': 'application/json; charset=klingon' })).toMatchObject({ status: 415 });
-    expect(await ask('PUT', ITEMS, '{"items":[]}', { 'content-type': 'application/json', 'content-encoding': 'br' })).toMatchObject({ status: 400 });
+    expect(await ask('PUT', ITEMS, JSON.stringify({ items: 'x'.repeat(200_000) }))).toMatchObject({
+      status: 413,
+      type: 'application/problem+json',
+    });
+    expect(await ask('PUT', ITEMS, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject({
+      status: 415,
+    });
+    expect(
+      await ask('PUT', ITEMS, '{"items":[]}', { 'content-type': 'application/json; charset=klingon' }),
+    ).toMatchObject({ status: 415 });
+    expect(
+      await ask('PUT', ITEMS, '{"items":[]}', { 'content-type': 'application/json', 'content-encoding': 'br' }),
+    ).toMatchObject({ status: 400 });
   });
 
   test('keeps at most a few issues of a hostile body', async () => {
@@ -151,7 +190,11 @@ describe('a declared route', () => {
 
 describe('errors', () => {
   test('a path that is not there is 404, a method that is not there 405 with Allow', async () => {
-    expect(await ask('GET', '/nothing')).toMatchObject({ status: 404, type: 'application/problem+json', body: { title: 'Not Found' } });
+    expect(await ask('GET', '/nothing')).toMatchObject({
+      status: 404,
+      type: 'application/problem+json',
+      body: { title: 'Not Found' },
+    });
     const answer = await ask('DELETE', ITEMS);
     expect(answer).toMatchObject({ status: 405, type: 'application/problem+json' });
     expect(answer.headers.get('allow')).toBe('PUT');
@@ -166,7 +209,10 @@ describe('errors', () => {
   });
 
   test('a thrown problem is the answer', async () => {
-    expect(await ask('GET', '/thrown')).toMatchObject({ status: 409, body: { code: 'nope', detail: 'no', orderId: 'o1', title: 'Conflict' } });
+    expect(await ask('GET', '/thrown')).toMatchObject({
+      status: 409,
+      body: { code: 'nope', detail: 'no', orderId: 'o1', title: 'Conflict' },
+    });
   });
 });
 
@@ -181,22 +227,35 @@ describe('what every service has', () => {
     await ask('GET', '/whatever/zzz');
     const { body, type } = await ask('GET', '/metrics');
     expect(type).toContain('text/plain');
-    expect(body).toMatch(/http_request_duration_seconds_count\{[^}]*method="PUT",route="\/shelves\/:shelfId\/items",code="200"[^}]*\} \d+/);
+    expect(body).toMatch(
+      /http_request_duration_seconds_count\{[^}]*method="PUT",route="\/shelves\/:shelfId\/items",code="200"[^}]*\} \d+/,
+    );
     expect(body).toMatch(/http_request_duration_seconds_count\{[^}]*route="none",code="404"/);
     expect(body).not.toContain('zzz');
   });
 
   test('/openapi.json says what the routes check', async () => {
     const { body } = await ask('GET', '/openapi.json');
-    const put = body.paths['/shelves/{shelfId}/items'].put;
-    expect(body.openapi).toBe('3.1.0');
-    expect(put.parameters).toEqual([
-      expect.objectContaining({ name: 'shelfId', in: 'path', required: true }),
-      expect.objectContaining({ name: 'dry', in: 'query', required: false }),
-    ]);
-    expect(put.requestBody.content['application/json'].schema.properties.items.maxItems).toBe(3);
-    expect(put.responses['200'].content['application/json'].schema.properties.count.type).toBe('integer');
-    expect(put.responses.default.content['application/problem+json'].schema.$ref).toBe('#/components/schemas/Problem');
+    expect(body).toMatchObject({
+      openapi: '3.1.0',
+      paths: {
+        '/shelves/{shelfId}/items': {
+          put: {
+            parameters: [
+              { name: 'shelfId', in: 'path', required: true },
+              { name: 'dry', in: 'query', required: false },
+            ],
+            requestBody: { content: { 'application/json': { schema: { properties: { items: { maxItems: 3 } } } } } },
+            responses: {
+              200: { content: { 'application/json': { schema: { properties: { count: { type: 'integer' } } } } } },
+              default: {
+                content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+              },
+            },
+          },
+        },
+      },
+    });
   });
 
   test("a request's traceparent stands on its log lines; a malformed one is left out", async () => {
@@ -204,18 +263,56 @@ describe('what every service has', () => {
     lines.length = 0;
     await ask('POST', '/shelves/a/dust', undefined, { traceparent });
     await ask('POST', '/shelves/a/dust', undefined, { traceparent: 'x'.repeat(2_000) });
-    expect(lines.filter(({ msg }) => msg === 'dusting').map((line) => line['traceparent'])).toEqual([traceparent, undefined]);
+    expect(lines.filter(({ msg }) => msg === 'dusting').map((line) => line.traceparent)).toEqual([
+      traceparent,
+      undefined,
+    ]);
   });
 });
 
 test('closing tells waiting handlers, lets them answer, and then takes nothing more', async () => {
   const app = createApp({ name: 'shelves', version: '1', log, pool });
   app.add(...routes);
-  const own = await listen(app, { port: 0, graceMs: 1_000 });
+  const own = await listen(app, { port: 0, graceMs: 60_000 });
   waiting = undefined;
   const answer = fetch(`${own.url}/patience`);
   await until('the handler runs', () => waiting !== undefined);
   await own.close();
   expect((await answer).status).toBe(202);
   await expect(fetch(`${own.url}/healthz`)).rejects.toThrow();
+});
+
+test('on SIGTERM a process answers what runs, closes its parts in order and exits with 0', async () => {
+  const program = `
+    const kit = await import(${JSON.stringify(new URL('../index.ts', import.meta.url).href)});
+    const log = kit.createLog({ name: 'shelves', level: 'info' });
+    const pool = kit.createPool({ connectionString: 'postgres://nobody@127.0.0.1:1/none', applicationName: 'test', log });
+    const app = kit.createApp({ name: 'shelves', version: '1', log, pool });
+    app.add(kit.route({ method: 'get', path: '/slow', summary: '', responses: {}, async handle({ signal }) {
+      process.kill(process.pid, 'SIGTERM');
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return { status: 200, body: 'done' };
+    } }));
+    const server = await kit.listen(app, { port: 0 });
+    const say = (what) => () => process.stdout.write(what + '\\n');
+    kit.closeOnSignal(app, [server.close, () => Promise.reject(new Error('bad part')), say('parts closed'), () => pool.end()]);
+    say('at ' + server.url)();
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const exit = once(child, 'close');
+  try {
+    await until('it listens', () => output.includes('at http'));
+    const response = await fetch(`${/at (http\S+)/.exec(output)?.[1]}/slow`);
+    expect(response.status).toBe(200);
+    await until('it has ended', () => child.exitCode !== null);
+  } finally {
+    child.kill('SIGKILL');
+  }
+  expect(await exit).toEqual([0, null]);
+  expect(output.indexOf('a part did not close well')).toBeGreaterThan(0);
+  expect(output).toContain('parts closed');
 });

@@ -55,8 +55,12 @@ export function createApp(options: AppOptions): App {
     const traceparent = traceparentOf(request.get('traceparent'));
     withLogFields(traceparent === undefined ? {} : { traceparent }, next);
   });
-  app.get('/healthz', measureAs('/healthz'), (_request, response) => send(response, { status: 200, body: { status: 'ok' } }));
-  app.get('/readyz', measureAs('/readyz'), async (_request, response) => send(response, await readiness(options, draining)));
+  app.get('/healthz', measureAs('/healthz'), (_request, response) =>
+    send(response, { status: 200, body: { status: 'ok' } }),
+  );
+  app.get('/readyz', measureAs('/readyz'), async (_request, response) =>
+    send(response, await readiness(options, draining)),
+  );
   app.get('/metrics', measureAs('/metrics'), async (_request, response) => {
     response.setHeader('content-type', metrics.contentType);
     response.end(await metrics.metrics());
@@ -115,9 +119,12 @@ const OWN_PATHS = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
 /** 405 with Allow where the path exists under another method, else 404. */
 function unmatched(request: Request, documents: readonly RouteDocument[]) {
   const own = OWN_PATHS.includes(request.path) ? ['GET'] : [];
-  const allowed = documents.filter(({ path }) => pathPattern(path).test(request.path)).map(({ method }) => method.toUpperCase());
+  const allowed = documents
+    .filter(({ path }) => pathPattern(path).test(request.path))
+    .map(({ method }) => method.toUpperCase());
   const allow = [...new Set([...own, ...allowed])].join(', ');
-  if (allow === '') return problem(404, { detail: 'There is nothing at this path; /openapi.json lists what there is.' });
+  if (allow === '')
+    return problem(404, { detail: 'There is nothing at this path; /openapi.json lists what there is.' });
   return problem(405, { detail: `This path takes ${allow} only.`, headers: { allow } });
 }
 

@@ -13,7 +13,7 @@ const JSON_MEDIA_TYPES = ['application/json', 'application/*+json'];
 /** Leaves `request.body` undefined when there is none. Other media types are 415; broken or oversized JSON goes to the error handler. */
 export function jsonBody(): RequestHandler {
   // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
-  const parse = express.json({ limit: BODY_BYTES_MAX, strict: false, type: JSON_MEDIA_TYPES });
+  const parse: RequestHandler = express.json({ limit: BODY_BYTES_MAX, strict: false, type: JSON_MEDIA_TYPES });
   return (request, response, next) => {
     const length = request.headers['content-length'];
     const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');

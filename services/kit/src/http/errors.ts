@@ -5,7 +5,6 @@
  *    ours is 500, and then the caller learns nothing of its inside.
  * 2. Never a wrong answer: where it is not known what happened, the status is one that nobody takes for a no.
  */
-import { types } from 'node:util';
 import type { ErrorRequestHandler } from 'express';
 import { passing } from '../postgres/errors.ts';
 import type { Log } from '../log.ts';
@@ -30,7 +29,10 @@ export function replyTo(error: unknown): Reply {
   if (error instanceof ProblemError) return error.reply;
   const databaseState = passing(error);
   if (databaseState !== undefined) return databaseProblem(databaseState);
-  return clientProblem(error) ?? problem(500, { detail: 'The service met a fault of its own; it is logged there. Trying again does no harm.' });
+  return (
+    clientProblem(error) ??
+    problem(500, { detail: 'The service met a fault of its own; it is logged there. Trying again does no harm.' })
+  );
 }
 
 function databaseProblem(state: 'unavailable' | 'contended'): Reply {
@@ -43,17 +45,19 @@ function databaseProblem(state: 'unavailable' | 'contended'): Reply {
 
 /** What express and its body parser throw for a broken request carries its status, and a type that says what broke. */
 function clientProblem(error: unknown): Reply | undefined {
-  if (!types.isNativeError(error) || !('status' in error) || typeof error.status !== 'number') return undefined;
+  if (typeof error !== 'object' || error === null || !('status' in error) || typeof error.status !== 'number')
+    return undefined;
   const { status } = error;
   if (status < 400 || status > 499) return undefined;
   const type = 'type' in error && typeof error.type === 'string' ? error.type : '';
+  const message = 'message' in error && typeof error.message === 'string' ? error.message : '';
   const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit : undefined;
   switch (type) {
     case 'entity.parse.failed':
-      return problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${error.message}` });
+      return problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` });
     case 'entity.too.large':
       return problem(413, { detail: `body: is larger than ${limit ?? 'the allowed number of'} bytes` });
     default:
-      return problem(status, { detail: error.message });
+      return problem(status, { detail: message });
   }
 }

@@ -36,6 +36,12 @@ export async function listen(app: App, options: ListenOptions): Promise<RunningS
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
     app.express,
   );
+  // A connection whose last answer goes out after `close` would otherwise be kept until its keep-alive time is over.
+  server.on('request', (_request, response) => {
+    response.once('close', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+    });
+  });
   server.listen(options.port);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -56,7 +62,7 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(cutOff);
 }
 
-export type Closer = () => Promise<unknown> | unknown;
+export type Closer = () => unknown;
 
 /** Waits for a signal; closes in the order given (server first, pool last), one after the other, whatever one of them says. */
 export function closeOnSignal(app: App, closers: readonly Closer[]): void {

@@ -38,7 +38,7 @@ export function measureRequests(registry: Registry): RequestHandler {
   return (request, response, next) => {
     const end = durations.startTimer();
     response.once('close', () => {
-      const route: unknown = response.locals['route'];
+      const route: unknown = response.locals.route;
       end({
         method: METHODS.has(request.method) ? request.method : 'other',
         route: typeof route === 'string' ? route : 'none',

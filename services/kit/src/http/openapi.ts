@@ -33,7 +33,9 @@ function operation(route: RouteDocument): JsonObject {
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query'), ...headerParameters(route)],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } } }),
+      : {
+          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+        }),
     responses: { ...responses, default: { description: 'Any other problem', ...content(undefined, 500) } },
   };
 }
@@ -45,7 +47,10 @@ function content(schema: ZodType | undefined, status: number): JsonObject {
 
 function parameters(schema: ZodType | undefined, place: 'path' | 'query'): JsonObject[] {
   if (schema === undefined) return [];
-  const { properties = {}, required = [] } = jsonSchema(schema, 'input') as { properties?: JsonObject; required?: string[] };
+  const { properties = {}, required = [] } = jsonSchema(schema, 'input') as {
+    properties?: JsonObject;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: place,

@@ -103,9 +103,13 @@ function missingBody(document: RouteDocument, request: Request): Reply | undefin
   }
   if (body === undefined) return undefined;
   const fields = typeof body === 'object' && body !== null && !Array.isArray(body) ? Object.keys(body) : undefined;
-  if (fields === undefined) return validationProblem([{ field: '', message: 'must be left out, or an empty object' }], 'body');
+  if (fields === undefined)
+    return validationProblem([{ field: '', message: 'must be left out, or an empty object' }], 'body');
   if (fields.length === 0) return undefined;
-  return validationProblem([{ field: String(fields[0]).slice(0, 100), message: 'is not a known field; leave it out' }], 'body');
+  return validationProblem(
+    [{ field: String(fields[0]).slice(0, 100), message: 'is not a known field; leave it out' }],
+    'body',
+  );
 }
 
 export function send(response: Response, reply: Reply): void {
@@ -122,7 +126,7 @@ export function send(response: Response, reply: Reply): void {
 /** The label under which this request is measured: a declared path, never what the caller wrote. */
 export function measureAs(path: string): RequestHandler {
   return (_request, response, next) => {
-    response.locals['route'] = path;
+    response.locals.route = path;
     next();
   };
 }

@@ -18,12 +18,16 @@ export interface FieldIssue {
   readonly message: string;
 }
 
-export type Validated<T> = { readonly kind: 'valid'; readonly value: T } | { readonly kind: 'invalid'; readonly issues: readonly FieldIssue[] };
+export type Validated<T> =
+  { readonly kind: 'valid'; readonly value: T } | { readonly kind: 'invalid'; readonly issues: readonly FieldIssue[] };
 
 export function validate<T>(schema: ZodType<T>, value: unknown): Validated<T> {
   const result = schema.safeParse(value);
   if (result.success) return { kind: 'valid', value: result.data };
-  return { kind: 'invalid', issues: result.error.issues.slice(0, ISSUES_MAX).flatMap(fieldIssues).slice(0, ISSUES_MAX) };
+  return {
+    kind: 'invalid',
+    issues: result.error.issues.slice(0, ISSUES_MAX).flatMap(fieldIssues).slice(0, ISSUES_MAX),
+  };
 }
 
 /** `lines[0].quantity: Too small: expected number to be >=1; userId: ...` */
@@ -42,7 +46,10 @@ export function validationProblem(issues: readonly FieldIssue[], whole: string):
 
 function fieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: fieldName([...issue.path, key]), message: 'is not a known field; leave it out' }));
+    return issue.keys.map((key) => ({
+      field: fieldName([...issue.path, key]),
+      message: 'is not a known field; leave it out',
+    }));
   }
   return [{ field: fieldName(issue.path), message: issue.message }];
 }

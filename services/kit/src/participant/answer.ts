@@ -25,7 +25,11 @@ const TITLES: Readonly<Record<ProblemCode, string>> = {
 export function fenceReply(answer: FenceAnswer): Reply {
   switch (answer.kind) {
     case 'done':
-      return { status: 200, body: answer.body === null ? {} : JSON.parse(answer.body), headers: { [HEADERS.state]: answer.state } };
+      return {
+        status: 200,
+        body: answer.body === null ? {} : JSON.parse(answer.body),
+        headers: { [HEADERS.state]: answer.state },
+      };
     case 'refused': {
       const { state, code, detail } = answer;
       return problem(409, { title: TITLES[code], code, detail, headers: { [HEADERS.state]: state } });

@@ -36,11 +36,14 @@ test.each([
 });
 
 describe('another payload', () => {
-  test.each(STATES.filter((state) => state !== 'None'))('is a mismatch on try and confirm of a %s branch, and nothing on cancel', (state) => {
-    expect(brief(stepFor(STORED[state], 'try', 'd2'))).toBe('payload-mismatch');
-    expect(brief(stepFor(STORED[state], 'confirm', 'd2'))).toBe('payload-mismatch');
-    expect(stepFor(STORED[state], 'cancel', 'd2')).toEqual(stepFor(STORED[state], 'cancel', digest));
-  });
+  test.each(STATES.filter((state) => state !== 'None'))(
+    'is a mismatch on try and confirm of a %s branch, and nothing on cancel',
+    (state) => {
+      expect(brief(stepFor(STORED[state], 'try', 'd2'))).toBe('payload-mismatch');
+      expect(brief(stepFor(STORED[state], 'confirm', 'd2'))).toBe('payload-mismatch');
+      expect(stepFor(STORED[state], 'cancel', 'd2')).toEqual(stepFor(STORED[state], 'cancel', digest));
+    },
+  );
 
   test('of a branch that was cancelled before its try cannot be told, and does not hide that it was cancelled', () => {
     const stored: StoredBranch = { state: 'Cancelled', path, digest: null };

@@ -28,7 +28,11 @@ export type Step =
 /** `digest` is that of the call's payload; it does not count for cancel. */
 export function stepFor(stored: StoredBranch, operation: Operation, digest: string | undefined): Step {
   if (operation !== 'cancel' && stored.state !== 'None' && stored.digest !== null && stored.digest !== digest) {
-    return refused(stored, 'payload-mismatch', 'This step came before with other contents; nothing was changed by this one.');
+    return refused(
+      stored,
+      'payload-mismatch',
+      'This step came before with other contents; nothing was changed by this one.',
+    );
   }
   switch (operation) {
     case 'try':

@@ -26,7 +26,9 @@ async function addRow(name: string, state: string, createdDays: number, changedD
   );
 }
 const left = async () =>
-  (await theatre.pool.query<{ transaction: string }>('select transaction from ordertx_fence order by 1')).rows.map(({ transaction }) => transaction);
+  (await theatre.pool.query<{ transaction: string }>('select transaction from ordertx_fence order by 1')).rows.map(
+    ({ transaction }) => transaction,
+  );
 
 test('final rows go once their last change is older than the retention; nothing else ever does', async () => {
   await addRow('old-confirmed', 'Confirmed', 40, 31);

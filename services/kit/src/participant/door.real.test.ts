@@ -10,7 +10,11 @@ import { BRANCH, openTheatre, TRANSACTION, type Theatre } from '../../testing/th
 import type { TokenSettings } from '../auth/tokens.ts';
 
 const OPEN_MS = 30_000;
-const RULES = { audience: 'ordertx/theatre.shop', issuer: 'https://issuer.example', subject: 'system:serviceaccount:default:controller' };
+const RULES = {
+  audience: 'ordertx/theatre.shop',
+  issuer: 'https://issuer.example',
+  subject: 'system:serviceaccount:default:controller',
+};
 
 describe('with ORDERTX_AUTH=off', () => {
   let theatre: Theatre;
@@ -61,7 +65,10 @@ describe('with ORDERTX_AUTH=off', () => {
 
   test('a transaction of a namespace that is not served is 403, for every operation', async () => {
     for (const operation of ['try', 'confirm', 'cancel'] as const) {
-      expect(await theatre.call(operation, { transaction: 'stranger/book-b1' })).toMatchObject({ status: 403, state: null });
+      expect(await theatre.call(operation, { transaction: 'stranger/book-b1' })).toMatchObject({
+        status: 403,
+        state: null,
+      });
     }
     expect((await theatre.pool.query('select 1 from ordertx_fence')).rowCount).toBe(0);
   });
@@ -69,7 +76,14 @@ describe('with ORDERTX_AUTH=off', () => {
   test('the transaction stands on the log lines of a call that is an alarm', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     await theatre.call('confirm', { headers: { traceparent } });
-    const line = { level: 'error', code: 'no-try', transaction: TRANSACTION, branch: BRANCH, operation: 'confirm', traceparent };
+    const line = {
+      level: 'error',
+      code: 'no-try',
+      transaction: TRANSACTION,
+      branch: BRANCH,
+      operation: 'confirm',
+      traceparent,
+    };
     expect(theatre.logLines.at(-1)).toMatchObject(line);
   });
 
@@ -80,10 +94,15 @@ describe('with ORDERTX_AUTH=off', () => {
     await theatre.call('cancel');
     const text = await (await fetch(`${theatre.url}/metrics`)).text();
     const counted = (operation: string, outcome: string) =>
-      new RegExp(`ordertx_fence_calls_total\\{path="/tcc/book-seats",operation="${operation}",outcome="${outcome}",[^}]*\\} [1-9]`).test(text);
-    expect([counted('try', 'done'), counted('try', 'replayed'), counted('confirm', 'done'), counted('cancel', 'already-confirmed')]).toEqual(
-      [true, true, true, true],
-    );
+      new RegExp(
+        `ordertx_fence_calls_total\\{path="/tcc/book-seats",operation="${operation}",outcome="${outcome}",[^}]*\\} [1-9]`,
+      ).test(text);
+    expect([
+      counted('try', 'done'),
+      counted('try', 'replayed'),
+      counted('confirm', 'done'),
+      counted('cancel', 'already-confirmed'),
+    ]).toEqual([true, true, true, true]);
   });
 });
 
@@ -118,7 +137,10 @@ describe('with tokens', () => {
   test("a call with the controller's passes, one with a bent signature does not", async () => {
     const bent = good.slice(0, -8) + good.slice(-8).split('').reverse().join('');
     expect(await theatre.call('try', { headers: { authorization: bent } })).toMatchObject({ status: 401 });
-    expect(await theatre.call('try', { headers: { authorization: good } })).toMatchObject({ status: 200, state: 'Tried' });
+    expect(await theatre.call('try', { headers: { authorization: good } })).toMatchObject({
+      status: 200,
+      state: 'Tried',
+    });
   });
 
   test('the other routes need none', async () => {
@@ -128,13 +150,17 @@ describe('with tokens', () => {
   });
 });
 
-test('a key set that cannot be read is 503, not 401: nobody knows about the token', async () => {
-  const tokens: TokenSettings = { auth: 'on', ...RULES, keys: { file: '/nowhere/jwks.json' } };
-  const theatre = await openTheatre({ tokens });
-  const answer = await theatre.call('try', { headers: { authorization: 'Bearer a.b.c' } });
-  const unsigned = btoa(JSON.stringify({ alg: 'RS256' }));
-  const other = await theatre.call('try', { headers: { authorization: `Bearer ${unsigned}.e30.eA` } });
-  await theatre.close();
-  expect(answer.status).toBe(401);
-  expect(other).toMatchObject({ status: 503, state: null });
-}, OPEN_MS);
+test(
+  'a key set that cannot be read is 503, not 401: nobody knows about the token',
+  async () => {
+    const tokens: TokenSettings = { auth: 'on', ...RULES, keys: { file: '/nowhere/jwks.json' } };
+    const theatre = await openTheatre({ tokens });
+    const answer = await theatre.call('try', { headers: { authorization: 'Bearer a.b.c' } });
+    const unsigned = btoa(JSON.stringify({ alg: 'RS256' }));
+    const other = await theatre.call('try', { headers: { authorization: `Bearer ${unsigned}.e30.eA` } });
+    await theatre.close();
+    expect(answer.status).toBe(401);
+    expect(other).toMatchObject({ status: 503, state: null });
+  },
+  OPEN_MS,
+);

@@ -31,7 +31,12 @@ describe('a branch that was never called', () => {
 
   test('is refused by its try for a business reason: the row stays, the work is undone', async () => {
     const answer = await theatre.call('try', { payload: TOO_MANY });
-    expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused', detail: 'hamlet has fewer than 11 free seats' });
+    expect(answer).toMatchObject({
+      status: 409,
+      state: 'Refused',
+      code: 'refused',
+      detail: 'hamlet has fewer than 11 free seats',
+    });
     expect(answer.headers.get('content-type')).toMatch('application/problem+json');
     expect(await theatre.storedState()).toBe('Refused');
     expect(await theatre.reservation()).toBeUndefined();
@@ -88,13 +93,23 @@ describe('a refused branch', () => {
   test('replays its refusal, also when there would be room by now', async () => {
     await theatre.pool.query('update shows set free = 100');
     const answer = await theatre.call('try', { payload: TOO_MANY });
-    expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused', detail: 'hamlet has fewer than 11 free seats' });
+    expect(answer).toMatchObject({
+      status: 409,
+      state: 'Refused',
+      code: 'refused',
+      detail: 'hamlet has fewer than 11 free seats',
+    });
     expect(await theatre.freeSeats()).toBe(100);
   });
 
   test('is not confirmed: the confirm hears why, and nothing runs', async () => {
     const answer = await theatre.call('confirm', { payload: TOO_MANY });
-    expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused', detail: 'hamlet has fewer than 11 free seats' });
+    expect(answer).toMatchObject({
+      status: 409,
+      state: 'Refused',
+      code: 'refused',
+      detail: 'hamlet has fewer than 11 free seats',
+    });
     expect(await operationsTold()).toEqual([]);
     expect(await theatre.storedState()).toBe('Refused');
   });
@@ -127,7 +142,11 @@ describe('a confirmed branch', () => {
     expect(await theatre.call('cancel')).toMatchObject({ status: 409, state: 'Confirmed', code: 'already-confirmed' });
     expect(await theatre.reservation()).toBe('sold');
     expect(await theatre.freeSeats()).toBe(HELD);
-    expect(theatre.logLines.at(-1)).toMatchObject({ level: 'error', code: 'already-confirmed', transaction: 'shop/book-b1' });
+    expect(theatre.logLines.at(-1)).toMatchObject({
+      level: 'error',
+      code: 'already-confirmed',
+      transaction: 'shop/book-b1',
+    });
   });
 });
 

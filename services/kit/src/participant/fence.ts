@@ -37,14 +37,18 @@ export type FenceCall = Identity &
 export async function passFence(pool: Pool, branch: AnyBranch, call: FenceCall): Promise<FenceAnswer> {
   return endTransaction(pool, async (client) => {
     const stored = await claim(client, branch, call);
-    if (stored.state !== 'None' && stored.path !== branch.path) return undone({ kind: 'misdirected', path: stored.path });
+    if (stored.state !== 'None' && stored.path !== branch.path)
+      return undone({ kind: 'misdirected', path: stored.path });
     const digest = call.operation === 'cancel' ? undefined : call.canonical.digest;
     return perform(client, branch, call, stored, stepFor(stored, call.operation, digest));
   });
 }
 
 /** What a branch without a row is inserted as. For try and cancel that is where they usually end; a confirm's is never kept. */
-const PROVISIONAL = { try: 'Tried', confirm: 'Tried', cancel: 'Cancelled' } as const satisfies Record<Operation, string>;
+const PROVISIONAL = { try: 'Tried', confirm: 'Tried', cancel: 'Cancelled' } as const satisfies Record<
+  Operation,
+  string
+>;
 
 async function claim(client: PoolClient, branch: AnyBranch, call: FenceCall): Promise<StoredBranch> {
   const { operation } = call;
@@ -73,7 +77,11 @@ async function perform(
   }
 }
 
-async function performTry(client: PoolClient, branch: AnyBranch, call: FenceCall & { operation: 'try' }): Promise<Ending<FenceAnswer>> {
+async function performTry(
+  client: PoolClient,
+  branch: AnyBranch,
+  call: FenceCall & { operation: 'try' },
+): Promise<Ending<FenceAnswer>> {
   const { digest, text: payload } = call.canonical;
   const result = await runTry(client, branch, call, call.body);
   switch (result.kind) {
@@ -124,9 +132,15 @@ async function performCancel(
 }
 
 /** Runs a try's business work inside a savepoint; afterwards a refusal has undone it. A payload that fails its schema is a refusal. */
-export async function runTry(client: PoolClient, branch: AnyBranch, call: Identity, body: unknown): Promise<Tried | Refused | Later> {
+export async function runTry(
+  client: PoolClient,
+  branch: AnyBranch,
+  call: Identity,
+  body: unknown,
+): Promise<Tried | Refused | Later> {
   const checked = validate(branch.payload, body);
-  if (checked.kind === 'invalid') return { kind: 'refused', detail: `The payload is not usable: ${describeIssues(checked.issues, 'payload')}.` };
+  if (checked.kind === 'invalid')
+    return { kind: 'refused', detail: `The payload is not usable: ${describeIssues(checked.issues, 'payload')}.` };
   const { transaction, attempt } = call;
   await client.query('savepoint business');
   const result = await branch.try(client, { transaction, attempt, payload: checked.value });

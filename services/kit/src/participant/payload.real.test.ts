@@ -24,12 +24,20 @@ describe('another payload under the same name', () => {
   });
 
   test('is refused on try (payload-mismatch) and changes nothing', async () => {
-    expect(await theatre.call('try', { payload: OTHER })).toMatchObject({ status: 409, state: 'Tried', code: 'payload-mismatch' });
+    expect(await theatre.call('try', { payload: OTHER })).toMatchObject({
+      status: 409,
+      state: 'Tried',
+      code: 'payload-mismatch',
+    });
     expect(await theatre.freeSeats()).toBe(8);
   });
 
   test('is refused on confirm (payload-mismatch) and changes nothing', async () => {
-    expect(await theatre.call('confirm', { payload: OTHER })).toMatchObject({ status: 409, state: 'Tried', code: 'payload-mismatch' });
+    expect(await theatre.call('confirm', { payload: OTHER })).toMatchObject({
+      status: 409,
+      state: 'Tried',
+      code: 'payload-mismatch',
+    });
     expect(await theatre.reservation()).toBe('held');
   });
 
@@ -41,8 +49,16 @@ describe('another payload under the same name', () => {
 
   test('is still refused on try and confirm once the branch is final', async () => {
     await theatre.call('confirm');
-    expect(await theatre.call('try', { payload: OTHER })).toMatchObject({ status: 409, state: 'Confirmed', code: 'payload-mismatch' });
-    expect(await theatre.call('confirm', { payload: OTHER })).toMatchObject({ status: 409, state: 'Confirmed', code: 'payload-mismatch' });
+    expect(await theatre.call('try', { payload: OTHER })).toMatchObject({
+      status: 409,
+      state: 'Confirmed',
+      code: 'payload-mismatch',
+    });
+    expect(await theatre.call('confirm', { payload: OTHER })).toMatchObject({
+      status: 409,
+      state: 'Confirmed',
+      code: 'payload-mismatch',
+    });
   });
 
   test('is the same payload when only member order, white space and number spelling differ (RFC 8785)', async () => {
@@ -69,11 +85,17 @@ describe('a payload that fails its schema', () => {
     const answer = await theatre.call('try', { payload, rawBody: JSON.stringify(payload) });
     expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused' });
     expect(answer.detail).toContain(field.replace('payload.', ''));
-    expect(await theatre.call('try', { payload, rawBody: JSON.stringify(payload) })).toEqual({ ...answer, headers: expect.anything() });
+    expect(await theatre.call('try', { payload, rawBody: JSON.stringify(payload) })).toEqual({
+      ...answer,
+      headers: expect.anything(),
+    });
   });
 
   test('never keeps a cancel from getting through: the service is told without a payload', async () => {
-    expect(await theatre.call('cancel', { payload: { seats: 'many' } })).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await theatre.call('cancel', { payload: { seats: 'many' } })).toMatchObject({
+      status: 200,
+      state: 'Cancelled',
+    });
     expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false, seats: null }]);
   });
 

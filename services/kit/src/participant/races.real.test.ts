@@ -2,7 +2,14 @@
  * Calls of one branch at the same time, and calls that are cut off: every test really overlaps, nothing is simulated.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { barrier, openTheatre, PAYLOAD, SEATS_AT_START, untilSomeoneWaits, type Theatre } from '../../testing/theatre.ts';
+import {
+  barrier,
+  openTheatre,
+  PAYLOAD,
+  SEATS_AT_START,
+  untilSomeoneWaits,
+  type Theatre,
+} from '../../testing/theatre.ts';
 
 let theatre: Theatre;
 beforeAll(async () => {
@@ -102,17 +109,28 @@ describe('the same operation twice at the same time', () => {
 });
 
 describe('a call that is cut off leaves nothing', () => {
-  test.each(['try', 'confirm', 'cancel'] as const)('the connection is killed inside %s: 503, nothing stored, the next call works', async (operation) => {
-    if (operation !== 'try') await theatre.call('try');
-    const before = { state: await theatre.storedState(), free: await theatre.freeSeats(), told: (await theatre.told()).length };
-    theatre.interruptAt(operation, async (client) => {
-      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-      await theatre.pool.query('select pg_terminate_backend($1, 5000)', [rows[0]?.pid]);
-    });
-    expect(await theatre.call(operation)).toMatchObject({ status: 503, state: null });
-    expect({ state: await theatre.storedState(), free: await theatre.freeSeats(), told: (await theatre.told()).length }).toEqual(before);
-    expect((await theatre.call(operation)).status).toBe(200);
-  });
+  test.each(['try', 'confirm', 'cancel'] as const)(
+    'the connection is killed inside %s: 503, nothing stored, the next call works',
+    async (operation) => {
+      if (operation !== 'try') await theatre.call('try');
+      const before = {
+        state: await theatre.storedState(),
+        free: await theatre.freeSeats(),
+        told: (await theatre.told()).length,
+      };
+      theatre.interruptAt(operation, async (client) => {
+        const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+        await theatre.pool.query('select pg_terminate_backend($1, 5000)', [rows[0]?.pid]);
+      });
+      expect(await theatre.call(operation)).toMatchObject({ status: 503, state: null });
+      expect({
+        state: await theatre.storedState(),
+        free: await theatre.freeSeats(),
+        told: (await theatre.told()).length,
+      }).toEqual(before);
+      expect((await theatre.call(operation)).status).toBe(200);
+    },
+  );
 
   test('a bug in the service is 500 and leaves nothing', async () => {
     theatre.interruptAt('try', async () => {
@@ -158,12 +176,14 @@ describe('what is not known is never answered as a no', () => {
   test('a deadlock is 503 for one of the two, and nothing of it is stored', async () => {
     await theatre.pool.query(`insert into shows values ('macbeth', 10) on conflict do nothing`);
     const [one, two] = [barrier(), barrier()];
-    const lockOther = (mine: string, other: string, hold: ReturnType<typeof barrier>) => async (client: Parameters<typeof one.stop>[0]) => {
-      await client.query('select 1 from shows where show = $1 for update', [mine]);
-      await hold.stop(client);
-      await client.query('select 1 from shows where show = $1 for update', [other]);
-      return undefined;
-    };
+    const lockOther =
+      (mine: string, other: string, hold: ReturnType<typeof barrier>) =>
+      async (client: Parameters<typeof one.stop>[0]) => {
+        await client.query('select 1 from shows where show = $1 for update', [mine]);
+        await hold.stop(client);
+        await client.query('select 1 from shows where show = $1 for update', [other]);
+        return undefined;
+      };
     theatre.interruptAt('try', lockOther('hamlet', 'macbeth', one));
     const first = theatre.call('try', { transaction: 'shop/book-b1' });
     await one.reached;
@@ -178,15 +198,22 @@ describe('what is not known is never answered as a no', () => {
     expect(stored.filter((state) => state === 'Tried')).toHaveLength(1);
   });
 
-  test.each(['try', 'confirm', 'cancel'] as const)('later on %s is 425 with the stored state and Retry-After, and undoes everything', async (operation) => {
-    if (operation === 'confirm') await theatre.call('try');
-    const state = operation === 'confirm' ? 'Tried' : 'None';
-    const told = await theatre.told();
-    theatre.interruptAt(operation, async () => ({ kind: 'later', detail: 'another booking is at work', retryAfterSeconds: 1.2 }));
-    const answer = await theatre.call(operation);
-    expect(answer).toMatchObject({ status: 425, state, detail: 'another booking is at work' });
-    expect(answer.headers.get('retry-after')).toBe('2');
-    expect(await theatre.told()).toEqual(told);
-    expect((await theatre.call(operation)).status).toBe(200);
-  });
+  test.each(['try', 'confirm', 'cancel'] as const)(
+    'later on %s is 425 with the stored state and Retry-After, and undoes everything',
+    async (operation) => {
+      if (operation === 'confirm') await theatre.call('try');
+      const state = operation === 'confirm' ? 'Tried' : 'None';
+      const told = await theatre.told();
+      theatre.interruptAt(operation, async () => ({
+        kind: 'later',
+        detail: 'another booking is at work',
+        retryAfterSeconds: 1.2,
+      }));
+      const answer = await theatre.call(operation);
+      expect(answer).toMatchObject({ status: 425, state, detail: 'another booking is at work' });
+      expect(answer.headers.get('retry-after')).toBe('2');
+      expect(await theatre.told()).toEqual(told);
+      expect((await theatre.call(operation)).status).toBe(200);
+    },
+  );
 });

@@ -125,6 +125,11 @@ function lenientBody(log: Log): RequestHandler {
     // Whatever it calls itself, it is read as JSON where that works.
     request.headers['content-type'] = 'application/json';
     parse(request, response, (error?: unknown) => {
+      // The caller has gone in the middle of it and will ask again, with its payload.
+      if (request.destroyed && !request.complete) {
+        next(error);
+        return;
+      }
       if (error !== undefined) {
         log.warn({ err: error }, 'a cancel came with an unusable body; it counts as none');
         request.body = undefined;

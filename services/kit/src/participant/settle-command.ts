@@ -45,9 +45,11 @@ async function readArguments({ args, pool, branches }: SettleCommand): Promise<S
   const transaction = parseTransaction(values.transaction ?? '');
   if (transaction === undefined) return '--transaction must be <namespace>/<name>';
   const { as } = values;
-  if (as !== 'Confirmed' && as !== 'Cancelled') return '--as must be Confirmed or Cancelled: what the transaction has decided';
+  if (as !== 'Confirmed' && as !== 'Cancelled')
+    return '--as must be Confirmed or Cancelled: what the transaction has decided';
   const reason = values.reason?.trim() ?? '';
-  if (reason === '' || reason.length > REASON_CHARS_MAX) return `--reason must say why, in at most ${REASON_CHARS_MAX} characters`;
+  if (reason === '' || reason.length > REASON_CHARS_MAX)
+    return `--reason must say why, in at most ${REASON_CHARS_MAX} characters`;
   const branch = await chooseBranch(pool, branches, transaction, values);
   if (typeof branch === 'string') return branch;
   const payload = values.payload === undefined ? undefined : await readPayload(values.payload);
@@ -82,8 +84,12 @@ async function chooseBranch(
   values: Arguments,
 ): Promise<AnyBranch | string> {
   const named = branches.filter(({ branch }) => branch === values.branch);
-  if (named.length === 0) return `--branch must be one of: ${[...new Set(branches.map(({ branch }) => branch))].join(', ')}`;
-  const { rows } = await pool.query<{ path: string }>(selectBranchPath, [formatTransaction(transaction), values.branch]);
+  if (named.length === 0)
+    return `--branch must be one of: ${[...new Set(branches.map(({ branch }) => branch))].join(', ')}`;
+  const { rows } = await pool.query<{ path: string }>(selectBranchPath, [
+    formatTransaction(transaction),
+    values.branch,
+  ]);
   const path = values.path ?? rows[0]?.path;
   const candidates = path === undefined ? named : named.filter((branch) => branch.path === path);
   const [only, ...others] = candidates;

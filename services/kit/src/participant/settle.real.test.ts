@@ -5,7 +5,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { barrier, openTheatre, OTHER_PATH, PAYLOAD, SEATS_AT_START, untilSomeoneWaits, type Theatre } from '../../testing/theatre.ts';
+import {
+  barrier,
+  openTheatre,
+  OTHER_PATH,
+  PAYLOAD,
+  SEATS_AT_START,
+  untilSomeoneWaits,
+  type Theatre,
+} from '../../testing/theatre.ts';
 import { settleCommand } from './settle-command.ts';
 import { settle, type SettleOptions } from './settle.ts';
 
@@ -28,7 +36,8 @@ function settleAs(as: SettleOptions['as'], more: Partial<SettleOptions> = {}) {
   const transaction = { namespace: 'shop', name: 'book-b1' };
   return settle({ pool: theatre.pool, branch: theatre.branch, transaction, as, reason: 'counted by hand', ...more });
 }
-const settledReason = async () => (await theatre.pool.query('select settled_reason from ordertx_fence')).rows[0]?.settled_reason as unknown;
+const settledReason = async () =>
+  (await theatre.pool.query('select settled_reason from ordertx_fence')).rows[0]?.settled_reason as unknown;
 
 describe('settling as Confirmed', () => {
   test('a tried branch runs its confirm; a late confirm is done, a late cancel alarms', async () => {
@@ -36,7 +45,11 @@ describe('settling as Confirmed', () => {
     expect(await settleAs('Confirmed')).toEqual({ kind: 'settled', from: 'Tried' });
     expect(await theatre.reservation()).toBe('sold');
     expect(await settledReason()).toBe('counted by hand');
-    expect((await theatre.told()).at(-1)).toMatchObject({ operation: 'confirm', reason: 'Settled', detail: 'counted by hand' });
+    expect((await theatre.told()).at(-1)).toMatchObject({
+      operation: 'confirm',
+      reason: 'Settled',
+      detail: 'counted by hand',
+    });
     expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
     expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
     expect(await theatre.call('cancel')).toMatchObject({ status: 409, code: 'already-confirmed' });
@@ -58,7 +71,10 @@ describe('settling as Confirmed', () => {
   });
 
   test('a business no is reported and changes nothing', async () => {
-    expect(await settleAs('Confirmed', { payload: TOO_MANY })).toMatchObject({ kind: 'refused', detail: expect.stringContaining('fewer than') });
+    expect(await settleAs('Confirmed', { payload: TOO_MANY })).toMatchObject({
+      kind: 'refused',
+      detail: expect.stringContaining('fewer than'),
+    });
     expect(await theatre.storedState()).toBeUndefined();
     await theatre.call('try', { payload: TOO_MANY });
     expect(await settleAs('Confirmed')).toMatchObject({ kind: 'refused' });
@@ -137,14 +153,26 @@ describe('the command', () => {
     const code = await settleCommand({ args, pool: theatre.pool, branches, print: (line) => void lines.push(line) });
     return { code, text: lines.join('\n') };
   }
-  const GOOD = ['--transaction', 'shop/book-b1', '--branch', 'theatre', '--as', 'Confirmed', '--reason', 'counted by hand'];
-  const without = (name: string) => GOOD.filter((_, index) => GOOD.indexOf(name) !== index && GOOD.indexOf(name) + 1 !== index);
+  const GOOD = [
+    '--transaction',
+    'shop/book-b1',
+    '--branch',
+    'theatre',
+    '--as',
+    'Confirmed',
+    '--reason',
+    'counted by hand',
+  ];
+  const without = (name: string) =>
+    GOOD.filter((_, index) => GOOD.indexOf(name) !== index && GOOD.indexOf(name) + 1 !== index);
 
   test('finds the path of a branch that has a row, says what it did and what comes next', async () => {
     await theatre.call('try');
     const { code, text } = await run(...GOOD);
     expect({ code, state: await theatre.storedState() }).toEqual({ code: 0, state: 'Confirmed' });
-    expect(text).toBe('branch theatre of shop/book-b1 is Confirmed now (it was Tried); add the resolution to the transaction next');
+    expect(text).toBe(
+      'branch theatre of shop/book-b1 is Confirmed now (it was Tried); add the resolution to the transaction next',
+    );
     expect(await run(...GOOD)).toMatchObject({ code: 0, text: expect.stringContaining('was Confirmed already') });
   });
 
@@ -152,18 +180,30 @@ describe('the command', () => {
     const folder = await mkdtemp(join(tmpdir(), 'settle-'));
     const file = join(folder, 'payload.json');
     await writeFile(file, JSON.stringify(PAYLOAD));
-    expect(await run(...GOOD)).toMatchObject({ code: 2, text: expect.stringContaining('--path must be one of: /tcc/book-seats, /tcc/swap-seats') });
-    expect(await run(...GOOD, '--path', '/tcc/book-seats')).toMatchObject({ code: 1, text: expect.stringContaining('--payload') });
+    expect(await run(...GOOD)).toMatchObject({
+      code: 2,
+      text: expect.stringContaining('--path must be one of: /tcc/book-seats, /tcc/swap-seats'),
+    });
+    expect(await run(...GOOD, '--path', '/tcc/book-seats')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('--payload'),
+    });
     expect(await run(...GOOD, '--path', '/tcc/book-seats', '--payload', file)).toMatchObject({ code: 0 });
     expect(await theatre.reservation()).toBe('sold');
     await rm(folder, { recursive: true });
   });
 
-  test.each(['--transaction', '--branch', '--as', '--reason'])('without %s it says so and changes nothing', async (name) => {
-    await theatre.call('try');
-    expect(await run(...without(name))).toMatchObject({ code: 2, text: expect.stringMatching(new RegExp(`${name} must[^]*usage: settle`)) });
-    expect(await theatre.storedState()).toBe('Tried');
-  });
+  test.each(['--transaction', '--branch', '--as', '--reason'])(
+    'without %s it says so and changes nothing',
+    async (name) => {
+      await theatre.call('try');
+      expect(await run(...without(name))).toMatchObject({
+        code: 2,
+        text: expect.stringMatching(new RegExp(`${name} must[^]*usage: settle`)),
+      });
+      expect(await theatre.storedState()).toBe('Tried');
+    },
+  );
 
   test('does not take what it does not know', async () => {
     expect(await run(...GOOD, '--force')).toMatchObject({ code: 2, text: expect.stringContaining('--force') });

@@ -40,9 +40,15 @@ export type Settled =
 
 export async function settle(options: SettleOptions): Promise<Settled> {
   const given = options.payload === undefined ? undefined : canonical(options.payload);
-  if (options.payload !== undefined && given === undefined) return { kind: 'unfit', detail: 'The payload is not JSON.' };
+  if (options.payload !== undefined && given === undefined)
+    return { kind: 'unfit', detail: 'The payload is not JSON.' };
   return endTransaction(options.pool, async (client) => {
-    const provisional = { state: 'Tried', path: options.branch.path, digest: given?.digest, payload: given?.text } as const;
+    const provisional = {
+      state: 'Tried',
+      path: options.branch.path,
+      digest: given?.digest,
+      payload: given?.text,
+    } as const;
     const stored = await claimBranch(client, keyOf(options), provisional, 'present');
     if (stored.state !== 'None' && stored.path !== options.branch.path) {
       return undone({ kind: 'unfit', detail: `This branch of the transaction belongs to ${stored.path}.` });
@@ -90,7 +96,12 @@ async function tryAndConfirm(
   from: FenceState,
   payload: Canonical,
 ): Promise<Ending<Settled>> {
-  const result = await runTry(client, options.branch, { transaction: options.transaction, attempt: 1 }, JSON.parse(payload.text));
+  const result = await runTry(
+    client,
+    options.branch,
+    { transaction: options.transaction, attempt: 1 },
+    JSON.parse(payload.text),
+  );
   switch (result.kind) {
     case 'refused':
       return undone({ kind: 'refused', detail: result.detail });
@@ -119,14 +130,19 @@ async function confirmTried(
   return { keep: true, value: { kind: 'settled', from } };
 }
 
-async function settleCancelled(client: PoolClient, options: SettleOptions, stored: StoredBranch): Promise<Ending<Settled>> {
+async function settleCancelled(
+  client: PoolClient,
+  options: SettleOptions,
+  stored: StoredBranch,
+): Promise<Ending<Settled>> {
   const { branch } = options;
   if (stored.state === 'Cancelled') return undone({ kind: 'already' });
   if (stored.state === 'Confirmed') {
     return undone({ kind: 'contrary', detail: 'The branch is Confirmed here; it cannot be settled as Cancelled.' });
   }
   const tried = stored.state === 'Tried';
-  const known = stored.state === 'Refused' && options.payload === undefined ? JSON.parse(stored.payload) : options.payload;
+  const known: unknown =
+    stored.state === 'Refused' && options.payload === undefined ? JSON.parse(stored.payload) : options.payload;
   const payload = tried ? triedPayload(branch, stored.payload) : usablePayload(branch.payload, known);
   const result = await branch.cancel(client, { ...callOf(options), tried, payload });
   if (result.kind === 'later') return undone(notYet(result));

@@ -8,8 +8,20 @@ import { sqlFile } from '../postgres/sql.ts';
 /** What the row says; every state has only what is stored with it. Texts are JSON. */
 export type StoredBranch =
   | { readonly state: 'None' }
-  | { readonly state: 'Tried'; readonly path: string; readonly digest: string; readonly payload: string; readonly answer: string | null }
-  | { readonly state: 'Refused'; readonly path: string; readonly digest: string; readonly payload: string; readonly refusal: string }
+  | {
+      readonly state: 'Tried';
+      readonly path: string;
+      readonly digest: string;
+      readonly payload: string;
+      readonly answer: string | null;
+    }
+  | {
+      readonly state: 'Refused';
+      readonly path: string;
+      readonly digest: string;
+      readonly payload: string;
+      readonly refusal: string;
+    }
   /** A digest is null where nothing was tried: the branch was cancelled first. */
   | { readonly state: 'Confirmed'; readonly path: string; readonly digest: string; readonly answer: string | null }
   | { readonly state: 'Cancelled'; readonly path: string; readonly digest: string | null };
@@ -75,7 +87,15 @@ export async function claimBranch(
 export async function writeBranch(client: PoolClient, key: BranchKey, write: BranchWrite): Promise<void> {
   const { state, digest = null, payload = null, answer = null, refusal = null, settledReason = null } = write;
   const id = [formatTransaction(key.transaction), key.branch];
-  const { rowCount } = await client.query(updateBranch, [...id, state, digest, payload, answer, refusal, settledReason]);
+  const { rowCount } = await client.query(updateBranch, [
+    ...id,
+    state,
+    digest,
+    payload,
+    answer,
+    refusal,
+    settledReason,
+  ]);
   if (rowCount !== 1) throw new Error(`the fence row of ${id.join(' ')} is gone while it is locked`);
 }
 
@@ -85,7 +105,13 @@ function storedBranch(row: Row): StoredBranch {
     case 'Tried':
       return { state: 'Tried', path, digest: present(digest), payload: present(row.payload), answer };
     case 'Refused':
-      return { state: 'Refused', path, digest: present(digest), payload: present(row.payload), refusal: present(row.refusal) };
+      return {
+        state: 'Refused',
+        path,
+        digest: present(digest),
+        payload: present(row.payload),
+        refusal: present(row.refusal),
+      };
     case 'Confirmed':
       return { state: 'Confirmed', path, digest: present(digest), answer };
     case 'Cancelled':

@@ -3,7 +3,6 @@
  *
  * They mean: nothing was stored, or nobody knows; the same request may succeed in a moment. Everything else is a fault of ours.
  */
-import { types } from 'node:util';
 import { DatabaseError } from 'pg';
 
 export type Passing =
@@ -29,7 +28,16 @@ const UNAVAILABLE = new Set([
 /** connection_exception, insufficient_resources. */
 const UNAVAILABLE_CLASSES = new Set(['08', '53']);
 
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
 /** pg's own errors carry no code. */
 const CONNECTION_MESSAGES = [
   /^Connection terminated/,
@@ -53,9 +61,10 @@ export function passing(error: unknown): Passing | undefined {
 
 /** The connection is of no use any more: not even a rollback can be sent over it. */
 export function isConnectionLost(error: unknown): boolean {
-  if (!types.isNativeError(error) || error instanceof DatabaseError) return false;
+  if (typeof error !== 'object' || error === null || error instanceof DatabaseError) return false;
   // Node tries every address of a host name and tells of all.
   if ('errors' in error && Array.isArray(error.errors)) return error.errors.some(isConnectionLost);
   if ('code' in error && typeof error.code === 'string' && NETWORK.has(error.code)) return true;
-  return CONNECTION_MESSAGES.some((message) => message.test(error.message));
+  const message = 'message' in error && typeof error.message === 'string' ? error.message : '';
+  return CONNECTION_MESSAGES.some((pattern) => pattern.test(message));
 }

@@ -29,7 +29,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-const notes = async () => (await pool.query<{ note: string }>('select note from notes order by 1')).rows.map(({ note }) => note);
+const notes = async () =>
+  (await pool.query<{ note: string }>('select note from notes order by 1')).rows.map(({ note }) => note);
 
 describe('a database transaction', () => {
   test('is kept when its work resolves, undone when it rejects or says so', async () => {
@@ -72,16 +73,20 @@ describe('a database transaction', () => {
   });
 
   test('is READ COMMITTED whatever the database says by default', async () => {
-    const level = await inTransaction(pool, async (client) => (await client.query('show transaction_isolation')).rows[0] as unknown);
+    const level = await inTransaction(
+      pool,
+      async (client) => (await client.query('show transaction_isolation')).rows[0] as unknown,
+    );
     expect(level).toEqual({ transaction_isolation: 'read committed' });
   });
 });
 
 test('what the database says about itself is told apart from faults of ours', async () => {
-  const errorOf = (sql: string) => pool.query(sql).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const errorOf = (sql: string) =>
+    pool.query(sql).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
   expect(passing(await errorOf(`set statement_timeout = 1; select pg_sleep(1)`))).toBe('contended');
   expect(passing(await errorOf('select pg_terminate_backend(pg_backend_pid())'))).toBe('unavailable');
   expect(passing(await errorOf('select nonsense'))).toBeUndefined();
@@ -108,7 +113,9 @@ describe('migrations', () => {
     await Promise.all([1, 2, 3, 4].map(() => migrate(options(fresh.url))));
     await migrate(options(fresh.url));
     const own = createPool({ connectionString: fresh.url, applicationName: 'test', log });
-    const { rows } = await own.query('select name from ordertx_kit_migrations union all select name from ordertx_service_migrations');
+    const { rows } = await own.query(
+      'select name from ordertx_kit_migrations union all select name from ordertx_service_migrations',
+    );
     await own.query('select id, name from first');
     await own.query('select transaction from ordertx_fence');
     await own.end();
@@ -121,7 +128,9 @@ describe('migrations', () => {
     await writeFile(join(folder, '0003_third.sql'), 'create table third (id integer); create table nonsense;');
     await expect(migrate(options(fresh.url))).rejects.toThrow();
     const own = createPool({ connectionString: fresh.url, applicationName: 'test', log });
-    expect((await own.query(`select to_regclass('first') as first, to_regclass('third') as third`)).rows).toEqual([{ first: null, third: null }]);
+    expect((await own.query(`select to_regclass('first') as first, to_regclass('third') as third`)).rows).toEqual([
+      { first: null, third: null },
+    ]);
     await writeFile(join(folder, '0003_third.sql'), 'create table third (id integer);');
     await migrate(options(fresh.url));
     expect((await own.query(`select to_regclass('third')::text as third`)).rows).toEqual([{ third: 'third' }]);
@@ -144,7 +153,9 @@ test('notifications come, and come again after the connection was lost', async (
   await until('it listens', () => listening === 1);
   await pool.query(`select pg_notify('order-changed', 'o1')`);
   await until('o1 is heard', () => heard.includes('o1'));
-  await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'listen' and datname = current_database()`);
+  await pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'listen' and datname = current_database()`,
+  );
   await until('it listens again', () => listening === 2);
   await pool.query(`select pg_notify('order-changed', 'o2')`);
   await until('o2 is heard', () => heard.includes('o2'));

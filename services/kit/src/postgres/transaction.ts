@@ -32,7 +32,8 @@ export async function endTransaction<T>(pool: Pool, work: (client: PoolClient) =
     const ending = await work(client);
     const { command } = await client.query(ending.keep ? 'commit' : 'rollback');
     ended = true;
-    if (ending.keep && command !== 'COMMIT') throw new Error('not committed: a statement had failed and its error was swallowed');
+    if (ending.keep && command !== 'COMMIT')
+      throw new Error('not committed: a statement had failed and its error was swallowed');
     return ending.value;
   } catch (error) {
     if (!ended && !isConnectionLost(error)) ended = await rollBack(client);

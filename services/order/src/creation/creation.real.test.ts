@@ -7,9 +7,9 @@ import { connect, type ApiServer } from '../../../../local/control-plane/api.ts'
 import { writeKubeconfig } from '../../../../local/control-plane/kubeconfig.ts';
 import { waitFor } from '../../../../local/deadline.ts';
 import type { OrderTransaction } from '../../../../crds/generated/ordertransaction.ts';
-import { doorTo, type Door } from '../../../../tests/services/door.ts';
 import { callOrderBranch, orderView, placeOrder, TEAPOTS } from '../../../../tests/services/order-client.ts';
 import { runOrder, type RunningTestService } from '../../../../tests/services/running.ts';
+import { startTcpProxy, type TcpProxy } from '../../../../tests/world/tcp-proxy.ts';
 import { freshNamespace, world } from '../../../../tests/world/world.ts';
 
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -19,7 +19,8 @@ jest.setTimeout(40_000);
 let namespace: string;
 let folder: string;
 let api: ApiServer;
-let door: Door;
+/** Stands between the order service and the API server. */
+let proxy: TcpProxy;
 let order: RunningTestService;
 let replica: RunningTestService;
 
@@ -27,10 +28,10 @@ beforeAll(async () => {
   const { apiServerUrl, token, certificate } = world();
   namespace = await freshNamespace('creation');
   api = connect({ url: apiServerUrl, token, certificate });
-  door = await doorTo(apiServerUrl);
+  proxy = await startTcpProxy(Number(new URL(apiServerUrl).port));
   folder = await mkdtemp(join(tmpdir(), 'order-creation-'));
   const kubeconfig = join(folder, 'kubeconfig');
-  const url = `https://127.0.0.1:${door.port}`;
+  const url = `https://127.0.0.1:${proxy.port}`;
   await writeKubeconfig(kubeconfig, { url, certificate, token, user: 'admin', namespace });
   order = await runOrder({ kubeconfig, namespace });
   replica = await runOrder({ kubeconfig, namespace, databaseUrl: order.databaseUrl });
@@ -38,7 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await replica.close();
   await order.close();
-  await door.shut();
+  await proxy.close();
   await api.close();
   await rm(folder, { recursive: true });
 });
@@ -176,7 +177,7 @@ describe('an accepted order', () => {
 
 describe('while the API server is away', () => {
   test('orders are accepted with 202, and created when it is back', async () => {
-    await door.shut();
+    proxy.break('cut');
     const placed = await Promise.all(Array.from({ length: 10 }, () => placeOrder(order.url)));
     expect(placed.map(({ status }) => status)).toEqual(placed.map(() => 202));
     const orderIds = placed.map(({ body }) => body.orderId);
@@ -186,7 +187,7 @@ describe('while the API server is away', () => {
     });
     expect((await outboxRow(orderIds[0]!))?.last_error).toContain('the API server could not be asked');
     expect(await orderView(order.url, orderIds[0]!)).toMatchObject({ status: 'INIT' });
-    await door.open();
+    proxy.heal();
     for (const orderId of orderIds) await transactionOfSoon(orderId);
     await waitFor(async () => (await outboxRow(orderIds[0]!))?.failures === 0, {
       what: 'the failures to be forgotten',
@@ -196,11 +197,33 @@ describe('while the API server is away', () => {
   });
 });
 
+test('a creation whose answer was lost is sent again and makes no second transaction', async () => {
+  const before = { exists: await attempts('exists'), unavailable: await attempts('unavailable') };
+  proxy.break('answers-lost');
+  const { body } = await placeOrder(order.url);
+  const { metadata } = await transactionOfSoon(body.orderId);
+  await waitFor(async () => (await attempts('unavailable')) > before.unavailable, {
+    what: 'the answer to be given up',
+    deadlineMs: DEADLINE_MS,
+  });
+  proxy.heal();
+  await waitFor(async () => (await attempts('exists')) > before.exists, {
+    what: 'the repeat',
+    deadlineMs: DEADLINE_MS,
+  });
+  expect((await transactionOf(body.orderId))?.metadata.uid).toBe(metadata.uid);
+});
+
 describe('a creation that the API server refuses', () => {
   test('is kept with its error, shown in the metrics and sent again slowly, and holds up no other', async () => {
+    // Longer than the resource's schema allows, under a name that is fine.
     const orderId = 'x'.repeat(64);
     const before = await attempts('refused');
-    await acceptedUnsent(orderId, 0);
+    await acceptedUnsent(orderId, 3600);
+    await order.database.query('update order_creation set due_at = now(), transaction = $2 where order_id = $1', [
+      orderId,
+      `${namespace}/create-refused`,
+    ]);
     await waitFor(async () => (await outboxRow(orderId))?.refused, { what: 'the refusal', deadlineMs: DEADLINE_MS });
     const row = await outboxRow(orderId);
     expect(row?.last_error).toContain('the API server answered 422');

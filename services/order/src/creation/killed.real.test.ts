@@ -8,13 +8,14 @@ import { freePort } from '../../../../local/ports.ts';
 import { openHousehold, type Household } from '../../../../local/processes.ts';
 import { startService, type RunningService } from '../../../../local/services.ts';
 import type { OrderTransaction } from '../../../../crds/generated/ordertransaction.ts';
-import { doorTo, type Door } from '../../../../tests/services/door.ts';
 import { orderView, placeOrder } from '../../../../tests/services/order-client.ts';
+import { startTcpProxy, type TcpProxy } from '../../../../tests/world/tcp-proxy.ts';
 import { freshDatabase, freshNamespace, world } from '../../../../tests/world/world.ts';
 
 let household: Household;
 let api: ApiServer;
-let door: Door;
+/** Stands between the order service and the API server. */
+let proxy: TcpProxy;
 let namespace: string;
 let order: RunningService;
 let drop: () => Promise<void>;
@@ -23,10 +24,10 @@ beforeAll(async () => {
   const { apiServerUrl, token, certificate, issuer, kubectl, kubeconfig } = world();
   household = await openHousehold();
   namespace = await freshNamespace('killed');
-  door = await doorTo(apiServerUrl);
+  proxy = await startTcpProxy(Number(new URL(apiServerUrl).port));
   api = connect({ url: apiServerUrl, token, certificate });
   // The service's own account, which may create transactions and nothing else.
-  const cluster = { url: `https://127.0.0.1:${door.port}`, certificate, issuer, kubectl, kubeconfig, admin: api };
+  const cluster = { url: `https://127.0.0.1:${proxy.port}`, certificate, issuer, kubectl, kubeconfig, admin: api };
   const { orderKubeconfig } = await grantAccess(cluster, namespace, household.folder);
   const database = await freshDatabase('killed');
   drop = database.drop;
@@ -37,7 +38,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await household.close();
-  await door.shut();
+  await proxy.close();
   await api.close();
   await drop();
 });
@@ -49,13 +50,13 @@ async function transactions(): Promise<readonly OrderTransaction[]> {
 
 test('an order whose replica is killed before it could create the transaction is created by the next one, once', async () => {
   const key = randomUUID();
-  await door.shut();
+  proxy.break('cut');
   const placed = await placeOrder(order.url, { key });
   expect(placed.status).toBe(202);
   const { orderId, transaction } = placed.body;
   order.part.process.kill('SIGKILL');
   await order.part.process.exited;
-  await door.open();
+  proxy.heal();
   await order.part.restart();
   expect(await orderView(order.url, orderId)).toMatchObject({ orderId, status: 'INIT' });
   const found = await waitFor(

@@ -11,13 +11,13 @@ export const WAIT_SECONDS_MAX = 30;
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const WORD = `(?:${TOKEN}|${QUOTED})`;
-/** Commas and semicolons inside of a quoted string separate nothing. */
-const PREFERENCES = new RegExp(`(?:${QUOTED}|[^,"])+`, 'g');
+/** Commas inside of a quoted string separate nothing; behind a quote that is never closed nothing can be told apart. */
+const PREFERENCES = new RegExp(`((?:${QUOTED}|[^,"])*)(?:,|$)`, 'gy');
 const PREFERENCE = new RegExp(`^\\s*(${TOKEN})\\s*(?:=\\s*(${WORD})?\\s*)?(?:;.*)?$`, 's');
 
 /** Whole seconds, at most WAIT_SECONDS_MAX; undefined when the caller does not ask to wait. */
 export function preferredWaitSeconds(prefer: string | undefined): number | undefined {
-  for (const text of prefer?.match(PREFERENCES) ?? []) {
+  for (const [, text = ''] of (prefer ?? '').matchAll(PREFERENCES)) {
     const [, name, word] = PREFERENCE.exec(text) ?? [];
     if (name?.toLowerCase() !== 'wait') continue;
     const value = word?.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/gs, '$1') : word;

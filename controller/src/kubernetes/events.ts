@@ -1,0 +1,161 @@
+/**
+ * Kubernetes Events on transactions, for `kubectl describe`: what a person should know and no program depends on.
+ *
+ * Fire and forget. When thousands of transactions are in trouble at once the API server has better things to do than
+ * to take thousands of Events: so they wait in a short queue, go out at a bounded rate, and what does not fit is dropped
+ * and counted. The same sentence about the same object is one Event with a count.
+ */
+import { randomUUID } from 'node:crypto';
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionEvents } from '../reconcile/ports.ts';
+import { delay, type Clock } from '../runtime/clock.ts';
+import { EVENTS, pathOf } from './stored-object.ts';
+import type { Transport } from './transport.ts';
+
+export interface ApiEventsOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** The replica that reports. */
+  readonly identity: string;
+  readonly onDropped?: (reason: 'queue-full' | 'not-taken') => void;
+}
+
+/** One series: the same sentence about the same object. */
+interface Series {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  count: number;
+  readonly endsMs: number;
+  writtenMs: number;
+}
+
+type Job =
+  | { readonly kind: 'create'; readonly series: Series; readonly body: object }
+  | { readonly kind: 'repeat'; readonly series: Series };
+
+/** client-go's, too: longer than a storm, shorter than the hour that Events are kept. */
+const SERIES_MS = 6 * 60_000;
+/** A repetition is news once a minute. */
+const REPEAT_WRITTEN_EVERY_MS = 60_000;
+/** More series than this are not told apart from new ones: memory counts for more than a doubled Event. */
+const SERIES_MAX = 4_096;
+const QUEUE_JOBS_MAX = 256;
+/** Ten in a second: an Event costs the API server as much as a status write. */
+const PACE_MS = 100;
+/** The API server's own limit for a note. */
+const NOTE_BYTES_MAX = 1_024;
+
+export class ApiEvents implements TransactionEvents {
+  readonly #options: ApiEventsOptions;
+  readonly #series = new Map<string, Series>();
+  readonly #jobs: Job[] = [];
+  readonly #stopping = new AbortController();
+  #working = false;
+
+  constructor(options: ApiEventsOptions) {
+    this.#options = options;
+  }
+
+  warn(transaction: OrderTransaction, reason: string, note: string): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const id = `${transaction.metadata.uid ?? ''} ${reason} ${note}`;
+    const known = this.#series.get(id);
+    if (known !== undefined && nowMs < known.endsMs) {
+      known.count += 1;
+      if (nowMs - known.writtenMs < REPEAT_WRITTEN_EVERY_MS) return;
+      known.writtenMs = nowMs;
+      this.#enqueue({ kind: 'repeat', series: known });
+      return;
+    }
+    const { name, namespace = '' } = transaction.metadata;
+    const unique = `${name.slice(0, 200)}.${randomUUID()}`;
+    const series: Series = { id, namespace, name: unique, count: 1, endsMs: nowMs + SERIES_MS, writtenMs: nowMs };
+    this.#series.delete(id);
+    this.#series.set(id, series);
+    this.#forgetOldest();
+    this.#enqueue({ kind: 'create', series, body: this.#bodyOf(transaction, reason, note, series) });
+  }
+
+  /** Drops what still waits: nothing depends on it. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#jobs.length = 0;
+  }
+
+  #enqueue(job: Job): void {
+    if (this.#stopping.signal.aborted) return;
+    if (this.#jobs.length >= QUEUE_JOBS_MAX) {
+      this.#dropped(job.series, 'queue-full');
+      return;
+    }
+    this.#jobs.push(job);
+    if (!this.#working) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
+      await this.#send(job);
+      await delay(this.#options.clock, PACE_MS, this.#stopping.signal);
+    }
+    this.#working = false;
+  }
+
+  async #send(job: Job): Promise<void> {
+    const { transport } = this.#options;
+    const { namespace, name, count } = job.series;
+    const answer =
+      job.kind === 'create'
+        ? await transport.request({ method: 'POST', path: pathOf(EVENTS, namespace), body: job.body })
+        : await transport.request({
+            method: 'PATCH',
+            path: pathOf(EVENTS, namespace, name),
+            body: { series: { count, lastObservedTime: this.#timestamp() } },
+          });
+    if (answer.kind !== 'ok') this.#dropped(job.series, 'not-taken');
+  }
+
+  /** The next time the sentence is said it is a new Event. */
+  #dropped({ id }: Series, reason: 'queue-full' | 'not-taken'): void {
+    this.#series.delete(id);
+    this.#options.onDropped?.(reason);
+  }
+
+  #bodyOf(transaction: OrderTransaction, reason: string, note: string, { namespace, name }: Series): object {
+    const { apiVersion, kind, metadata } = transaction;
+    return {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: { namespace, name },
+      eventTime: this.#timestamp(),
+      type: 'Warning',
+      reason,
+      action: 'Reconcile',
+      note: cut(note),
+      regarding: { apiVersion, kind, namespace, name: metadata.name, uid: metadata.uid },
+      reportingController: 'ordertx.dev/controller',
+      reportingInstance: this.#options.identity,
+    };
+  }
+
+  /** A Map keeps the order of insertion, so the first ones are the oldest. */
+  #forgetOldest(): void {
+    for (const id of this.#series.keys()) {
+      if (this.#series.size <= SERIES_MAX) return;
+      this.#series.delete(id);
+    }
+  }
+
+  #timestamp(): string {
+    return new Date(this.#options.clock.now()).toISOString().replace('Z', '000Z');
+  }
+}
+
+/** At a whole character. */
+function cut(note: string): string {
+  const bytes = new TextEncoder().encode(note);
+  return bytes.length <= NOTE_BYTES_MAX
+    ? note
+    : new TextDecoder().decode(bytes.subarray(0, NOTE_BYTES_MAX - 3)).replace(/\uFFFD$/, '');
+}

@@ -1,0 +1,63 @@
+/**
+ * `npm run demo`: starts the whole system, plays the scenes of demo/scenes.ts on it, checks the books, stops everything.
+ *
+ * Exits 0 if every scene went as told and every invariant holds; leaves nothing running.
+ */
+import { join } from 'node:path';
+import type { OrderTransaction } from '../crds/generated/ordertransaction.ts';
+import { checkInvariants } from '../tests/invariants/check-invariants.ts';
+import { SCENES } from './demo/scenes.ts';
+import { Stage } from './demo/stage.ts';
+import { onEnd } from './interruption.ts';
+import { say } from './progress.ts';
+import { startStack, type Stack } from './stack.ts';
+
+const FOLDER = join(import.meta.dirname, '..', '.ordertx', 'demo');
+
+async function play(stack: Stack): Promise<void> {
+  const stage = new Stage(stack);
+  for (const [index, { title, play: playScene }] of SCENES.entries()) {
+    heading(`${index + 1}. ${title}`);
+    await playScene(stage);
+  }
+  heading(`${SCENES.length + 1}. The books are checked`);
+  await checkBooks(stack, stage);
+}
+
+async function checkBooks(stack: Stack, stage: Stage): Promise<void> {
+  const { order, inventory } = stack.business.services;
+  const { body } = await stack.cluster.admin.request('GET', '/apis/ordertx.dev/v1alpha1/ordertransactions');
+  const { items } = body as { readonly items: readonly OrderTransaction[] };
+  const databases = { order: order.databaseUrl, inventory: inventory.databaseUrl };
+  const violations = await checkInvariants({ databases, transactions: items });
+  for (const { invariant, ids, says } of violations) console.log(`  ${invariant}: ${says} (${ids.join(', ')})`);
+  if (violations.length > 0) throw new Error(`${violations.length} invariants are broken`);
+  stage.tell(`All databases and all transactions agree: every unit of stock is accounted for, and an order waits for its
+    payment exactly while its stock is frozen.`);
+}
+
+function heading(text: string): void {
+  console.log(`\n${text}\n${'='.repeat(text.length)}`);
+}
+
+async function demo(): Promise<void> {
+  const end = onEnd();
+  say('starting the whole system: API server, etcd, Postgres, Redis, services, controller');
+  const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false }, end.signal);
+  const interrupted = end.reason.then((reason) => Promise.reject(new Error(reason)));
+  const broken = stack.broken.then((error) => Promise.reject(error));
+  try {
+    await Promise.race([play(stack), interrupted, broken]);
+  } finally {
+    await stack.close();
+  }
+  console.log('\nEverything is stopped. `npm run up` starts the same system and keeps it.\n');
+}
+
+try {
+  await demo();
+  process.exit(0);
+} catch (error) {
+  say(`the demo ended early: ${(error as Error).message}. Logs: ${join(FOLDER, 'logs')}`);
+  process.exit(1);
+}

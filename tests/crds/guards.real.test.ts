@@ -1,0 +1,146 @@
+/** The admission policies: what is unfinished is not deleted by mistake, nor are the CRDs with all their objects. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect, type ApiServer } from '../../local/control-plane/api.ts';
+import { waitFor } from '../../local/deadline.ts';
+import { freshNamespace, world } from '../world/world.ts';
+import { branches, connectAsAdmin, status, storeTransaction, verdictOf, type Verdict } from './stored-transaction.ts';
+
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+const EFFECTIVE_MS = 20_000;
+const abandon = (reason: string | null) => ({ metadata: { annotations: { 'ordertx.dev/abandon': reason } } });
+
+let admin: ApiServer;
+let namespace: string;
+beforeAll(async () => {
+  admin = connectAsAdmin();
+  namespace = await freshNamespace('guards');
+});
+afterAll(() => admin.close());
+
+async function remove(api: ApiServer, path: string): Promise<Verdict> {
+  return verdictOf(await api.request('DELETE', path));
+}
+
+async function post(path: string, body: object): Promise<unknown> {
+  const verdict = verdictOf(await admin.request('POST', path, body));
+  if (verdict.kind === 'refused') throw new Error(verdict.message);
+  return verdict.object;
+}
+
+/** A service account that may do this with transactions, and its client. */
+async function someoneWith(name: string, ...verbs: readonly string[]): Promise<ApiServer> {
+  await post(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
+  await post(`${RBAC}/namespaces/${namespace}/roles`, {
+    metadata: { name },
+    rules: [{ apiGroups: ['ordertx.dev'], resources: ['ordertransactions'], verbs }],
+  });
+  await post(`${RBAC}/namespaces/${namespace}/rolebindings`, {
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+  });
+  const request = await post(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: {},
+  });
+  const { apiServerUrl, certificate } = world();
+  const { token } = (request as { status: { token: string } }).status;
+  return connect({ url: apiServerUrl, token, certificate });
+}
+
+describe('deleting a transaction', () => {
+  const confirming = status({ phase: 'Confirming', decision: 'Confirm', branches: branches('Tried', 'Tried') });
+
+  test('is refused before it has a status', async () => {
+    const { path } = await storeTransaction(admin, namespace, 'new');
+    expect(await remove(admin, path)).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining(
+        'transaction new is not finished: what its services reserved would stay reserved',
+      ),
+    });
+  });
+
+  test('is refused while it is under way', async () => {
+    const transaction = await storeTransaction(admin, namespace, 'under-way');
+    await transaction.take(confirming);
+    expect(await remove(admin, transaction.path)).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('to give it up, annotate it first with ordertx.dev/abandon=<reason>'),
+    });
+  });
+
+  test('is allowed once it is finished', async () => {
+    const transaction = await storeTransaction(admin, namespace, 'finished');
+    await transaction.take(confirming);
+    await transaction.take(
+      status({ phase: 'Succeeded', decision: 'Confirm', branches: branches('Confirmed', 'Confirmed') }),
+    );
+    expect(await remove(admin, transaction.path)).toMatchObject({ kind: 'accepted' });
+  });
+
+  test('is refused for a whole collection that holds an unfinished one', async () => {
+    const { path } = await storeTransaction(admin, namespace, 'one-of-many', { orderId: 'many' });
+    const selected = `${path.replace(/\/[^/]+$/, '')}?fieldSelector=spec.orderId%3Dmany`;
+    expect(await remove(admin, selected)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('is allowed to whoever has the verb and gave it up with a reason', async () => {
+    const { path } = await storeTransaction(admin, namespace, 'given-up');
+    await admin.request('PATCH', path, abandon(''));
+    expect(await remove(admin, path)).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('is not finished'),
+    });
+    await admin.request('PATCH', path, abandon('test data'));
+    expect(await remove(admin, path)).toMatchObject({ kind: 'accepted' });
+  });
+
+  test('is refused to someone without the verb, annotated or not', async () => {
+    const clerk = await someoneWith('clerk', 'get', 'patch', 'delete');
+    const { path } = await storeTransaction(admin, namespace, 'not-theirs');
+    await waitFor(async () => (await clerk.request('PATCH', path, abandon('fed up'))).status === 200, {
+      what: 'the role to be effective',
+      deadlineMs: EFFECTIVE_MS,
+    });
+    expect(await remove(clerk, path)).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('giving it up needs the verb "abandon" on ordertransactions.ordertx.dev'),
+    });
+    await clerk.close();
+  });
+
+  test('is allowed to a service account that has the verb', async () => {
+    const operator = await someoneWith('operator', 'get', 'patch', 'delete', 'abandon');
+    const { path } = await storeTransaction(admin, namespace, 'theirs');
+    await waitFor(async () => (await operator.request('PATCH', path, abandon('was a test'))).status === 200, {
+      what: 'the role to be effective',
+      deadlineMs: EFFECTIVE_MS,
+    });
+    expect(await remove(operator, path)).toMatchObject({ kind: 'accepted' });
+    await operator.close();
+  });
+});
+
+describe('deleting a CRD', () => {
+  /** Only tried, never done: other tests live in the same API server. */
+  const trial = (path: string) => remove(admin, `${path}?dryRun=All`);
+
+  test.each(['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'])(
+    'is refused for %s unless a reason is annotated',
+    async (name) => {
+      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
+      expect(await trial(path)).toMatchObject({
+        kind: 'refused',
+        message: expect.stringContaining(`deleting ${name} deletes every object of its kind, finished or not`),
+      });
+      await admin.request('PATCH', path, abandon('moving house'));
+      try {
+        expect(await trial(path)).toMatchObject({ kind: 'accepted' });
+      } finally {
+        await admin.request('PATCH', path, abandon(null));
+      }
+    },
+  );
+});
