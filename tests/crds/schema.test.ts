@@ -53,7 +53,7 @@ describe.each(['ordertransaction.yaml', 'transactionflow.yaml'])('%s', (file) =>
 
   test('names every value of an enumeration in its description', () => {
     const unnamed = ({ enum: values = [], description = '' }: Schema) =>
-      values.some((value) => !['True', 'False', 'Unknown'].includes(value) && !description.includes(`${value}`));
+      values.some((value) => !['True', 'False', 'Unknown'].includes(value) && !description.includes(value));
     expect(pathsWhere(fields, unnamed)).toEqual([]);
   });
 
