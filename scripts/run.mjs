@@ -39,8 +39,9 @@ const CHECKS = [
 ];
 
 async function main([target, ...rest]) {
-  if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
-    {throw new Error(`this is Node ${process.versions.node}; ordertx needs ${OLDEST_NODE} or newer to bring its own`);}
+  if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+    throw new Error(`this is Node ${process.versions.node}; ordertx needs ${OLDEST_NODE} or newer to bring its own`);
+  }
   if (!target) throw new Error('usage: node scripts/run.mjs <file.ts | jest | verify> [arguments]');
   const node = await ensureInstalled(ROOT);
   if (target === 'jest') return become(node, [...JEST, ...rest]);

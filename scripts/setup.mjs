@@ -26,12 +26,13 @@ export async function ensureInstalled(root) {
   } finally {
     release();
   }
-  if (!isInstalled(root))
-    {throw new Error(
+  if (!isInstalled(root)) {
+    throw new Error(
       existsSync(pinnedNode)
         ? 'npm ci ended well, but node_modules does not hold what package-lock.json names'
         : 'npm ci did not bring the pinned Node (package `node`): are install scripts switched off (`npm config get ignore-scripts`)?',
-    );}
+    );
+  }
   return pinnedNode;
 }
 

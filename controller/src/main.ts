@@ -135,6 +135,8 @@ flows.onChange((namespace, name) =>
   lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
 );
 shards?.onChange(() => lookAgain((transaction) => shards.owns(transaction)));
+transactions.onList(() => metrics.informerLists.inc({ kind: 'OrderTransaction' }));
+flowInformers.onList(() => metrics.informerLists.inc({ kind: 'TransactionFlow' }));
 
 metrics.observe(CONTROLLER, {
   transactions: () => transactions.list(),

@@ -67,8 +67,9 @@ async function download(url: string, { firstByteMs, stallMs }: DownloadLimits): 
     }
     return Buffer.concat(chunks);
   } catch (error) {
-    const { message, cause } = error as Error;
-    throw new Error(cause instanceof Error ? `${message}: ${cause.message}` : message, { cause: error });
+    // fetch says "fetch failed" and keeps why in the cause.
+    const { message, cause } = error as Error & { readonly cause?: Error };
+    throw new Error(cause === undefined ? message : `${message}: ${cause.message}`, { cause: error });
   } finally {
     clearTimeout(timer);
     await dispatcher.destroy();

@@ -30,6 +30,8 @@ export type ControlPlane = {
   readonly etcd: Part;
   readonly apiserver: Part;
   readonly url: string;
+  /** Where etcd answers clients, for tests that meddle with what is stored. */
+  readonly etcdUrl: string;
   /** Path of a kubeconfig for the cluster's administrator, namespace default. */
   readonly kubeconfig: string;
   readonly kubectl: string;
@@ -81,7 +83,10 @@ export async function startControlPlane(
   const kubeconfig = join(household.folder, 'kubeconfig');
   await writeKubeconfig(kubeconfig, { url, certificate, token, user: 'admin', namespace: 'default' });
   const admin = connect({ url, token, certificate });
-  return { etcd, apiserver, url, kubeconfig, kubectl: binaries.kubectl, issuer: ISSUER, token, certificate, admin };
+  return {
+    ...{ etcd, etcdUrl, apiserver, url, kubeconfig, kubectl: binaries.kubectl },
+    ...{ issuer: ISSUER, token, certificate, admin },
+  };
 }
 
 async function startEtcd(household: Household, command: string, folder: string, options: ControlPlaneOptions) {

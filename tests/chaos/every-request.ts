@@ -9,12 +9,14 @@ import { startFaultProxy, Tap, type Fault, type Tapped } from './fault-proxy.ts'
 
 export type Story = 'happy' | 'refused';
 
-const GONE = { skuId: 'gone', quantity: 1, unitPriceCents: 100 };
-const TEA = { skuId: 'tea', quantity: 2, unitPriceCents: 450 };
+export const GONE = { skuId: 'gone', quantity: 1, unitPriceCents: 100 };
+export const TEA = { skuId: 'tea', quantity: 2, unitPriceCents: 450 };
 
 export interface TappedShop {
   readonly shop: Shop;
   readonly tap: Tap;
+  /** Of each participant, by way of its tap. */
+  readonly origins: Readonly<Record<string, string>>;
   startController(): Promise<RunningController>;
   close(): Promise<void>;
 }
@@ -43,7 +45,9 @@ export async function openTappedShop(prefix: string): Promise<TappedShop> {
   return {
     shop,
     tap,
-    startController: () => shop.startController({ allowEndpoints: Object.values(origins) }),
+    origins,
+    startController: () =>
+      shop.startController({ allowEndpoints: [...Object.values(origins), ...Object.values(shop.origins)] }),
     async close() {
       await shop.close();
       await Promise.all([api, ...participants.map(([, proxy]) => proxy)].map((proxy) => proxy.close()));

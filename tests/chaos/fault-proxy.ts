@@ -1,6 +1,7 @@
 /**
  * A proxy that stands between the controller and everything it calls, numbers the requests that matter, and lets a test
- * decide at each of them: pass it on, drop it before it arrives, or drop its answer after it did.
+ * decide at each of them: pass it on, drop it before it arrives, drop its answer after it did, or answer in its place.
+ * A verdict may take its time. A request that is passed on after its sender has given up is still carried out.
  *
  * Several proxies (API server, participants) share one Tap, so that the numbers run through all of them in the order in
  * which the requests came. What the Tap does not count (lists, watches, leases, tokens) always passes.
@@ -16,9 +17,17 @@ export interface Tapped {
   readonly to: string;
   readonly method: string;
   readonly path: string;
+  /** Of a call to a participant: its transaction's name; else empty. */
+  readonly transaction: string;
 }
 
-type Verdict = 'pass' | 'drop';
+export interface StandInAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export type Verdict = 'pass' | 'drop' | StandInAnswer;
 
 export interface Fault {
   /** The whole request is here, nothing of it has been passed on. */
@@ -45,9 +54,9 @@ export class Tap {
     this.fault = fault;
   }
 
-  take(to: string, method: string, path: string): Tapped | undefined {
+  take(to: string, method: string, path: string, transaction = ''): Tapped | undefined {
     if (!this.#counts(to, method, path)) return undefined;
-    const request = { number: this.#seen.length + 1, to, method, path };
+    const request = { number: this.#seen.length + 1, to, method, path, transaction };
     this.#seen.push(request);
     return request;
   }
@@ -67,10 +76,11 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = request;
-    const tapped = tap.take(to, method, url);
+    const tapped = tap.take(to, method, url, request.headers['ordertx-transaction']?.toString().split('/')[1]);
     const { fault } = tap;
     const body = await readAll(request);
-    if (tapped && (await fault.before?.(tapped)) === 'drop') return void request.socket.destroy();
+    const verdict = (tapped && (await fault.before?.(tapped))) ?? 'pass';
+    if (verdict !== 'pass') return stop(request, response, verdict);
     const upstream = client.request({
       agent,
       hostname,
@@ -90,7 +100,8 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
       return;
     }
     const answerBody = await readAll(answer);
-    if ((await fault.after?.(tapped, answer.statusCode ?? 0)) === 'drop') return void request.socket.destroy();
+    const afterwards = (await fault.after?.(tapped, answer.statusCode ?? 0)) ?? 'pass';
+    if (afterwards !== 'pass') return stop(request, response, afterwards);
     const { 'transfer-encoding': _, ...headers } = answer.headers;
     response.writeHead(answer.statusCode ?? 502, { ...headers, 'content-length': String(answerBody.length) });
     response.end(answerBody);
@@ -110,6 +121,11 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
       await once(server, 'close');
     },
   };
+}
+
+function stop(request: IncomingMessage, response: ServerResponse, verdict: Exclude<Verdict, 'pass'>): void {
+  if (verdict === 'drop') request.socket.destroy();
+  else response.writeHead(verdict.status, verdict.headers).end(verdict.body);
 }
 
 async function readAll(stream: IncomingMessage): Promise<Buffer> {

@@ -2,13 +2,15 @@
  * A shop of a test's own in the shared world: a namespace, databases, the order and inventory services as processes, the
  * flow, and as many controllers as the test starts. It dies with the test's process.
  *
- * Callers are not checked here unless asked for: what tokens do is shown by tests of their own.
+ * Callers are not checked here unless asked for: what tokens do is shown by a test of its own. Most tests order as a customer
+ * does; where one needs a flow of its own it begins the transaction itself, as the order service would.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { grantAccess, type Access } from '../../local/access.ts';
 import { startController, type RunningController } from '../../local/controllers.ts';
-import { connect, type ApiServer } from '../../local/control-plane/api.ts';
+import { kubectl } from '../../local/cluster.ts';
+import { connect, type ApiAnswer, type ApiServer } from '../../local/control-plane/api.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { applyFlows } from '../../local/flows.ts';
 import { freePort } from '../../local/ports.ts';
@@ -16,6 +18,7 @@ import { openHousehold, type Household } from '../../local/processes.ts';
 import { SERVICES, startService, type RunningService, type ServiceName } from '../../local/services.ts';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
+import { checkInvariants, type Violation } from '../invariants/check-invariants.ts';
 import { freshDatabase, freshNamespace, world, type World } from './world.ts';
 
 const GROUP_PATH = '/apis/ordertx.dev/v1alpha1';
@@ -27,6 +30,8 @@ export interface ShopOptions {
   /** Where controllers and the order service reach the API server instead: a proxy's http:// URL. */
   readonly apiServerThrough?: string;
   readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
+  /** Path of a key set: callers are checked against it, and controllers send tokens. Without one they are not. */
+  readonly keySetFile?: string;
 }
 
 export interface ControllerChoice {
@@ -35,6 +40,28 @@ export interface ControllerChoice {
   readonly kubeconfig?: string;
   readonly allowEndpoints?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A flow for a test: the business's own participants and paths, in a hurry. */
+export interface FlowChoice {
+  /** Where each participant is called; who is not named takes no part. Default: every service of the shop. */
+  readonly origins?: Readonly<Record<string, string>>;
+  /** How long one call may take. */
+  readonly callTimeoutSeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly stuckAfterSeconds?: number;
+  readonly retry?: TransactionFlow['spec']['retry'];
+}
+
+/** What fails is asked again soon, so that a test sees several attempts. */
+const QUICK_RETRY = { initialDelaySeconds: 0.05, maxDelaySeconds: 0.4, factor: 2 };
+/** What fails is not asked again within any test's patience: whatever happens next is not by back-off. */
+export const SLOW_RETRY = { initialDelaySeconds: 60, maxDelaySeconds: 3600, factor: 2 };
+
+export interface Begun {
+  /** The transaction's. */
+  readonly name: string;
+  readonly orderId: string;
 }
 
 export interface Line {
@@ -53,26 +80,28 @@ export interface OrderAnswer {
   };
 }
 
+interface ShopParts extends Pick<Shop, 'namespace' | 'household' | 'admin' | 'access' | 'services'> {
+  readonly cluster: Pick<World, 'kubectl' | 'kubeconfig'>;
+  readonly checksCallers: boolean;
+  readonly drops: readonly (() => Promise<void>)[];
+}
+
 export class Shop {
   readonly namespace: string;
   readonly household: Household;
   readonly admin: ApiServer;
   readonly access: Access;
   readonly services: Readonly<Record<ServiceName, RunningService>>;
-  readonly #drops: readonly (() => Promise<void>)[];
+  readonly #parts: ShopParts;
   #controllers = 0;
 
-  constructor(parts: Pick<Shop, 'namespace' | 'household' | 'admin' | 'access' | 'services'>, drops: Shop['drops']) {
+  constructor(parts: ShopParts) {
     this.namespace = parts.namespace;
     this.household = parts.household;
     this.admin = parts.admin;
     this.access = parts.access;
     this.services = parts.services;
-    this.#drops = drops;
-  }
-
-  get drops(): readonly (() => Promise<void>)[] {
-    return this.#drops;
+    this.#parts = parts;
   }
 
   /** Of each participant, without a slash at the end. */
@@ -89,6 +118,7 @@ export class Shop {
       redisUrl: world().redisUrl,
       namespaces: [this.namespace],
       allowEndpoints: choice.allowEndpoints ?? Object.values(this.origins),
+      ...(this.#parts.checksCallers && { serviceAccount: this.access.controllerAccount }),
       env: { ORDERTX_LEADER_ELECTION: 'off', ...choice.env },
     });
   }
@@ -121,6 +151,21 @@ export class Shop {
     return { status: answer.status, body: (await answer.json()) as OrderAnswer['body'] };
   }
 
+  /** Creates a transaction of any flow, as the order service creates those of create-order; it has no customer. */
+  async begin(flow: string, lines: readonly Line[], more: object = {}): Promise<Begun> {
+    const orderId = `o${randomUUID()}`;
+    const name = `create-${orderId}`;
+    const totalCents = lines.reduce((sum, line) => sum + line.quantity * line.unitPriceCents, 0);
+    const answer = await this.admin.request('POST', this.pathOf('ordertransactions'), {
+      apiVersion: 'ordertx.dev/v1alpha1',
+      kind: 'OrderTransaction',
+      metadata: { name },
+      spec: { flow, orderId, payload: { orderId, userId: 'u1', lines, totalCents, ...more } },
+    });
+    expectStatus(answer, 201, `creating ${name}`);
+    return { name, orderId };
+  }
+
   async orderStatus(orderId: string): Promise<string> {
     const answer = await fetch(`${this.services.order.url}/orders/${orderId}`);
     return ((await answer.json()) as { status: string }).status;
@@ -129,6 +174,12 @@ export class Shop {
   async transaction(name: string): Promise<OrderTransaction | undefined> {
     const answer = await this.admin.request('GET', this.pathOf('ordertransactions', name));
     return answer.status === 200 ? (answer.body as OrderTransaction) : undefined;
+  }
+
+  async transactions(): Promise<readonly OrderTransaction[]> {
+    const answer = await this.admin.request('GET', this.pathOf('ordertransactions'));
+    expectStatus(answer, 200, 'listing transactions');
+    return (answer.body as { items: OrderTransaction[] }).items;
   }
 
   /** Waits until the transaction's stored copy is as asked for. */
@@ -168,8 +219,30 @@ export class Shop {
     return answer.status === 200 ? (answer.body as TransactionFlow) : undefined;
   }
 
-  async patchFlow(change: object, name = 'create-order'): Promise<number> {
-    return (await this.admin.request('PATCH', this.pathOf('transactionflows', name), change)).status;
+  /** Creates a flow or changes the one there is; returns once the API server has it. */
+  async putFlow(name: string, choice: FlowChoice = {}): Promise<void> {
+    const { origins = this.origins, callTimeoutSeconds = 3, ...times } = choice;
+    const participants = Object.entries(origins).map(([participant, url]) => {
+      return { name: participant, endpoint: { url }, path: '/tcc/create-order', timeoutSeconds: callTimeoutSeconds };
+    });
+    const spec = { participants, retry: QUICK_RETRY, ...times };
+    const flow = { apiVersion: 'ordertx.dev/v1alpha1', kind: 'TransactionFlow', metadata: { name }, spec };
+    let answer = await this.admin.request('POST', this.pathOf('transactionflows'), flow);
+    if (answer.status === 409)
+      answer = await this.admin.request('PATCH', this.pathOf('transactionflows', name), { spec });
+    if (answer.status !== 201) expectStatus(answer, 200, `putting the flow ${name}`);
+  }
+
+  /** kubectl in the shop's namespace, as the administrator: what it printed; rejects with what it complained of. */
+  async kubectl(...args: readonly string[]): Promise<string> {
+    return kubectl(this.#parts.cluster, '--namespace', this.namespace, ...args);
+  }
+
+  /** What is wrong with the data of all services and the cluster. Ask when nothing is under way. */
+  async violations(): Promise<readonly Violation[]> {
+    const { order, inventory } = this.services;
+    const databases = { order: order.databaseUrl, inventory: inventory.databaseUrl };
+    return checkInvariants({ databases, transactions: await this.transactions() });
   }
 
   pathOf(plural: string, name = ''): string {
@@ -179,7 +252,7 @@ export class Shop {
   async close(): Promise<void> {
     await this.household.close();
     await this.admin.close();
-    for (const drop of this.#drops) await drop();
+    for (const drop of this.#parts.drops) await drop();
   }
 }
 
@@ -198,25 +271,46 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
     SERVICES.map(async ({ name, createsTransactions }) => {
       const database = await freshDatabase(`${prefix}-${name}`);
       drops.push(database.drop);
-      const env = options.serviceEnv?.[name];
+      const port = await freePort();
       const service = await startService(household, {
-        ...{ name, port: await freePort(), databaseUrl: database.url, redisUrl: world().redisUrl },
+        ...{ name, port, databaseUrl: database.url, redisUrl: world().redisUrl },
         namespaces: [namespace],
         callers: { kind: 'off' },
         ...(createsTransactions && { kubeconfig: access.orderKubeconfig }),
-        ...(env && { env }),
+        env: {
+          ...(options.keySetFile !== undefined && checkedBy(options.keySetFile, port, cluster.issuer, access)),
+          ...options.serviceEnv?.[name],
+        },
       });
       return [name, service] as const;
     }),
   );
   const byName = Object.fromEntries(services) as Record<ServiceName, RunningService>;
-  const shop = new Shop({ namespace, household, admin, access, services: byName }, drops);
+  const checksCallers = options.keySetFile !== undefined;
+  const shop = new Shop({ namespace, household, admin, access, services: byName, cluster, checksCallers, drops });
   await shop.applyFlow();
   return shop;
 }
 
+function checkedBy(keySetFile: string, port: number, issuer: string, access: Access): Record<string, string> {
+  return {
+    ORDERTX_AUTH: 'on',
+    ORDERTX_AUDIENCE: `ordertx/127.0.0.1:${port}`,
+    ORDERTX_TOKEN_ISSUER: issuer,
+    ORDERTX_JWKS_FILE: keySetFile,
+    ORDERTX_CONTROLLER_SUBJECT: access.controllerSubject,
+  };
+}
+
+function expectStatus({ status, body }: ApiAnswer, expected: number, doing: string): void {
+  if (status !== expected) throw new Error(`${doing} was answered ${status}: ${JSON.stringify(body)}`);
+}
+
 async function redirect(kubeconfig: string, server: string): Promise<void> {
   const config = JSON.parse(await readFile(kubeconfig, 'utf8')) as { clusters: { cluster: object }[] };
-  config.clusters = config.clusters.map((entry) => ({ ...entry, cluster: { server, 'insecure-skip-tls-verify': true } }));
+  config.clusters = config.clusters.map((entry) => ({
+    ...entry,
+    cluster: { server, 'insecure-skip-tls-verify': true },
+  }));
   await writeFile(kubeconfig, JSON.stringify(config));
 }

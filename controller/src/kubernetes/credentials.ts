@@ -17,11 +17,17 @@ export interface Credentials {
   readonly connectionId: string;
 }
 
-/** @param path of a kubeconfig; without one, the service account that Kubernetes mounts into a pod */
+/**
+ * @param path of a kubeconfig; without one, the service account that Kubernetes mounts into a pod
+ * @throws where there is neither
+ */
 export function loadKubeConfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  if (path === undefined) config.loadFromCluster();
-  else config.loadFromFile(path);
+  if (path === undefined) {
+    config.loadFromCluster();
+    // Outside a pod, what the library builds the URL of is not set.
+    if (serverOf(config).includes('undefined')) throw new Error('not in a pod: set KUBECONFIG to a kubeconfig’s path');
+  } else config.loadFromFile(path);
   return withPlainLoopback(config);
 }
 

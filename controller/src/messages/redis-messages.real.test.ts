@@ -18,7 +18,14 @@ const transaction: OrderTransaction = {
   apiVersion: 'ordertx.dev/v1alpha1',
   kind: 'OrderTransaction',
   metadata: { name: 'create-o1', namespace: 'shop' },
-  spec: { flow: 'create-order', orderId: 'o1', payload: { orderId: 'o1' }, suspend: false, cancelRequested: false, resolutions: [] },
+  spec: {
+    flow: 'create-order',
+    orderId: 'o1',
+    payload: { orderId: 'o1' },
+    suspend: false,
+    cancelRequested: false,
+    resolutions: [],
+  },
 };
 const publication = { transaction, template, attempt: 1, reason: 'AllTried', detail: 'every participant has tried' };
 

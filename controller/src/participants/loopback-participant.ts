@@ -73,7 +73,14 @@ export const TRANSACTION: OrderTransaction = {
   apiVersion: 'ordertx.dev/v1alpha1',
   kind: 'OrderTransaction',
   metadata: { name: 'create-o1', namespace: 'shop', uid: '2f7a7f6e-3f0a-4c57-9d7c-0c9f8f1f7a11' },
-  spec: { flow: 'create-order', orderId: 'o1', payload: { orderId: 'o1' }, suspend: false, cancelRequested: false, resolutions: [] },
+  spec: {
+    flow: 'create-order',
+    orderId: 'o1',
+    payload: { orderId: 'o1' },
+    suspend: false,
+    cancelRequested: false,
+    resolutions: [],
+  },
 };
 
 export function participantAt(origin: string, changes: Partial<Participant> = {}): Participant {

@@ -61,7 +61,14 @@ export class Shop {
         uid: 'u1',
         creationTimestamp: new Date(this.clock.now()).toISOString(),
       },
-      spec: { flow: 'create-order', orderId: 'o1', payload: {}, suspend: false, cancelRequested: false, resolutions: [] },
+      spec: {
+        flow: 'create-order',
+        orderId: 'o1',
+        payload: {},
+        suspend: false,
+        cancelRequested: false,
+        resolutions: [],
+      },
     });
   }
 

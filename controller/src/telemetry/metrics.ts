@@ -107,6 +107,12 @@ export class ControllerMetrics {
     buckets: CALL_BUCKETS_SECONDS,
     ...this.#common,
   });
+  readonly informerLists = new Counter({
+    name: 'ordertx_informer_lists_total',
+    help: 'Complete lists taken over by an informer, by kind: the first, and one more whenever its watch could not be continued.',
+    labelNames: ['kind'],
+    ...this.#common,
+  });
   readonly eventsDropped = new Counter({
     name: 'ordertx_events_dropped_total',
     help: 'Kubernetes Events that were not recorded, by reason.',
@@ -134,7 +140,7 @@ export class ControllerMetrics {
         registers: [registry],
         collect() {
           this.reset();
-          collect(this as Gauge);
+          collect(this);
         },
       });
     gauge('workqueue_depth', 'Keys that wait for a worker.', (each) => each.set({ name }, sources.queue().depth), [

@@ -7,6 +7,7 @@ export * from './auth/tokens.ts';
 export * from './http/app.ts';
 export * from './http/listen.ts';
 export * from './http/problem.ts';
+export type * from './http/reply.ts';
 export * from './http/route.ts';
 export * from './http/validate.ts';
 export * from './log.ts';

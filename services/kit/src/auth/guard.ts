@@ -3,7 +3,7 @@
  */
 import type { RequestHandler } from 'express';
 import { problem } from '../http/problem.ts';
-import { send } from '../http/route.ts';
+import { send } from '../http/reply.ts';
 import type { Log } from '../log.ts';
 import { tokenCheck, type TokenSettings } from './tokens.ts';
 

@@ -13,7 +13,8 @@ import { errorHandler } from './errors.ts';
 import { createMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problem.ts';
-import { measureAs, send, type Route, type RouteDocument } from './route.ts';
+import { send, type Reply } from './reply.ts';
+import { measureAs, type Route, type RouteDocument } from './route.ts';
 
 export interface AppOptions {
   /** The service's name, for /openapi.json and metrics. */
@@ -103,7 +104,7 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-async function readiness({ pool, log }: AppOptions, draining: boolean) {
+async function readiness({ pool, log }: AppOptions, draining: boolean): Promise<Reply> {
   if (draining) return problem(503, { detail: 'The service is shutting down.' });
   try {
     await pool.query('select 1');
@@ -117,7 +118,7 @@ async function readiness({ pool, log }: AppOptions, draining: boolean) {
 const OWN_PATHS = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
 
 /** 405 with Allow where the path exists under another method, else 404. */
-function unmatched(request: Request, documents: readonly RouteDocument[]) {
+function unmatched(request: Request, documents: readonly RouteDocument[]): Reply {
   const own = OWN_PATHS.includes(request.path) ? ['GET'] : [];
   const allowed = documents
     .filter(({ path }) => pathPattern(path).test(request.path))

@@ -3,7 +3,7 @@
  */
 import express, { type RequestHandler } from 'express';
 import { problem } from './problem.ts';
-import { send } from './route.ts';
+import { send } from './reply.ts';
 
 /** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
 export const BODY_BYTES_MAX = 128 * 1024;

@@ -9,7 +9,7 @@ import type { ErrorRequestHandler } from 'express';
 import { passing } from '../postgres/errors.ts';
 import type { Log } from '../log.ts';
 import { problem, ProblemError } from './problem.ts';
-import { send, type Reply } from './route.ts';
+import { send, type Reply } from './reply.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 

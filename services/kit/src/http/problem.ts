@@ -3,7 +3,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { PROBLEM_MEDIA_TYPE, type Problem } from '../../../protocol/src/index.ts';
-import type { Reply } from './route.ts';
+import type { Reply } from './reply.ts';
 
 export interface ProblemOptions {
   /** Default: the status' own name ("Not Found"). */

@@ -3,18 +3,12 @@
  *
  * A handler gets checked values and returns a reply; it never sees a broken request and never writes a response itself.
  */
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { ZodType } from 'zod';
 import type { Log } from '../log.ts';
 import { problem } from './problem.ts';
+import type { Reply } from './reply.ts';
 import { validate, validationProblem } from './validate.ts';
-
-/** What a handler answers. The body is sent as JSON, as application/json unless a content-type header says otherwise. */
-export interface Reply {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 export interface RouteRequest<Params, Query, Body> {
   readonly params: Params;
@@ -110,17 +104,6 @@ function missingBody(document: RouteDocument, request: Request): Reply | undefin
     [{ field: String(fields[0]).slice(0, 100), message: 'is not a known field; leave it out' }],
     'body',
   );
-}
-
-export function send(response: Response, reply: Reply): void {
-  response.status(reply.status);
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
-  if (reply.body === undefined) {
-    response.end();
-    return;
-  }
-  if (!response.hasHeader('content-type')) response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify(reply.body));
 }
 
 /** The label under which this request is measured: a declared path, never what the caller wrote. */

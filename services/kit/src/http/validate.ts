@@ -3,7 +3,7 @@
  */
 import type { z, ZodType } from 'zod';
 import { problem } from './problem.ts';
-import type { Reply } from './route.ts';
+import type { Reply } from './reply.ts';
 
 /** More would not help anyone, and a hostile body could have thousands. */
 const ISSUES_MAX = 5;

@@ -3,7 +3,7 @@
  */
 import { HEADERS, type FenceState, type ProblemCode } from '../../../protocol/src/index.ts';
 import { problem } from '../http/problem.ts';
-import type { Reply } from '../http/route.ts';
+import type { Reply } from '../http/reply.ts';
 
 export type FenceAnswer =
   /** Done now (`replayed: false`) or before. `body` is JSON text. */

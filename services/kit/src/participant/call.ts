@@ -13,7 +13,7 @@ import {
   type TransactionName,
 } from '../../../protocol/src/index.ts';
 import { problem } from '../http/problem.ts';
-import type { Reply } from '../http/route.ts';
+import type { Reply } from '../http/reply.ts';
 import type { AnyBranch } from './branch.ts';
 
 export interface CallHeaders {

@@ -26,8 +26,20 @@ const REASON_CHARS_MAX = 1_024;
 
 const selectBranchPath = sqlFile(import.meta.url, './sql/select-branch-path.sql');
 
-/** Resolves with the exit code: 0 settled (now or before), 1 nothing was changed, 2 the command line is not usable. */
+/** Resolves with the exit code: 0 settled (now or before), 1 nothing was changed, or nobody knows, 2 the command line is not usable. */
 export async function settleCommand(command: SettleCommand): Promise<number> {
+  try {
+    return await runSettle(command);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    command.print(
+      `it is not known whether anything was changed: ${why}\nrun the same command again; it does nothing twice`,
+    );
+    return 1;
+  }
+}
+
+async function runSettle(command: SettleCommand): Promise<number> {
   const asked = await readArguments(command);
   if (typeof asked === 'string') {
     command.print(`${asked}\nusage: ${SETTLE_USAGE}`);

@@ -205,6 +205,16 @@ describe('the command', () => {
     },
   );
 
+  test('says that nothing is known when the database breaks off, and works when it is run again', async () => {
+    await theatre.call('try');
+    theatre.interruptAt('confirm', async (client) => {
+      await client.query('select pg_terminate_backend(pg_backend_pid())');
+    });
+    expect(await run(...GOOD)).toMatchObject({ code: 1, text: expect.stringContaining('run the same command again') });
+    expect(await theatre.storedState()).toBe('Tried');
+    expect(await run(...GOOD)).toMatchObject({ code: 0 });
+  });
+
   test('does not take what it does not know', async () => {
     expect(await run(...GOOD, '--force')).toMatchObject({ code: 2, text: expect.stringContaining('--force') });
     expect(await run(...GOOD, '--payload', '/nowhere.json', '--path', '/tcc/book-seats')).toMatchObject({ code: 2 });
