@@ -77,7 +77,8 @@ export default {
     },
     {
       name: 'only-main-builds-adapters',
-      comment: 'controller/src/main.ts is the only composition root, config.ts only checks settings: everybody else gets an adapter as an argument.',
+      comment:
+        'controller/src/main.ts is the only composition root, config.ts only checks settings: everybody else gets an adapter as an argument.',
       severity: 'error',
       from: { pathNot: [TEST, '^tests/', ADAPTERS, '^controller/src/(main|config)[.]ts$'] },
       to: { path: ADAPTERS },

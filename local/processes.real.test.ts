@@ -25,7 +25,7 @@ async function gone(what: string, isGone: () => boolean): Promise<void> {
 }
 
 async function withHousehold(use: (household: Household) => Promise<void>): Promise<void> {
-  const household = await openHousehold();
+  const household = await openHousehold({ stopMs: 500 });
   try {
     await use(household);
   } finally {
@@ -130,5 +130,5 @@ describe('a process', () => {
       await waitFor(async () => (await process_.logTail()) === 'deaf', { what: 'it to be deaf', deadlineMs: GONE_MS });
       expect(await process_.stop()).toEqual({ code: null, signal: 'SIGKILL' });
     });
-  }, 20_000);
+  });
 });

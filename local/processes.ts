@@ -25,7 +25,7 @@ export type ProcessSpec = {
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
-  /** How this program is asked to end (default SIGTERM); it is killed if it has not ended STOP_MS later. */
+  /** How this program is asked to end (default SIGTERM); it is killed if it has not ended `stopMs` later. */
   readonly stopSignal?: StopSignal;
 };
 
@@ -61,6 +61,8 @@ export type Household = {
 export type HouseholdOptions = {
   /** Where each process's output goes, as `<name>.log`; default: `logs` in the temporary folder. */
   readonly logFolder?: string;
+  /** How long a process that was asked to end may take before it is killed; default 10 s. */
+  readonly stopMs?: number;
 };
 
 const STOP_MS = 10_000;
@@ -79,7 +81,7 @@ export async function openHousehold(options: HouseholdOptions = {}): Promise<Hou
     if (closing) throw new Error(`${spec.name} is not started: the system is being stopped`);
     const logFile = join(logFolder, `${spec.name}.log`);
     const kept = await keeper.start({ ...spec, env: spec.env ?? inheritedEnvironment(), logFile });
-    const process = runningProcess(spec, kept, logFile);
+    const process = runningProcess(spec, kept, logFile, options.stopMs ?? STOP_MS);
     running.push(process);
     return process;
   };
@@ -108,13 +110,13 @@ async function brokenKeeper(
   );
 }
 
-function runningProcess(spec: ProcessSpec, kept: KeptProcess, logFile: string): RunningProcess {
+function runningProcess(spec: ProcessSpec, kept: KeptProcess, logFile: string, stopMs: number): RunningProcess {
   const kill = (signal: NodeJS.Signals) => {
     if (!kept.hasExited()) killGroup(kept.pid, signal);
   };
   const stop = async () => {
     kill(spec.stopSignal ?? 'SIGTERM');
-    const impatient = setTimeout(() => kill('SIGKILL'), STOP_MS);
+    const impatient = setTimeout(() => kill('SIGKILL'), stopMs);
     return kept.exited.finally(() => clearTimeout(impatient));
   };
   return { ...kept, name: spec.name, logFile, kill, stop, logTail: () => tail(logFile) };

@@ -3,7 +3,6 @@
  *
  * docs/reference/configuration.md is generated from `controllerSettings`.
  */
-import { hostname } from 'node:os';
 import { z } from 'zod';
 import {
   readSettingsOrExit,
@@ -75,7 +74,7 @@ export const controllerSettings = {
   replica: {
     name: 'ORDERTX_REPLICA',
     description: "This replica's identity in Leases and Events. Without it: host name and process id.",
-    default: `${hostname()}-${process.pid}`,
+    optional: true,
     schema: z
       .string()
       .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a name of letters, digits, - _ .'),

@@ -3,6 +3,7 @@
  *
  * Caches first, then the work; on a signal the same backwards, so that a successor takes over at once.
  */
+import { hostname } from 'node:os';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import manifest from '../../package.json' with { type: 'json' };
@@ -45,6 +46,7 @@ const PASS_MS_MAX = 120_000;
 const REDIS_PING_EVERY_MS = 10_000;
 
 const config = readConfigOrExit();
+const identity = config.replica ?? `${hostname()}-${process.pid}`;
 const log = createLog({ name: 'controller', level: config.logLevel });
 const metrics = new ControllerMetrics();
 const observe = instrumentation(metrics, log, CONTROLLER);
@@ -78,13 +80,12 @@ const caller = new ParticipantCaller({
 });
 const messages = new RedisMessages({
   redisUrl: config.redisUrl,
-  replica: config.replica,
+  replica: identity,
   clock,
   onReceipt: (key, message, outcome) => reconciler.receipt(key, message, outcome),
   onTrouble: (sentence) => log.warn({}, sentence),
 });
 
-const identity = config.replica;
 const events = new ApiEvents({
   transport,
   clock,

@@ -139,7 +139,7 @@ export interface OrderTransactionStatus {
    */
   readonly waitingFor?: string;
   /**
-   * One branch per participant of the flow. None is ever removed, and none added once decided.
+   * One branch per participant of the flow. None is ever removed, and none is added once decided.
    */
   readonly branches?: readonly Branch[];
   /**

@@ -96,7 +96,7 @@ export class Stage {
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const said = (await answer.json());
+    const said = await answer.json();
     const question = body === undefined ? '' : `\n${JSON.stringify(body)}`;
     this.#quote(`${method} ${service}${path}${question}\n=> ${answer.status}  ${JSON.stringify(said)}`);
     return said;

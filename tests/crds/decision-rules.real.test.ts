@@ -35,7 +35,7 @@ describe('storing a decision', () => {
     {
       rule: 'no branch is first seen as ended',
       illegal: status({ phase: 'Confirming', decision: 'Confirm', branches: branches('Confirmed', 'Tried') }),
-      says: /a branch is first stored as Untried, Tried or Refused/,
+      says: /illegal branch step to Confirmed: a branch goes from Untried to Tried or Refused/,
       legal: confirming,
     },
     {

@@ -51,7 +51,14 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
     options.databaseUrl === undefined
       ? await freshDatabase('order')
       : { url: options.databaseUrl, drop: async () => undefined };
-  const service = await startOrder({ ...UNCHECKED, namespaces: [namespace], databaseUrl, kubeconfig, namespace });
+  const service = await startOrder({
+    ...UNCHECKED,
+    namespaces: [namespace],
+    databaseUrl,
+    kubeconfig,
+    namespace,
+    kubernetesServiceHost: undefined,
+  });
   return running(service, databaseUrl, drop);
 }
 

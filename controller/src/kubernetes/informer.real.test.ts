@@ -147,7 +147,8 @@ describe('when the watch is cut', () => {
     const started = startInformer();
     await started.whenSynced();
     proxy.break('cut');
-    await until('the age to grow', () => started.lastEventAgeMs() > 500);
+    await until('the age to grow', () => started.lastEventAgeMs() > 2_000);
+    expect(started.stalledMs()).toBeLessThan(started.lastEventAgeMs());
     proxy.heal();
     await createTransaction(direct, namespace, 'a');
     await until('the age to fall', () => started.lastEventAgeMs() < 500);

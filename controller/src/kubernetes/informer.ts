@@ -10,7 +10,7 @@
  *      happened while nobody watched.
  *  I4  A watch that has gone silent is cut. The API server sends a bookmark about once a minute where nothing else
  *      happens, so silence means that the connection is dead though it looks alive.
- *  I5  `lastEventAgeMs` grows whenever I1 to I4 do not get through: liveness and metrics look at it.
+ *  I5  `lastEventAgeMs` grows whenever I1 to I4 do not get through: metrics and alerts look at it.
  */
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, type Clock } from '../runtime/clock.ts';
@@ -78,12 +78,13 @@ export class Informer<T extends StoredObject> {
   /** In a row, without one event between them: a list that succeeds is no progress if no watch follows. */
   #failures = 0;
   #heardMs: number;
+  #roundMs: number;
   #running: Promise<void> | undefined;
 
   constructor(options: InformerOptions) {
     this.path = options.path;
     this.#options = options;
-    this.#heardMs = options.clock.monotonicMs();
+    this.#heardMs = this.#roundMs = options.clock.monotonicMs();
   }
 
   start(): void {
@@ -121,6 +122,15 @@ export class Informer<T extends StoredObject> {
     return this.#options.clock.monotonicMs() - this.#heardMs;
   }
 
+  /**
+   * Milliseconds since the loop last heard something or last came round. Grows beyond the longest list or silence only
+   * when the loop itself hangs: unlike `lastEventAgeMs`, which an API server that is away lets grow as well, and which is
+   * therefore no reason to restart this process.
+   */
+  stalledMs(): number {
+    return this.#options.clock.monotonicMs() - Math.max(this.#heardMs, this.#roundMs);
+  }
+
   /** How many lists were begun: what was stored before list n began is in list n. */
   get listsStarted(): number {
     return this.#listsStarted;
@@ -139,6 +149,7 @@ export class Informer<T extends StoredObject> {
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log, backoff = BACKOFF } = this.#options;
     for (;;) {
+      this.#roundMs = clock.monotonicMs();
       const end = await this.#round(signal);
       if (signal.aborted) return;
       if (end.kind === 'done') continue;

@@ -58,6 +58,11 @@ export class Informers<T extends StoredObject> {
     return Math.max(0, ...this.#all().map((informer) => informer.lastEventAgeMs()));
   }
 
+  /** See `Informer.stalledMs`. */
+  stalledMs(): number {
+    return Math.max(0, ...this.#all().map((informer) => informer.stalledMs()));
+  }
+
   onChange(listener: OnChange<T>): void {
     for (const informer of this.#all()) informer.onChange(listener);
   }

@@ -126,6 +126,52 @@ describe('one controller', () => {
     expect(shop.now.status?.decision).toBeUndefined();
   });
 
+  test('a flow that came back with fewer participants between two passes is not believed either', async () => {
+    const shop = new Shop();
+    shop.order();
+    const controller = shop.controller();
+    await controller.pass();
+    shop.flows.flows.set('create-order', flowNamed('create-order', ['order']));
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.participants.rows.get(`${KEY}/inventory`)).toBe('Tried');
+    expect(shop.now.status?.message).toContain("lacks this transaction's participant inventory");
+    expect(shop.now.status?.decision).toBeUndefined();
+    shop.flows.flows.set('create-order', flowNamed('create-order'));
+    controller.queue.soon(KEY);
+    await controller.workUntilFinal();
+    expect([...shop.participants.rows.values()]).toEqual(['Confirmed', 'Confirmed']);
+  });
+
+  test('a flow that was created again is tried at once, although its generation is the same', async () => {
+    const shop = new Shop();
+    const flow = flowNamed('create-order');
+    const created = (uid: string) => ({ ...flow, metadata: { ...flow.metadata, uid, generation: 1 } });
+    shop.flows.flows.set('create-order', created('one'));
+    shop.participants.fault = (call) => (call.operation === 'confirm' ? 'lost' : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(50_000);
+    shop.participants.fault = () => 'none';
+    shop.flows.flows.set('create-order', created('two'));
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+  });
+
+  test('while it takes too long, its condition says what it waits for now', async () => {
+    const shop = new Shop();
+    shop.participants.fault = (call) => (call.operation === 'confirm' ? 'lost' : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(61_000);
+    const stuck = () => shop.now.status?.conditions?.find(({ type }) => type === 'Stuck');
+    expect(stuck()).toMatchObject({ status: 'True', message: 'the confirm at order is not done: no answer' });
+    shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
+    await controller.workFor(120_000);
+    expect(stuck()).toMatchObject({ status: 'True', message: 'the confirm at inventory is not done: no answer' });
+  });
+
   test('suspended, it sends and decides nothing and says so; resumed, it goes on', async () => {
     const shop = new Shop();
     shop.order();

@@ -7,7 +7,7 @@
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { Answer } from '../transaction/answers.ts';
-import { applyOutcomes } from '../transaction/apply-outcomes.ts';
+import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
 import type { View } from '../transaction/step.ts';
 
 export class Work {
@@ -20,8 +20,8 @@ export class Work {
   mustRead = false;
   /** Consecutive reads or writes of the API server without success. */
   apiFailures = 0;
-  /** The flow's generation at each branch's last call. */
-  readonly #calledUnder = new Map<string, number | undefined>();
+  /** The flow's version at each branch's last call. */
+  readonly #calledUnder = new Map<string, string>();
   #storedAtMs: number;
   /** Not yet in the stored status. */
   #answers: readonly Answer[] = [];
@@ -35,7 +35,8 @@ export class Work {
 
   view(transaction: OrderTransaction, flow: TransactionFlow | undefined): View {
     this.#flow = flow ?? this.#flow;
-    const stored = transaction.status ?? {};
+    // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
+    const stored = withBranches(transaction.status ?? {}, this.#calledUnder.keys());
     return {
       transaction,
       status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
@@ -48,12 +49,12 @@ export class Work {
 
   /** A call to this branch begins, by the flow as it is now. */
   begin(branch: string): void {
-    this.#calledUnder.set(branch, this.#flow?.metadata.generation);
+    this.#calledUnder.set(branch, versionOf(this.#flow));
   }
 
   #outdated(): ReadonlySet<string> {
-    const generation = this.#flow?.metadata.generation;
-    const outdated = [...this.#calledUnder].filter(([, calledUnder]) => calledUnder !== generation);
+    const version = versionOf(this.#flow);
+    const outdated = [...this.#calledUnder].filter(([, calledUnder]) => calledUnder !== version);
     return new Set(outdated.map(([branch]) => branch));
   }
 
@@ -72,4 +73,9 @@ export class Work {
       },
     };
   }
+}
+
+/** Generations begin anew with a flow that was deleted and created again. */
+function versionOf(flow: TransactionFlow | undefined): string {
+  return `${flow?.metadata.uid ?? ''}/${flow?.metadata.generation ?? ''}`;
 }

@@ -34,11 +34,19 @@ export function applyOutcomes(
 
 /** Until the decision names the branches for good, they are the flow's participants, and those already stored. */
 function withFlowsBranches(status: OrderTransactionStatus, flow: TransactionFlow): OrderTransactionStatus {
+  return withBranches(
+    status,
+    flow.spec.participants.map((participant) => participant.name),
+  );
+}
+
+/** Adds those of these branches that it does not know yet, Untried; once decided, none can come. */
+export function withBranches(status: OrderTransactionStatus, names: Iterable<string>): OrderTransactionStatus {
   if (status.decision !== undefined) return status;
   const known = new Set(branchesOf(status).map((branch) => branch.name));
-  const missing = flow.spec.participants.filter((participant) => !known.has(participant.name));
+  const missing = [...names].filter((name) => !known.has(name));
   if (missing.length === 0) return status;
-  const untried = missing.map((participant): Branch => ({ name: participant.name, state: 'Untried', attempts: 0 }));
+  const untried = missing.map((name): Branch => ({ name, state: 'Untried', attempts: 0 }));
   return { ...status, branches: [...branchesOf(status), ...untried] };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
-import { conditionIsTrue } from './conditions.ts';
+import { conditionIsTrue, findCondition } from './conditions.ts';
 import { branchesOf, branchIsOpen, messagesOf, phaseOf } from './phase.ts';
 import { raiseAlarm, slowSentence } from './sentences.ts';
 import { createdAtMs, store, type Step, type View } from './step.ts';
@@ -16,7 +16,11 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
   if (step.kind !== 'act') return step;
   const stuckAtMs = createdAtMs(view.transaction) + flow.spec.stuckAfterSeconds * 1000;
   const isStuck = conditionIsTrue(view.status, 'Stuck');
-  const status = !isStuck && nowMs >= stuckAtMs ? takingTooLong(view.status, nowMs) : view.status;
+  const status = isStuck
+    ? withCurrentSentence(view.status, nowMs)
+    : nowMs >= stuckAtMs
+      ? takingTooLong(view.status, nowMs)
+      : view.status;
   const stored = view.transaction.status ?? {};
   if (hasNews(stored, status)) return store('news', view, inItsPhase(view, status));
   const stale = hasProgress(stored, status);
@@ -32,6 +36,13 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
 function takingTooLong(status: OrderTransactionStatus, nowMs: number): OrderTransactionStatus {
   const message = status.waitingFor && status.message ? status.message : slowSentence(status);
   return raiseAlarm(status.waitingFor ? status : { ...status, message }, 'TakingTooLong', message, nowMs);
+}
+
+/** `kubectl describe` shows the condition: what it waits for may change while it takes too long. */
+function withCurrentSentence(status: OrderTransactionStatus, nowMs: number): OrderTransactionStatus {
+  const stuck = findCondition(status, 'Stuck');
+  if (stuck?.reason !== 'TakingTooLong' || !status.message || stuck.message === status.message) return status;
+  return raiseAlarm(status, 'TakingTooLong', status.message, nowMs);
 }
 
 function hasNews(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {

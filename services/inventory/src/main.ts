@@ -13,7 +13,10 @@ if (command === 'settle') {
   const pool = createPool({ connectionString: config.databaseUrl, applicationName: 'inventory-settle', log });
   process.exitCode = await settleCommand({ args, pool, branches, print: (line) => process.stdout.write(`${line}\n`) });
   await pool.end();
-} else {
+} else if (command === undefined) {
   const { app, closers } = await startInventory(readConfig());
   closeOnSignal(app, closers);
+} else {
+  process.stderr.write(`unknown command ${command}: start it without one, or with settle\n`);
+  process.exitCode = 2;
 }

@@ -1,8 +1,15 @@
 /**
  * The order service's settings: the only place here that knows the environment's names.
  */
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { checkServiceSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
+import {
+  checkServiceSettings,
+  readSettingsOrExit,
+  serviceSettings,
+  type SettingProblem,
+  type ValuesOf,
+} from '../../kit/src/index.ts';
 
 export const orderSettings = {
   ...serviceSettings,
@@ -11,7 +18,13 @@ export const orderSettings = {
     description:
       'File with the API server and the credentials that may create ordertransactions; without it, those of the pod.',
     optional: true,
-    schema: z.string().min(1, 'must be the path of a kubeconfig, or unset in a pod'),
+    schema: z.string().refine(existsSync, 'must be the path of a file that is there, or unset in a pod'),
+  },
+  kubernetesServiceHost: {
+    name: 'KUBERNETES_SERVICE_HOST',
+    description: 'Set by Kubernetes in every pod: the API server that is used without KUBECONFIG.',
+    optional: true,
+    schema: z.string(),
   },
   namespace: {
     name: 'ORDERTX_NAMESPACE',
@@ -23,9 +36,27 @@ export const orderSettings = {
 
 export type OrderConfig = ValuesOf<typeof orderSettings>;
 
+function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
+  return [...checkServiceSettings(values), ...checkApiServer(values), ...checkNamespace(values)];
+}
+
+/** Gets only what could be read: a kubeconfig that is wrong has been reported already. */
+function checkApiServer(values: Partial<OrderConfig>): readonly SettingProblem[] {
+  if (!('kubeconfig' in values) || values.kubeconfig !== undefined) return [];
+  if (values.kubernetesServiceHost !== undefined) return [];
+  const message = 'is not set, and this is no pod: there is no API server to create transactions at';
+  return [{ name: orderSettings.kubeconfig.name, message }];
+}
+
+function checkNamespace({ namespace, namespaces }: Partial<OrderConfig>): readonly SettingProblem[] {
+  if (namespace === undefined || namespaces === undefined || namespaces.includes(namespace)) return [];
+  const message = `must name ${namespace} as well: this service takes part in the transactions it creates`;
+  return [{ name: orderSettings.namespaces.name, message }];
+}
+
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): OrderConfig {
-  return readSettingsOrExit(orderSettings, environment, checkServiceSettings);
+  return readSettingsOrExit(orderSettings, environment, checkOrderSettings);
 }
 
 /** What `settle` needs: it serves nobody and creates nothing. */

@@ -41,6 +41,11 @@ export interface OrderService {
 export async function startOrder(config: OrderConfig): Promise<OrderService> {
   const log = createLog({ name: 'order', level: config.logLevel });
   const namespace = config.namespace ?? ownNamespace(loadKubeConfig(config.kubeconfig));
+  if (!config.namespaces.includes(namespace)) {
+    throw new Error(
+      `ORDERTX_NAMESPACES must name ${namespace}, where transactions are created; or set ORDERTX_NAMESPACE`,
+    );
+  }
   await migrate({ connectionString: config.databaseUrl, folder: new URL('../migrations/', import.meta.url), log });
   const pool = createPool({ connectionString: config.databaseUrl, applicationName: 'order', log });
   const app = createApp({ name: 'order', version: manifest.version, log, pool });

@@ -47,7 +47,15 @@ describe('another payload under the same name', () => {
     expect((await theatre.told()).at(-1)).toMatchObject({ operation: 'cancel', seats: PAYLOAD.seats });
   });
 
-  test('is still refused on try and confirm once the branch is final', async () => {
+  test('is still refused on try and confirm once the branch is cancelled', async () => {
+    await theatre.call('cancel');
+    for (const operation of ['try', 'confirm'] as const) {
+      const answer = await theatre.call(operation, { payload: OTHER });
+      expect(answer).toMatchObject({ status: 409, state: 'Cancelled', code: 'payload-mismatch' });
+    }
+  });
+
+  test('is still refused on try and confirm once the branch is confirmed', async () => {
     await theatre.call('confirm');
     expect(await theatre.call('try', { payload: OTHER })).toMatchObject({
       status: 409,

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import { freshDatabase } from '../../../../tests/world/world.ts';
 import { memoryLog } from '../../testing/memory-log.ts';
 import { until } from '../../testing/until.ts';
@@ -70,6 +70,14 @@ describe('a database transaction', () => {
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
     expect(pool.waitingCount).toBe(0);
     expect((await pool.query('select 1')).rowCount).toBe(1);
+  });
+
+  test('whose answer did not come in time gives up its connection: nobody after it waits behind the old statement', async () => {
+    const impatient = new Pool({ connectionString: database.url, max: 1, query_timeout: 200 });
+    const work = inTransaction(impatient, (client) => client.query('select pg_sleep(20)'));
+    await expect(work).rejects.toThrow('Query read timeout');
+    expect((await impatient.query('select 1')).rowCount).toBe(1);
+    await impatient.end();
   });
 
   test('is READ COMMITTED whatever the database says by default', async () => {

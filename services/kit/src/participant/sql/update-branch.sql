@@ -1,3 +1,4 @@
+-- Where a branch goes from here; its row is locked by the same database transaction.
 update ordertx_fence
 set state = $3,
     digest = $4,

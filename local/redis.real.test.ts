@@ -1,0 +1,75 @@
+/** Two systems never share a Redis. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { hostname } from 'node:os';
+import { Redis as Client } from 'ioredis';
+import { world } from '../tests/world/world.ts';
+import { openHousehold, type Household } from './processes.ts';
+import { startRedis } from './redis.ts';
+
+/** A database of its own in the world's server: nothing else claims it. */
+const DATABASE = 9;
+const KEY = 'ordertx:claimed-by';
+
+let household: Household;
+let url: string;
+let client: Client;
+
+beforeAll(async () => {
+  household = await openHousehold();
+  url = `${world().redisUrl}/${DATABASE}`;
+  client = new Client(url);
+});
+afterAll(async () => {
+  client.disconnect();
+  await household.close();
+});
+
+async function claim() {
+  const redis = await startRedis(household, { url });
+  if (redis.kind !== 'external') throw new Error('a server of its own was started');
+  return redis;
+}
+
+describe('a Redis from outside', () => {
+  test('is refused while another system uses it, and free again afterwards', async () => {
+    const first = await claim();
+    await expect(claim()).rejects.toThrow(`in use by another running ordertx system (process ${process.pid}`);
+    await first.release();
+    const second = await claim();
+    expect(second.url).toBe(url);
+    await second.release();
+    expect(await client.get(KEY)).toBeNull();
+  });
+
+  test('that a killed system on this machine had claimed is free at once', async () => {
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    await client.set(KEY, JSON.stringify({ id: 'killed', host: hostname(), pid }), 'PX', 60_000);
+    const redis = await claim();
+    await redis.release();
+  });
+
+  test('that a system on another machine has claimed is refused', async () => {
+    await client.set(KEY, JSON.stringify({ id: 'far', host: 'elsewhere', pid: process.pid }), 'PX', 60_000);
+    await expect(claim()).rejects.toThrow('on elsewhere');
+    await client.del(KEY);
+  });
+
+  test('is claimed for a limited time only', async () => {
+    const redis = await claim();
+    const lifeMs = await client.pttl(KEY);
+    expect(lifeMs).toBeGreaterThan(0);
+    expect(lifeMs).toBeLessThanOrEqual(15_000);
+    await redis.release();
+  });
+
+  test('says the pid of its process when that is on this machine', async () => {
+    const redis = await claim();
+    expect(Number(/process_id:(\d+)/.exec(await client.info('server'))?.[1])).toBe(redis.pid);
+    await redis.release();
+  });
+
+  test('that does not answer is an error that names REDIS_URL', async () => {
+    await expect(startRedis(household, { url: 'redis://127.0.0.1:1' })).rejects.toThrow('REDIS_URL');
+  });
+});

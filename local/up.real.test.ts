@@ -1,0 +1,243 @@
+/** `up` as a person or a tool outside the repository meets it: a process, its stack.json, and what it leaves behind. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { isAlive } from './alive.ts';
+import { waitFor } from './deadline.ts';
+import { isFree } from './ports.ts';
+import { inheritedEnvironment } from './processes.ts';
+import type { StackDescription } from './stack.ts';
+
+const UP_MS = 120_000;
+const GONE_MS = 20_000;
+const BACK_MS = 60_000;
+
+type System = {
+  readonly up: ChildProcess;
+  /** What it said on stderr so far. */
+  readonly said: () => string;
+  readonly folder: string;
+  /** The only place it may put temporary files. */
+  readonly temporary: string;
+  readonly exitCode: Promise<number | null>;
+};
+
+let root: string;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'up-test-'));
+  await chmod(root, 0o755);
+});
+afterAll(() => rm(root, { recursive: true }));
+
+async function start(name: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<System> {
+  const folder = join(root, name);
+  const temporary = join(root, `${name}-tmp`);
+  await mkdir(temporary, { recursive: true });
+  const up = spawn(process.execPath, [join(import.meta.dirname, 'up.ts'), '--dir', folder, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...inheritedEnvironment(), TMPDIR: temporary, ...env },
+  });
+  let said = '';
+  up.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const exitCode = new Promise<number | null>((resolve) => up.once('exit', (code) => resolve(code)));
+  return { up, said: () => said, folder, temporary, exitCode };
+}
+
+async function describedBy(system: System): Promise<StackDescription | undefined> {
+  const text = await readFile(join(system.folder, 'stack.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as StackDescription);
+}
+
+async function untilUp(system: System): Promise<StackDescription> {
+  return waitFor(() => describedBy(system), {
+    ...{ what: 'stack.json', deadlineMs: UP_MS },
+    giveUp: () => {
+      if (system.up.exitCode !== null) throw new Error(`up ended early: ${system.said()}`);
+    },
+  });
+}
+
+/** By the name that a restart test or a failure message uses. */
+function pidsOf({ services, controllers, ...servers }: StackDescription): Readonly<Record<string, number>> {
+  const { postgres, redis, apiserver, etcd } = servers;
+  return {
+    order: services.order.pid,
+    inventory: services.inventory.pid,
+    ...Object.fromEntries(controllers.map(({ pid }, index) => [`controller ${index + 1}`, pid])),
+    ...{ postgres: postgres.pid, redis: redis.pid ?? 0, apiserver: apiserver.pid, etcd: etcd.pid },
+  };
+}
+
+function urlsOf({ services, controllers, redisUrl }: StackDescription): readonly string[] {
+  const { order, inventory } = services;
+  return [order.url, order.databaseUrl, inventory.url, redisUrl, ...controllers.map(({ url }) => url)];
+}
+
+async function nothingIsLeft(system: System, description: StackDescription): Promise<void> {
+  const pids = Object.values(pidsOf(description));
+  await waitFor(async () => !pids.some(isAlive), { what: 'every process to end', deadlineMs: GONE_MS });
+  await waitFor(async () => (await readdir(system.temporary)).length === 0, {
+    ...{ what: 'the temporary folder to disappear', deadlineMs: GONE_MS },
+  });
+  const ports = urlsOf(description).map((url) => Number(new URL(url).port));
+  expect(await Promise.all(ports.map(isFree))).toEqual(ports.map(() => true));
+  await waitFor(async () => (await readdir(system.folder)).join() === 'logs', {
+    ...{ what: 'only the logs to be left', deadlineMs: GONE_MS },
+  });
+}
+
+/** Returns the status and what was answered: 201 is an order whose stock is reserved. */
+async function placeOrder({ services }: StackDescription, key: string): Promise<readonly [number, string]> {
+  const json = { 'content-type': 'application/json' };
+  const stocked = JSON.stringify({ stocked: 1_000 });
+  await fetch(`${services.inventory.url}/stock/tea`, { method: 'PUT', headers: json, body: stocked });
+  const lines = [{ skuId: 'tea', quantity: 1, unitPriceCents: 450 }];
+  const answer = await fetch(`${services.order.url}/orders`, {
+    method: 'POST',
+    headers: { ...json, 'idempotency-key': key, prefer: 'wait=20' },
+    body: JSON.stringify({ userId: 'u1', lines }),
+  });
+  return [answer.status, await answer.text()];
+}
+
+describe('two systems on one machine', () => {
+  let first: System;
+  let second: System;
+  let firstIs: StackDescription;
+  let secondIs: StackDescription;
+
+  beforeAll(async () => {
+    [first, second] = await Promise.all([start('first', ['--controllers', '2']), start('second', ['--restart'])]);
+    [firstIs, secondIs] = await Promise.all([untilUp(first), untilUp(second)]);
+  }, UP_MS);
+  afterAll(async () => {
+    for (const { up, exitCode } of [first, second]) {
+      up.kill('SIGTERM');
+      await exitCode;
+    }
+  }, UP_MS);
+
+  test('each describes itself with absolute paths, urls that answer and living processes', async () => {
+    for (const [system, controllers] of [
+      [firstIs, 2],
+      [secondIs, 1],
+    ] as const) {
+      expect(system.controllers).toHaveLength(controllers);
+      expect(isAbsolute(system.kubeconfig)).toBe(true);
+      expect(urlsOf(system).filter((url) => url.endsWith('/'))).toEqual([]);
+      expect(Object.entries(pidsOf(system)).filter(([, pid]) => !isAlive(pid))).toEqual([]);
+      for (const { url } of system.controllers) {
+        for (const path of ['/metrics', '/healthz', '/readyz', '/jwks']) {
+          expect([path, (await fetch(`${url}${path}`)).status]).toEqual([path, 200]);
+        }
+      }
+    }
+  });
+
+  test('a pid is the serving process', async () => {
+    if (process.platform !== 'linux') return;
+    const programs = {
+      postgres: 'postgres',
+      redis: 'redis',
+      apiserver: 'kube-apiserver',
+      etcd: 'etcd',
+      order: 'order',
+    };
+    for (const [name, program] of Object.entries(programs)) {
+      expect(await readFile(`/proc/${pidsOf(firstIs)[name]}/cmdline`, 'utf8')).toContain(program);
+    }
+  });
+
+  test('each takes an order as soon as stack.json is there', async () => {
+    for (const system of [firstIs, secondIs]) {
+      expect(await placeOrder(system, 'k1')).toEqual([201, expect.stringContaining('PENDING_PAYMENT')]);
+    }
+  });
+
+  test('a third in the folder of the first is refused, and the first goes on', async () => {
+    const third = await start('first');
+    expect(await third.exitCode).toBe(1);
+    expect(third.said()).toContain(`a system is already up in ${first.folder} (process ${first.up.pid})`);
+    expect(await describedBy(first)).toEqual(firstIs);
+  });
+
+  test('a part that is killed stays dead without --restart', async () => {
+    const pid = firstIs.controllers[1]!.pid;
+    process.kill(pid, 'SIGKILL');
+    await waitFor(async () => first.said().includes(`controller-2 (pid ${pid}) ended by SIGKILL`), {
+      ...{ what: 'the end to be noticed', deadlineMs: GONE_MS },
+    });
+    expect(await isFree(Number(new URL(firstIs.controllers[1]!.url).port))).toBe(true);
+  });
+
+  test('killed with -9 it leaves no process, no port and no temporary folder', async () => {
+    first.up.kill('SIGKILL');
+    await nothingIsLeft(first, firstIs);
+  }, 60_000);
+
+  test.each(['order', 'inventory', 'controller 1', 'redis', 'postgres', 'apiserver', 'etcd'])(
+    'with --restart a killed %s comes back on its port, and orders go through again',
+    async (name) => {
+      const before = (await describedBy(second))!;
+      process.kill(pidsOf(before)[name]!, 'SIGKILL');
+      const after = await waitFor(
+        async () => {
+          const now = (await describedBy(second))!;
+          return pidsOf(now)[name] !== pidsOf(before)[name] && now;
+        },
+        { what: `${name} to come back`, deadlineMs: BACK_MS },
+      );
+      expect(isAlive(pidsOf(after)[name]!)).toBe(true);
+      expect(urlsOf(after)).toEqual(urlsOf(before));
+      let attempt = 0;
+      await waitFor(
+        async () => {
+          // An order that was placed too early may be cancelled for want of an answer; then the customer tries again.
+          const [status, answer] = await placeOrder(after, `${name.replace(' ', '-')}-${(attempt += 1)}`);
+          if (status !== 201) throw new Error(`it was answered ${status}: ${answer}`);
+          return true;
+        },
+        { what: 'an order to go through', deadlineMs: BACK_MS },
+      );
+    },
+    2 * BACK_MS,
+  );
+
+  test('interrupted it ends well and leaves nothing', async () => {
+    const description = (await describedBy(second))!;
+    second.up.kill('SIGINT');
+    expect(await second.exitCode).toBe(0);
+    await nothingIsLeft(second, description);
+  }, 60_000);
+});
+
+describe('a start that fails', () => {
+  test('says why and leaves nothing', async () => {
+    const system = await start('failing', [], { KUBEBUILDER_ASSETS: '/no/such/folder' });
+    expect(await system.exitCode).toBe(1);
+    expect(system.said()).toContain('KUBEBUILDER_ASSETS (/no/such/folder) lacks');
+    expect(await readdir(system.temporary)).toEqual([]);
+    expect(existsSync(join(system.folder, 'stack.json'))).toBe(false);
+  }, 60_000);
+
+  test('because it was interrupted leaves nothing', async () => {
+    const system = await start('interrupted');
+    await waitFor(async () => existsSync(join(system.folder, 'logs', 'etcd.log')), {
+      ...{ what: 'the first part to be started', deadlineMs: UP_MS },
+    });
+    system.up.kill('SIGINT');
+    expect(await system.exitCode).toBe(1);
+    expect(await readdir(system.temporary)).toEqual([]);
+    expect(await readdir(system.folder)).toEqual(['logs']);
+  }, 60_000);
+
+  test('because of a bad argument names it', async () => {
+    const system = await start('bad', ['--controllers', 'many']);
+    expect(await system.exitCode).toBe(1);
+    expect(system.said()).toContain('--controllers must be a number from 1 to 9, not many');
+  });
+});
