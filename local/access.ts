@@ -20,24 +20,15 @@ export type Rule = {
   readonly verbs: readonly string[];
 };
 
+/** Exactly what the controller asks the API server for. Reading the key set is a right that every account has. */
 const CONTROLLER_RULES: readonly Rule[] = [
-  { apiGroups: ['ordertx.dev'], resources: ['ordertransactions'], verbs: ['get', 'list', 'watch', 'delete'] },
-  { apiGroups: ['ordertx.dev'], resources: ['ordertransactions/status'], verbs: ['get', 'update', 'patch'] },
+  { apiGroups: ['ordertx.dev'], resources: ['ordertransactions'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['ordertx.dev'], resources: ['ordertransactions/status'], verbs: ['update'] },
   // It keeps a finalizer on every flow, which is metadata of the object itself.
-  { apiGroups: ['ordertx.dev'], resources: ['transactionflows'], verbs: ['get', 'list', 'watch', 'update', 'patch'] },
-  { apiGroups: ['ordertx.dev'], resources: ['transactionflows/status'], verbs: ['get', 'update', 'patch'] },
-  { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
-  {
-    apiGroups: ['coordination.k8s.io'],
-    resources: ['leases'],
-    verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
-  },
-  {
-    apiGroups: [''],
-    resources: ['serviceaccounts/token'],
-    resourceNames: [CONTROLLER_ACCOUNT],
-    verbs: ['create'],
-  },
+  { apiGroups: ['ordertx.dev'], resources: ['transactionflows'], verbs: ['get', 'list', 'watch', 'patch'] },
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] },
+  { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [CONTROLLER_ACCOUNT], verbs: ['create'] },
 ];
 
 const ORDER_RULES: readonly Rule[] = [

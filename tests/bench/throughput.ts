@@ -1,5 +1,5 @@
 /**
- * How many transactions a second? `npm run bench [-- --seconds 8 --rounds 3 --profile]`
+ * How many transactions a second? `npm run bench [-- --seconds 8 --rounds 3 --concurrency 1,10,50 --profile]`
  *
  * The whole system on this machine under 1, 10 and 50 concurrent orders (create-order, POST /orders to 201), beside the
  * raw API server making the same writes at the same concurrency: the ratio says what everything that is not the API
@@ -18,6 +18,7 @@ import { progress, say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { openWriter, record, removeAll, type Writer } from './api-server-writes.ts';
 import { closedLoop, percentile, type LoopLimits } from './closed-loop.ts';
+import { cpuPerTransaction, cpuTimes, type CpuTimes } from './cpu-time.ts';
 import { describeMachine, versionsOf } from './machine.ts';
 import { openCustomers, type Customers } from './orders.ts';
 import { spread, type Spread } from './spread.ts';
@@ -25,7 +26,6 @@ import { spread, type Spread } from './spread.ts';
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'bench');
 const PROFILES = join(FOLDER, 'profiles');
 const RESULT = join(FOLDER, 'throughput.json');
-const CONCURRENCIES = [1, 10, 50] as const;
 /** Node compiles what is hot only after a while, and the pools fill. */
 const WARM_UP: LoopLimits = { lanes: 10, milliseconds: 6_000, roundsMax: 2_000 };
 const TRANSACTIONS_MAX = 5_000;
@@ -46,6 +46,8 @@ interface Figures {
   readonly apiServer: Measured;
   readonly apiServerWithRemoval: Measured;
   readonly oneWriteP50Ms: number;
+  /** Milliseconds of CPU time for each of the system's transactions, by part. */
+  readonly cpuMs: CpuTimes;
   readonly ratio: number;
   readonly ratioWithRemoval: number;
 }
@@ -53,6 +55,7 @@ interface Figures {
 interface Settings {
   readonly seconds: number;
   readonly rounds: number;
+  readonly concurrencies: readonly number[];
   readonly profile: boolean;
 }
 
@@ -61,22 +64,34 @@ function readSettings(): Settings {
     options: {
       seconds: { type: 'string', default: '8' },
       rounds: { type: 'string', default: '3' },
+      concurrency: { type: 'string', default: '1,10,50' },
       profile: { type: 'boolean', default: false },
     },
   });
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
-  if (!(seconds > 0 && rounds >= 1)) throw new Error('--seconds and --rounds must be numbers from 1');
-  return { seconds, rounds, profile: values.profile };
+  const concurrencies = values.concurrency.split(',').map(Number);
+  if (![seconds, rounds, ...concurrencies].every((value) => value >= 1)) {
+    throw new Error('--seconds, --rounds and --concurrency must be numbers from 1');
+  }
+  return { seconds, rounds, concurrencies, profile: values.profile };
 }
 
 /** One kind of work at one concurrency, over its rounds. */
 class Series {
   readonly #perSecond: number[] = [];
   readonly #latenciesMs: number[] = [];
+  readonly #cpuMs: Record<string, number[]> = {};
 
-  add(transactions: number, elapsedMs: number, latenciesMs: readonly number[]): void {
+  add(transactions: number, elapsedMs: number, latenciesMs: readonly number[], cpuMs: CpuTimes = {}): void {
     this.#perSecond.push((transactions * 1_000) / elapsedMs);
     this.#latenciesMs.push(...latenciesMs);
+    for (const [part, ms] of Object.entries(cpuMs)) (this.#cpuMs[part] ??= []).push(ms);
+  }
+
+  /** Medians of the rounds. */
+  cpuMs(): CpuTimes {
+    const medians = Object.entries(this.#cpuMs).map(([part, rounds]) => [part, percentile(rounds, 0.5)] as const);
+    return Object.fromEntries(medians);
   }
 
   figures(): Measured {
@@ -97,10 +112,12 @@ interface Bench {
 
 async function loadSystem({ stack, customers }: Bench, limits: LoopLimits, into: Series): Promise<void> {
   const endedBefore = await customers.endedSoFar();
+  const spentBefore = cpuTimes(stack.description());
   const begunMs = performance.now();
   const { rounds, latenciesMs } = await closedLoop(limits, () => customers.order());
   await customers.ended(endedBefore + rounds);
-  into.add(rounds, performance.now() - begunMs, latenciesMs);
+  const elapsedMs = performance.now() - begunMs;
+  into.add(rounds, elapsedMs, latenciesMs, cpuPerTransaction(spentBefore, cpuTimes(stack.description()), rounds));
   await removeAll(stack);
 }
 
@@ -132,6 +149,7 @@ async function measure(bench: Bench, concurrency: number, { seconds, rounds }: S
     apiServer: ceiling,
     apiServerWithRemoval: ceilingWithRemoval,
     oneWriteP50Ms: percentile(writesMs, 0.5),
+    cpuMs: system.cpuMs(),
     ratio: ours.perSecond.median / ceiling.perSecond.median,
     ratioWithRemoval: ours.perSecond.median / ceilingWithRemoval.perSecond.median,
   };
@@ -150,7 +168,7 @@ async function runBench(stack: Stack, settings: Settings): Promise<readonly Figu
       await loadApiServer(bench, WARM_UP, true, new Series());
     });
     const figures: Figures[] = [];
-    for (const concurrency of CONCURRENCIES) figures.push(await measure(bench, concurrency, settings));
+    for (const concurrency of settings.concurrencies) figures.push(await measure(bench, concurrency, settings));
     return figures;
   } finally {
     await customers.close();
@@ -179,6 +197,13 @@ function table(figures: readonly Figures[]): string {
     .join('\n');
 }
 
+/** What limits: the part that takes most of the machine's cores. */
+function cpuLine({ concurrency, cpuMs }: Figures): string {
+  const parts = Object.entries(cpuMs).map(([part, ms]) => `${part} ${ms.toFixed(1)}`);
+  const sum = Object.values(cpuMs).reduce((total, ms) => total + ms, 0);
+  return `CPU ms a transaction at ${concurrency}: ${parts.join(', ')}; all ${sum.toFixed(1)}`;
+}
+
 async function main(): Promise<void> {
   const settings = readSettings();
   const end = onEnd();
@@ -204,7 +229,7 @@ async function main(): Promise<void> {
     writeFileSync(RESULT, `${JSON.stringify(result, undefined, 2)}\n`);
     const { cores, loadAverage, fdatasyncMs } = machine;
     process.stdout.write(
-      `${table(figures)}\n\n${settings.rounds} rounds of ${settings.seconds} s each, medians of the rounds; ${cores} cores, ` +
+      `${table(figures)}\n\n${figures.map(cpuLine).join('\n')}\n\n${settings.rounds} rounds of ${settings.seconds} s each, medians of the rounds; ${cores} cores, ` +
         `load average before the start ${loadAverage.toFixed(1)}.\nDurable: fdatasync of 4 kB takes ` +
         `${fdatasyncMs.p50.toFixed(2)} ms here (p99 ${fdatasyncMs.p99.toFixed(2)} ms).\nKept in ${RESULT}\n`,
     );

@@ -11,6 +11,7 @@ import { freePort } from '../../local/ports.ts';
 import type { RunningController } from '../../local/controllers.ts';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { openTappedShop, TEA, type TappedShop } from '../chaos/every-request.ts';
+import type { Verdict } from '../chaos/fault-proxy.ts';
 import { SLOW_RETRY, type Shop } from '../world/shop.ts';
 
 const SETUP_MS = 120_000;
@@ -56,8 +57,8 @@ async function isStuck(name: string, reason: string, sentence: string): Promise<
     `to be Stuck (${reason}): ${sentence}`,
     ({ status }) => {
       const stuck = findCondition(status, 'Stuck');
-      const says = stuck?.message.includes(sentence) && status?.message?.includes(sentence);
-      return stuck?.status === 'True' && stuck.reason === reason && says === true;
+      const says = [stuck?.message, status?.message].every((message) => message?.includes(sentence));
+      return stuck?.status === 'True' && stuck.reason === reason && says;
     },
     SEEN_MS,
   );
@@ -93,7 +94,7 @@ async function secondAfter(transaction: OrderTransaction | undefined): Promise<v
 function holdInventory(operation: 'try' | 'confirm'): { release: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   tapped.tap.reset({
-    before: async ({ to, path }) => {
+    before: async ({ to, path }): Promise<Verdict> => {
       if (to === 'inventory' && path.endsWith(`/${operation}`)) await promise;
       return 'pass';
     },
@@ -188,6 +189,7 @@ describe('a flow that is forced away and created again with fewer participants',
       await isStuck(name, 'FlowNotFound', `the TransactionFlow ${flow} lacks this transaction's participant inventory`);
       held.release();
 
+      // The controller has seen the new flow: it carries another transaction, whose order is refused and leaves nothing.
       const other = await shop.begin(flow, []);
       await shop.final(other.name, SEEN_MS);
       const { status } = (await shop.transaction(name)) ?? {};
