@@ -80,7 +80,7 @@ export default {
       comment:
         'controller/src/main.ts is the only composition root, config.ts only checks settings: everybody else gets an adapter as an argument.',
       severity: 'error',
-      from: { pathNot: [TEST, '^tests/', ADAPTERS, '^controller/src/(main|config)[.]ts$'] },
+      from: { pathNot: [TEST, '^tests/', ADAPTERS, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
       to: { path: ADAPTERS },
     },
     {
@@ -94,7 +94,7 @@ export default {
       name: 'controller-knows-services-by-the-contract',
       comment: 'Controller and services meet in services/protocol and nowhere else.',
       severity: 'error',
-      from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$'] },
+      from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
       to: { path: '^services/', pathNot: '^services/protocol/' },
     },
     {
