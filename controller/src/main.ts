@@ -39,8 +39,8 @@ const WORKERS_MAX = 64;
 const SHUTDOWN_MS = 20_000;
 /** For calls that are under way at a shutdown: most answer within it, the others are asked again by the successor. */
 const CALLS_END_MS = 2_000;
-/** An informer that heard nothing for so long, bookmarks included, has lost its connection without noticing. */
-const INFORMER_SILENCE_MS_MAX = 300_000;
+/** The informer's loop itself hangs: an API server that is away does not count, and a restart would not bring it back. */
+const INFORMER_STALLED_MS_MAX = 300_000;
 /** A pass is some API requests of at most 10 s each. */
 const PASS_MS_MAX = 120_000;
 const REDIS_PING_EVERY_MS = 10_000;
@@ -155,8 +155,8 @@ const server = await startTelemetryServer({
   jwks: () => keySet.read(),
   ready: () => (transactions.synced && flowInformers.synced ? [] : ['the caches are not filled yet']),
   live: () => [
-    ...(transactions.lastEventAgeMs() > INFORMER_SILENCE_MS_MAX ? ['the watch of transactions is deaf'] : []),
-    ...(flowInformers.lastEventAgeMs() > INFORMER_SILENCE_MS_MAX ? ['the watch of flows is deaf'] : []),
+    ...(transactions.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of transactions hangs'] : []),
+    ...(flowInformers.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of flows hangs'] : []),
     ...(queue.longestRunningMs() > PASS_MS_MAX ? ['a pass hangs'] : []),
   ],
 });

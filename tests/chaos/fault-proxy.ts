@@ -80,7 +80,10 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
     const { fault } = tap;
     const body = await readAll(request);
     const verdict = (tapped && (await fault.before?.(tapped))) ?? 'pass';
-    if (verdict !== 'pass') return stop(request, response, verdict);
+    if (verdict !== 'pass') {
+      stop(request, response, verdict);
+      return;
+    }
     const upstream = client.request({
       agent,
       hostname,
@@ -101,7 +104,10 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
     }
     const answerBody = await readAll(answer);
     const afterwards = (await fault.after?.(tapped, answer.statusCode ?? 0)) ?? 'pass';
-    if (afterwards !== 'pass') return stop(request, response, afterwards);
+    if (afterwards !== 'pass') {
+      stop(request, response, afterwards);
+      return;
+    }
     const { 'transfer-encoding': _, ...headers } = answer.headers;
     response.writeHead(answer.statusCode ?? 502, { ...headers, 'content-length': String(answerBody.length) });
     response.end(answerBody);

@@ -40,20 +40,20 @@ interface Kind {
   readonly what: string;
   /** When the verdict is asked for: before the call is carried out, or after. */
   readonly when: 'before' | 'after';
-  readonly verdict: (lifted: Promise<void>) => Verdict | Promise<Verdict>;
+  readonly verdict: (lifted: Promise<unknown>) => Verdict | Promise<Verdict>;
   /** What people read. */
   readonly says: string;
 }
 
 /** What this kind of trouble does to these calls until it is lifted. */
 function trouble({ when, verdict }: Kind, concerns: (request: Tapped) => boolean): Trouble {
-  const { promise: lifted, resolve } = Promise.withResolvers<void>();
+  const { promise: lifted, resolve } = Promise.withResolvers<undefined>();
   let isOver = false;
   return {
     fault: { [when]: (request: Tapped) => (isOver || !concerns(request) ? 'pass' : verdict(lifted)) },
     lift: () => {
       isOver = true;
-      resolve();
+      resolve(undefined);
     },
   };
 }
@@ -64,7 +64,7 @@ function operationOf({ path }: Tapped): Operation {
 
 const NO_ANSWER = 'gave no answer within';
 const NO_STATE = 'without Ordertx-State';
-const TOO_LATE = async (lifted: Promise<void>): Promise<Verdict> => lifted.then(() => 'pass');
+const TOO_LATE = async (lifted: Promise<unknown>): Promise<Verdict> => lifted.then(() => 'pass');
 const PAGE = { headers: { 'content-type': 'text/html' }, body: '<h1>It works!</h1>' };
 const PROBLEM = { headers: { 'content-type': 'application/problem+json' }, body: '{"code":"refused","detail":"no"}' };
 

@@ -92,14 +92,14 @@ async function secondAfter(transaction: OrderTransaction | undefined): Promise<v
 
 /** Inventory does not answer these calls until it is let go. */
 function holdInventory(operation: 'try' | 'confirm'): { release: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<undefined>();
   tapped.tap.reset({
     before: async ({ to, path }): Promise<Verdict> => {
       if (to === 'inventory' && path.endsWith(`/${operation}`)) await promise;
       return 'pass';
     },
   });
-  return { release: resolve };
+  return { release: () => resolve(undefined) };
 }
 
 async function isHeldAtInventory(name: string): Promise<void> {
@@ -185,7 +185,7 @@ describe('a flow that is forced away and created again with fewer participants',
       const { name, orderId } = await shop.begin(flow, [TEA]);
       await (operation === 'try' ? isHeldAtInventory(name) : confirmIsHeld(name));
       await forceAway(flow);
-      await shop.putFlow(flow, { origins: { order: origins['order'] as string } });
+      await shop.putFlow(flow, { origins: { order: origins.order as string } });
       await isStuck(name, 'FlowNotFound', `the TransactionFlow ${flow} lacks this transaction's participant inventory`);
       held.release();
 
@@ -248,7 +248,7 @@ describe('an endpoint that the controller may not call', () => {
   test(
     'is called once a controller runs that allows it',
     async () => {
-      const proxied = tapped.origins['inventory'] as string;
+      const proxied = tapped.origins.inventory as string;
       const notYetAllowed = proxied.replace('127.0.0.1', 'localhost');
       tapped.tap.reset({});
       await shop.putFlow('allowed-later', { origins: { ...shop.origins, inventory: notYetAllowed } });

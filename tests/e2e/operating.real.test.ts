@@ -117,7 +117,7 @@ describe('a cancel that is asked for', () => {
     'before the decision wins: everything is undone',
     async () => {
       const before = await shop.stockOf('tea');
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = Promise.withResolvers<undefined>();
       inventoryAnswers('try', () => promise.then(() => 'pass'));
       const { name, orderId } = await shop.begin('quick', [TEA]);
       await waitFor(async () => tapped.tap.seen.some(({ to }) => to === 'inventory'), {
@@ -127,7 +127,7 @@ describe('a cancel that is asked for', () => {
       await shop.kubectl(...patch(name, { cancelRequested: true }));
       const { status } = await shop.final(name);
       expect(status).toMatchObject({ phase: 'Cancelled', decisionReason: 'CancelRequested' });
-      resolve();
+      resolve(undefined);
       expect(await shop.orderStatus(orderId)).toBe('CANCELLED');
       expect(await shop.stockOf('tea')).toEqual(before);
     },

@@ -111,6 +111,48 @@ describe('a token', () => {
   });
 });
 
+describe('a token that was good', () => {
+  test('is good without the key set for a minute, and no longer', async () => {
+    const path = await keyFile('gone.json', [key]);
+    const authorization = await bearer();
+    let nowMs = Date.now();
+    const check = tokenCheck({ ...rules, keys: { file: path } }, () => nowMs);
+    expect((await check(authorization)).kind).toBe('good');
+    await rm(path);
+    nowMs += 59_000;
+    expect((await check(authorization)).kind).toBe('good');
+    nowMs += 2_000;
+    expect((await check(authorization)).kind).toBe('unknown');
+  });
+
+  test('is bad once it has expired, however lately it was good', async () => {
+    let nowMs = Date.now();
+    const check = tokenCheck(rules, () => nowMs);
+    const authorization = await bearer({ expiresIn: '20s' });
+    expect((await check(authorization)).kind).toBe('good');
+    nowMs += 30_000;
+    expect(await check(authorization)).toEqual({ kind: 'bad', detail: 'the token has expired' });
+  });
+
+  test('says nothing about another one, be it of the same claims', async () => {
+    const check = tokenCheck(rules);
+    const authorization = await bearer();
+    expect((await check(authorization)).kind).toBe('good');
+    expect((await check(authorization.slice(0, -4))).kind).toBe('bad');
+    expect((await check(await bearer({ by: await newKey('one') }))).kind).toBe('bad');
+  });
+
+  test('is forgotten once sixty-four others have come since', async () => {
+    const path = await keyFile('many.json', [key]);
+    const check = tokenCheck({ ...rules, keys: { file: path } });
+    const authorizations = await Promise.all(Array.from({ length: 65 }, () => bearer()));
+    for (const authorization of authorizations) expect((await check(authorization)).kind).toBe('good');
+    await rm(path);
+    const kinds = await Promise.all(authorizations.map(async (authorization) => (await check(authorization)).kind));
+    expect(kinds.filter((kind) => kind === 'good')).toHaveLength(64);
+  });
+});
+
 describe('the key set', () => {
   test('a file that is not there, or not a key set, makes tokens unknown, not bad; once it is there they are good', async () => {
     const path = join(folder, 'later.json');

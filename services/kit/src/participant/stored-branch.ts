@@ -50,9 +50,10 @@ interface Row {
   readonly refusal: string | null;
 }
 
-const insertBranch = sqlFile(import.meta.url, './sql/insert-branch.sql');
-const lockBranch = sqlFile(import.meta.url, './sql/lock-branch.sql');
-const updateBranch = sqlFile(import.meta.url, './sql/update-branch.sql');
+// Named: Postgres parses and plans each once for a connection, not once for a call.
+const insertBranch = { name: 'insert-branch', text: sqlFile(import.meta.url, './sql/insert-branch.sql') };
+const lockBranch = { name: 'lock-branch', text: sqlFile(import.meta.url, './sql/lock-branch.sql') };
+const updateBranch = { name: 'update-branch', text: sqlFile(import.meta.url, './sql/update-branch.sql') };
 
 /** Between finding no row and inserting it another call may insert it, and take it away again by rolling back or cleaning. */
 const CLAIM_ROUNDS_MAX = 5;
@@ -73,10 +74,10 @@ export async function claimBranch(
   const { path, state, digest = null, payload = null } = provisional;
   for (let round = 1; round <= CLAIM_ROUNDS_MAX; round += 1) {
     if (expected === 'absent' || round > 1) {
-      const inserted = await client.query(insertBranch, [...id, path, state, digest, payload]);
+      const inserted = await client.query({ ...insertBranch, values: [...id, path, state, digest, payload] });
       if (inserted.rowCount === 1) return { state: 'None' };
     }
-    const found = await client.query<Row>(lockBranch, id);
+    const found = await client.query<Row>({ ...lockBranch, values: id });
     const row = found.rows[0];
     if (row !== undefined) return storedBranch(row);
   }
@@ -87,15 +88,8 @@ export async function claimBranch(
 export async function writeBranch(client: PoolClient, key: BranchKey, write: BranchWrite): Promise<void> {
   const { state, digest = null, payload = null, answer = null, refusal = null, settledReason = null } = write;
   const id = [formatTransaction(key.transaction), key.branch];
-  const { rowCount } = await client.query(updateBranch, [
-    ...id,
-    state,
-    digest,
-    payload,
-    answer,
-    refusal,
-    settledReason,
-  ]);
+  const values = [...id, state, digest, payload, answer, refusal, settledReason];
+  const { rowCount } = await client.query({ ...updateBranch, values });
   if (rowCount !== 1) throw new Error(`the fence row of ${id.join(' ')} is gone while it is locked`);
 }
 
