@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { illegalStep } from '../../controller/src/transaction/legality.ts';
-import { metric } from '../world/metrics.ts';
+import { sumOf } from '../world/prometheus-text.ts';
 import { recordTransactions, type Recorder } from '../world/recorder.ts';
 import { openShop, type OrderAnswer, type Shop } from '../world/shop.ts';
 
@@ -38,7 +38,8 @@ afterAll(async () => {
 
 /** Of each controller. */
 async function each(name: string, labels: Readonly<Record<string, string>> = {}): Promise<readonly number[]> {
-  return Promise.all(controllers.map(({ url }) => metric(url, name, labels)));
+  const texts = await Promise.all(controllers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  return texts.map((text) => sumOf(text, name, labels));
 }
 
 function total(numbers: readonly number[]): number {
