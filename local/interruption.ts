@@ -45,7 +45,7 @@ export function onEnd(): Interruption {
 function ourLaunchers(): readonly number[] {
   if (process.env.npm_lifecycle_event !== undefined) {
     const chain: number[] = [];
-    for (let pid = process.ppid; pid > 1 && chain.length < LAUNCHERS_MAX; ) {
+    for (let pid = process.ppid; pid > 1 && chain.length < LAUNCHERS_MAX;) {
       const ancestor = lookAt(pid);
       if (!ancestor) break;
       chain.push(pid);

@@ -1,12 +1,9 @@
 /** On a machine that has nothing and reaches nothing, the error says what each way lacked and what to do. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findControlPlaneBinaries } from './control-plane/binaries.ts';
-import { downloadControlPlane } from './control-plane/published.ts';
 import type { Household } from './processes.ts';
 import { findRedisServer } from './redis-server.ts';
 
@@ -69,42 +66,6 @@ describe('without a control plane', () => {
     expect(await messageOf(findControlPlaneBinaries(household))).toBe(
       `KUBEBUILDER_ASSETS (${empty}) lacks kube-apiserver, kubectl`,
     );
-  });
-});
-
-describe('a download', () => {
-  let server: Server;
-
-  const published = (url: string) => ({ url: () => url, sha512: { 'linux-amd64': '00'.repeat(64) } }) as const;
-  const serve = async (body: string | undefined, status = 200) => {
-    server = createServer((_, answer) => {
-      answer.writeHead(status);
-      if (body === undefined) answer.flushHeaders();
-      else answer.end(body);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/archive.tar.gz`;
-  };
-  afterEach(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-
-  test('with another digest than the pinned one is refused and leaves nothing', async () => {
-    const attempt = downloadControlPlane(published(await serve('something else')), 'linux-amd64', empty);
-    expect(await messageOf(attempt)).toContain('wrong SHA-512');
-    expect(await readdir(empty)).toEqual([]);
-  });
-
-  test('that is answered with an error says so', async () => {
-    const attempt = downloadControlPlane(published(await serve('', 404)), 'linux-amd64', empty);
-    expect(await messageOf(attempt)).toContain('answered 404');
-  });
-
-  test('that stops halfway gives way', async () => {
-    const limits = { firstByteMs: 1_000, stallMs: 200 };
-    const attempt = downloadControlPlane(published(await serve(undefined)), 'linux-amd64', empty, limits);
-    expect(await messageOf(attempt)).toContain('nothing came for');
   });
 });
 
