@@ -22,6 +22,8 @@ const shared = {
 
 export default {
   maxWorkers: 2,
+  // No test asserts on time, and a loaded machine is slow: what waits has a deadline of its own that says what it waited for.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,

@@ -52,7 +52,8 @@ async function main([target, ...rest]) {
 async function verify(node, jestArguments) {
   for (const { name, args } of CHECKS) {
     const startedAt = Date.now();
-    const { code } = await run(node, args);
+    const { code, signal } = await run(node, args);
+    if (signal) throw new Error(`verify: ${name} was ended by ${signal}`);
     if (code !== 0) throw new Error(`verify: ${name} failed; what is wrong is above`);
     process.stderr.write(`ordertx: verify: ${name} ok (${((Date.now() - startedAt) / 1000).toFixed(1)} s)\n`);
   }

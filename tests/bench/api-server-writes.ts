@@ -4,16 +4,17 @@
  * What is written was recorded from a real transaction, object and both statuses, so that this is the ceiling of the same
  * work: nothing that is built on these writes can be faster.
  */
-import { Agent, request } from 'undici';
+import { Agent, Pool, request, type Dispatcher } from 'undici';
 import type { OrderTransaction, OrderTransactionStatus } from '../../crds/generated/ordertransaction.ts';
 import { createNamespace } from '../../local/cluster.ts';
-import type { ApiServer } from '../../local/control-plane/api.ts';
 import type { Stack } from '../../local/stack.ts';
 
 const GROUP = '/apis/ordertx.dev/v1alpha1';
 /** No controller works in it. */
 const NAMESPACE = 'bench-writes';
 const REMOVED_AT_ONCE = 500;
+/** As the controller has. */
+const CONNECTIONS_MAX = 64;
 
 /** An order's transaction as the API server was given it: its creation and each status. */
 export interface Recording {
@@ -62,10 +63,20 @@ async function eventsOfOne(body: AsyncIterable<Buffer>): Promise<readonly OrderT
 export interface Writer {
   /** Create and status writes, and the removal too where asked for; resolves with the milliseconds each of them took. */
   transaction(remove: boolean): Promise<readonly number[]>;
+  close(): Promise<void>;
 }
 
 export async function openWriter({ cluster }: Stack, recording: Recording): Promise<Writer> {
   await createNamespace(cluster.admin, NAMESPACE);
+  const { url, token, certificate } = cluster;
+  const pool = new Pool(url, { connect: { ca: certificate }, connections: CONNECTIONS_MAX, allowH2: false });
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json' };
+  const send = async (method: Dispatcher.HttpMethod, path: string, object?: object): Promise<OrderTransaction> => {
+    const sent = object === undefined ? null : JSON.stringify(object);
+    const { statusCode, body } = await pool.request({ method, path, headers, body: sent });
+    if (statusCode < 300) return (await body.json()) as OrderTransaction;
+    throw new Error(`${method} ${path} was answered ${statusCode}: ${await body.text()}`);
+  };
   const collection = `${GROUP}/namespaces/${NAMESPACE}/ordertransactions`;
   const { apiVersion, kind, metadata, spec } = recording.created;
   let count = 0;
@@ -74,12 +85,11 @@ export async function openWriter({ cluster }: Stack, recording: Recording): Prom
       const name = `create-o${(count += 1)}`;
       const path = `${collection}/${name}`;
       const took: number[] = [];
-      const write = async (...call: Parameters<ApiServer['request']>): Promise<OrderTransaction> => {
+      const write = async (...call: Parameters<typeof send>): Promise<OrderTransaction> => {
         const begunMs = performance.now();
-        const { status, body } = await cluster.admin.request(...call);
-        if (status >= 300) throw new Error(`${call[0]} ${call[1]} was answered ${status}: ${JSON.stringify(body)}`);
+        const stored = await send(...call);
         took.push(performance.now() - begunMs);
-        return body as OrderTransaction;
+        return stored;
       };
       let { metadata: stored } = await write('POST', collection, {
         ...{ apiVersion, kind, spec },
@@ -94,6 +104,7 @@ export async function openWriter({ cluster }: Stack, recording: Recording): Prom
       if (remove) await write('DELETE', path);
       return took;
     },
+    close: () => pool.destroy(),
   };
 }
 

@@ -36,6 +36,8 @@ interface Measured {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly transactions: number;
+  /** Milliseconds of CPU time for each transaction, by part. */
+  readonly cpuMs: CpuTimes;
 }
 
 interface Figures {
@@ -46,8 +48,6 @@ interface Figures {
   readonly apiServer: Measured;
   readonly apiServerWithRemoval: Measured;
   readonly oneWriteP50Ms: number;
-  /** Milliseconds of CPU time for each of the system's transactions, by part. */
-  readonly cpuMs: CpuTimes;
   readonly ratio: number;
   readonly ratioWithRemoval: number;
 }
@@ -82,24 +82,32 @@ class Series {
   readonly #latenciesMs: number[] = [];
   readonly #cpuMs: Record<string, number[]> = {};
 
-  add(transactions: number, elapsedMs: number, latenciesMs: readonly number[], cpuMs: CpuTimes = {}): void {
-    this.#perSecond.push((transactions * 1_000) / elapsedMs);
+  /** One round: `act` under load, and `afterwards` for what is still under way when the last was answered. */
+  async run(
+    { stack }: Pick<Bench, 'stack'>,
+    limits: LoopLimits,
+    act: () => Promise<unknown>,
+    afterwards: (transactions: number) => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
+    const spentBefore = cpuTimes(stack.description());
+    const begunMs = performance.now();
+    const { rounds, latenciesMs } = await closedLoop(limits, act);
+    await afterwards(rounds);
+    this.#perSecond.push((rounds * 1_000) / (performance.now() - begunMs));
     this.#latenciesMs.push(...latenciesMs);
-    for (const [part, ms] of Object.entries(cpuMs)) (this.#cpuMs[part] ??= []).push(ms);
-  }
-
-  /** Medians of the rounds. */
-  cpuMs(): CpuTimes {
-    const medians = Object.entries(this.#cpuMs).map(([part, rounds]) => [part, percentile(rounds, 0.5)] as const);
-    return Object.fromEntries(medians);
+    const spent = cpuPerTransaction(spentBefore, cpuTimes(stack.description()), rounds);
+    for (const [part, ms] of Object.entries(spent)) (this.#cpuMs[part] ??= []).push(ms);
+    await removeAll(stack);
   }
 
   figures(): Measured {
+    const cpuMs = Object.entries(this.#cpuMs).map(([part, rounds]) => [part, percentile(rounds, 0.5)] as const);
     return {
       perSecond: spread(this.#perSecond),
       p50Ms: percentile(this.#latenciesMs, 0.5),
       p99Ms: percentile(this.#latenciesMs, 0.99),
       transactions: this.#latenciesMs.length,
+      cpuMs: Object.fromEntries(cpuMs),
     };
   }
 }
@@ -110,23 +118,17 @@ interface Bench {
   readonly writer: Writer;
 }
 
-async function loadSystem({ stack, customers }: Bench, limits: LoopLimits, into: Series): Promise<void> {
+async function loadSystem(bench: Bench, limits: LoopLimits, into: Series): Promise<void> {
+  const { customers } = bench;
   const endedBefore = await customers.endedSoFar();
-  const spentBefore = cpuTimes(stack.description());
-  const begunMs = performance.now();
-  const { rounds, latenciesMs } = await closedLoop(limits, () => customers.order());
-  await customers.ended(endedBefore + rounds);
-  const elapsedMs = performance.now() - begunMs;
-  into.add(rounds, elapsedMs, latenciesMs, cpuPerTransaction(spentBefore, cpuTimes(stack.description()), rounds));
-  await removeAll(stack);
+  const allEnded = (transactions: number) => customers.ended(endedBefore + transactions);
+  await into.run(bench, limits, () => customers.order(), allEnded);
 }
 
-async function loadApiServer({ stack, writer }: Bench, limits: LoopLimits, remove: boolean, into: Series) {
+/** Resolves with what each write took. */
+async function loadApiServer(bench: Bench, limits: LoopLimits, remove: boolean, into: Series) {
   const writesMs: number[] = [];
-  const act = async () => writesMs.push(...(await writer.transaction(remove)));
-  const { rounds, elapsedMs, latenciesMs } = await closedLoop(limits, act);
-  into.add(rounds, elapsedMs, latenciesMs);
-  await removeAll(stack);
+  await into.run(bench, limits, async () => writesMs.push(...(await bench.writer.transaction(remove))));
   return writesMs;
 }
 
@@ -149,7 +151,6 @@ async function measure(bench: Bench, concurrency: number, { seconds, rounds }: S
     apiServer: ceiling,
     apiServerWithRemoval: ceilingWithRemoval,
     oneWriteP50Ms: percentile(writesMs, 0.5),
-    cpuMs: system.cpuMs(),
     ratio: ours.perSecond.median / ceiling.perSecond.median,
     ratioWithRemoval: ours.perSecond.median / ceilingWithRemoval.perSecond.median,
   };
@@ -157,12 +158,14 @@ async function measure(bench: Bench, concurrency: number, { seconds, rounds }: S
 
 async function runBench(stack: Stack, settings: Settings): Promise<readonly Figures[]> {
   const customers = await openCustomers(stack);
+  let writer: Writer | undefined;
   try {
     const recording = await record(stack, () => customers.order());
     if (recording.statuses.length !== 2) {
       throw new Error(`an unloaded transaction took ${recording.statuses.length} status writes, not 2`);
     }
-    const bench: Bench = { stack, customers, writer: await openWriter(stack, recording) };
+    writer = await openWriter(stack, recording);
+    const bench: Bench = { stack, customers, writer };
     await progress('warming up', async () => {
       await loadSystem(bench, WARM_UP, new Series());
       await loadApiServer(bench, WARM_UP, true, new Series());
@@ -172,6 +175,7 @@ async function runBench(stack: Stack, settings: Settings): Promise<readonly Figu
     return figures;
   } finally {
     await customers.close();
+    await writer?.close();
   }
 }
 
@@ -197,11 +201,17 @@ function table(figures: readonly Figures[]): string {
     .join('\n');
 }
 
-/** What limits: the part that takes most of the machine's cores. */
-function cpuLine({ concurrency, cpuMs }: Figures): string {
-  const parts = Object.entries(cpuMs).map(([part, ms]) => `${part} ${ms.toFixed(1)}`);
-  const sum = Object.values(cpuMs).reduce((total, ms) => total + ms, 0);
-  return `CPU ms a transaction at ${concurrency}: ${parts.join(', ')}; all ${sum.toFixed(1)}`;
+/** What limits is the part that takes most of the machine's cores. */
+function cpuLines({ concurrency, system, apiServer }: Figures): string {
+  const line = (cpuMs: CpuTimes) => {
+    const parts = Object.entries(cpuMs).filter(([, ms]) => ms >= 0.05);
+    const sum = parts.reduce((total, [, ms]) => total + ms, 0);
+    return `${parts.map(([part, ms]) => `${part} ${ms.toFixed(1)}`).join(', ')}; all ${sum.toFixed(1)}`;
+  };
+  return (
+    `CPU milliseconds a transaction at ${concurrency}: ${line(system.cpuMs)}\n` +
+    `${' '.repeat(34)}raw writes: ${line(apiServer.cpuMs)}`
+  );
 }
 
 async function main(): Promise<void> {
@@ -229,7 +239,7 @@ async function main(): Promise<void> {
     writeFileSync(RESULT, `${JSON.stringify(result, undefined, 2)}\n`);
     const { cores, loadAverage, fdatasyncMs } = machine;
     process.stdout.write(
-      `${table(figures)}\n\n${figures.map(cpuLine).join('\n')}\n\n${settings.rounds} rounds of ${settings.seconds} s each, medians of the rounds; ${cores} cores, ` +
+      `${table(figures)}\n\n${figures.map(cpuLines).join('\n')}\n\n${settings.rounds} rounds of ${settings.seconds} s each, medians of the rounds; ${cores} cores, ` +
         `load average before the start ${loadAverage.toFixed(1)}.\nDurable: fdatasync of 4 kB takes ` +
         `${fdatasyncMs.p50.toFixed(2)} ms here (p99 ${fdatasyncMs.p99.toFixed(2)} ms).\nKept in ${RESULT}\n`,
     );

@@ -97,9 +97,27 @@ const budgetOf = (transactions: number): Writes => ({
   'PUT ordertransactions/status 200': 2 * transactions,
 });
 
+/** What the controller has asked of the API server, reads too, whoever else reads beside it. */
+async function controllerRequests(): Promise<Writes> {
+  const text = await (await fetch(`${controller.url}/metrics`)).text();
+  const counts: Record<string, number> = {};
+  for (const { labels, value } of samplesOf(text, 'rest_client_requests_total')) {
+    const what = `${labels.method} ${labels.code}`;
+    counts[what] = (counts[what] ?? 0) + value;
+  }
+  return counts;
+}
+
 test('a happy transaction costs the API server one create, two status writes and no Event', async () => {
   const cost = await costOf(async () => expect(await live([TEA])).toBe('Succeeded'), 3);
   expect(cost).toEqual(budgetOf(1));
+});
+
+test('the controller reads nothing back on the way: it asks two things of the API server, both status writes', async () => {
+  const before = await controllerRequests();
+  expect(await live([TEA])).toBe('Succeeded');
+  await controllerIdle();
+  expect(difference(await controllerRequests(), before)).toEqual({ 'PUT 200': 2 });
 });
 
 test('a refused transaction costs the same', async () => {

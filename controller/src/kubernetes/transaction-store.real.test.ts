@@ -1,4 +1,5 @@
 /** Status writes against a real API server: what each answer means, and that no stale copy is acted on. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import { waitFor } from '../../../local/deadline.ts';
@@ -125,6 +126,8 @@ describe('a status write', () => {
     const transaction = await given('a');
     // So that the write needs no new connection, which could not be made any more.
     await Promise.all([1, 2, 3].map(() => store.read(keyOf(transaction))));
+    // The pool takes a connection back a turn after its answer was read.
+    await nextTurn();
     // The store waits ten seconds for an answer; a connection that ends without one is the same to it.
     writes.break('answers-lost');
     const writing = store.writeStatus(transaction, trying);
