@@ -1,5 +1,4 @@
 /** Status writes against a real API server: what each answer means, and that no stale copy is acted on. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import { waitFor } from '../../../local/deadline.ts';
@@ -8,6 +7,7 @@ import { startTcpProxy, type TcpProxy } from '../../../tests/world/tcp-proxy.ts'
 import { freshNamespace, world } from '../../../tests/world/world.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLog } from '../runtime/log.ts';
+import { settle } from '../runtime/manual-clock.ts';
 import { Informers } from './informers.ts';
 import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS } from './stored-object.ts';
 import { ApiTransactionStore } from './transaction-store.ts';
@@ -127,7 +127,7 @@ describe('a status write', () => {
     // So that the write needs no new connection, which could not be made any more.
     await Promise.all([1, 2, 3].map(() => store.read(keyOf(transaction))));
     // The pool takes a connection back a turn after its answer was read.
-    await nextTurn();
+    await settle();
     // The store waits ten seconds for an answer; a connection that ends without one is the same to it.
     writes.break('answers-lost');
     const writing = store.writeStatus(transaction, trying);

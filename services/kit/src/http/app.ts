@@ -87,7 +87,8 @@ export function createApp(options: AppOptions): App {
           waiting.add(controller);
           response.once('close', () => {
             waiting.delete(controller);
-            controller.abort();
+            // Nobody waits behind an answer that went out whole; an abort costs an error with its stack.
+            if (!response.writableFinished) controller.abort();
           });
           if (draining) controller.abort();
           send(response, await route.respond(request, controller.signal, log));
