@@ -87,8 +87,7 @@ export function createApp(options: AppOptions): App {
           waiting.add(controller);
           response.once('close', () => {
             waiting.delete(controller);
-            // Nobody waits behind an answer that went out whole; an abort costs an error with its stack.
-            if (!response.writableFinished) controller.abort();
+            controller.abort();
           });
           if (draining) controller.abort();
           send(response, await route.respond(request, controller.signal, log));
