@@ -156,7 +156,7 @@ describe('branches', () => {
         phase: 'Confirming',
         branches: [...branches('Confirmed', 'Tried'), { name: 'wallet', state: 'Tried' }],
       }),
-      says: /branches cannot be added once one has ended/,
+      says: /branches cannot be removed, nor added once one has ended/,
       legal: status({ ...confirm, phase: 'Confirming', branches: bothConfirmed }),
     },
     {
