@@ -44,7 +44,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const RESULT = join(ROOT, '.ordertx', 'bench', 'cel-cost.json');
 const CRD_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const SERVED_MS = 30_000;
-/** Design: rules may cost a transaction at most 15 % more API-server CPU. */
+/** The rules are a second belt: they may cost a transaction at most 15 % more API-server CPU (docs/adr/0001). */
 const RATIO_MAX = 1.15;
 
 const WITH_RULES: Variant = { name: 'with rules', group: 'ordertx.dev' };

@@ -22,7 +22,7 @@ function wrong(value: unknown): string[] {
 }
 
 describe('the create-order payload', () => {
-  test('is taken as section 1 gives it', () => {
+  test('of one order with its lines and total is taken', () => {
     expect(createOrderPayloadSchema.parse(payload)).toEqual(payload);
   });
 
