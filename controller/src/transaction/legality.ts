@@ -52,6 +52,9 @@ function illegalDecision(
   const other = decision === 'Confirm' ? ['Cancelling', 'Cancelled'] : ['Confirming', 'Succeeded'];
   if (other.includes(phase)) return `phase ${phase} and decision ${decision} disagree`;
   if (branchesOf(after).length === 0) return 'a decision names its branches';
+  if ((after.decisionReason === 'AllTried') !== (decision === 'Confirm')) {
+    return `decision ${decision} and its reason ${after.decisionReason ?? '(none)'} disagree`;
+  }
   return undefined;
 }
 
@@ -97,12 +100,20 @@ function illegalMessages(
   before: OrderTransactionStatus | undefined,
   after: OrderTransactionStatus,
 ): string | undefined {
+  const messages = messagesOf(after);
   for (const old of messagesOf(before ?? {})) {
-    const now = messagesOf(after).find((message) => message.name === old.name);
+    const now = messages.find((message) => message.name === old.name);
     if (!now) return `message ${old.name} was removed`;
     if (now.state !== old.state && !messageIsOpen(old)) return `message ${old.name} does not leave ${old.state}`;
   }
-  return undefined;
+  const { decision } = after;
+  if (decision === undefined) return messages.length > 0 ? 'messages come with the decision' : undefined;
+  const isFirst = before?.decision === undefined;
+  if (!isFirst && messages.length !== messagesOf(before).length) return 'the messages are fixed once decided';
+  const early = messages.find((message) => message.state !== 'Pending');
+  if (isFirst && early) return `message ${early.name} is ${early.state} although it was just named`;
+  const gaveUp = messages.find((message) => message.state === 'GaveUp' && message.delivery === 'Reliable');
+  return gaveUp && `message ${gaveUp.name} is reliable and is never given up`;
 }
 
 function unfinishedEnd(after: OrderTransactionStatus): string | undefined {
@@ -111,6 +122,7 @@ function unfinishedEnd(after: OrderTransactionStatus): string | undefined {
   const open = branchesOf(after).find((branch) => branch.state !== endStateFor(decision));
   if (open) return `branch ${open.name} has not ended, yet the phase is ${phase}`;
   if (!isFinal(phase)) return undefined;
+  if (after.finishedAt === undefined) return 'a final phase says when it was reached';
   if (phase !== finalPhaseFor(decision)) return `phase ${phase} does not end a ${decision}`;
   const undelivered = messagesOf(after).find((message) => message.delivery === 'Reliable' && messageIsOpen(message));
   return undelivered && `message ${undelivered.name} is not delivered, yet the phase is ${phase}`;
