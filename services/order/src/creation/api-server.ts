@@ -126,7 +126,8 @@ class Access {
   }
 
   async close(): Promise<void> {
-    await this.#credentials?.dispatcher.close();
+    // Whoever closes has waited for its calls: what is left are connections, some perhaps only half made.
+    await this.#credentials?.dispatcher.destroy();
   }
 
   async #load(): Promise<Credentials> {
@@ -153,7 +154,8 @@ class Access {
     this.#tls = fingerprint;
     void last?.close();
     return new Agent({
-      connect: { ...tls, keepAlive: true },
+      // An abort is not heeded while a connection is being made, so that has a limit of its own.
+      connect: { ...tls, keepAlive: true, timeout: TIMEOUT_MS },
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       keepAliveTimeout: CONNECTION_IDLE_MS,

@@ -37,6 +37,7 @@ beforeAll(async () => {
   replica = await runOrder({ kubeconfig, namespace, databaseUrl: order.databaseUrl });
 }, 30_000);
 afterAll(async () => {
+  proxy.heal();
   await replica.close();
   await order.close();
   await proxy.close();
@@ -200,6 +201,8 @@ describe('while the API server is away', () => {
 });
 
 test('a creation whose answer was lost is sent again and makes no second transaction', async () => {
+  // The creation has to arrive, so it needs a connection that is made already: none can be made while answers are lost.
+  await transactionOfSoon((await placeOrder(order.url)).body.orderId);
   const before = { exists: await attempts('exists'), unavailable: await attempts('unavailable') };
   proxy.break('answers-lost');
   const { body } = await placeOrder(order.url);
