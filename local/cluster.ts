@@ -55,11 +55,11 @@ async function allServed(admin: ApiServer): Promise<boolean> {
 }
 
 /**
- * Asks each guard, by deletions that are only tried (dryRun), until it refuses. The one for transactions can only be
- * asked about an object that exists: a transaction without a flow, which no controller would act on.
+ * Asks each guard, by requests that are only tried (dryRun), until it refuses. Those for transactions can only be asked
+ * about an object that exists: a transaction without a flow, which no controller would act on.
  */
 async function guardsEffective(admin: ApiServer): Promise<void> {
-  for (const crd of CRD_NAMES) await refuses(admin, `${CRD_PATH}/${crd}`);
+  for (const crd of CRD_NAMES) await refuses(admin, 'DELETE', `${CRD_PATH}/${crd}`);
 
   const name = 'ordertx-guard-probe';
   const path = `${TRANSACTIONS_PATH}/${name}`;
@@ -67,7 +67,7 @@ async function guardsEffective(admin: ApiServer): Promise<void> {
     apiVersion: 'ordertx.dev/v1alpha1',
     kind: 'OrderTransaction',
     metadata: { name },
-    spec: { flow: name, orderId: name, payload: {} },
+    spec: { flow: name, orderId: name, payload: { named: true } },
   };
   await waitFor(
     async () => {
@@ -77,20 +77,22 @@ async function guardsEffective(admin: ApiServer): Promise<void> {
     },
     { what: 'transactions to be accepted', deadlineMs: EFFECTIVE_MS },
   );
-  await refuses(admin, path);
+  await refuses(admin, 'DELETE', path);
+  // A renamed field is what only the guard sees (docs/adr/0002).
+  await refuses(admin, 'PATCH', path, { spec: { payload: { named: null, renamed: true } } });
   await admin.request('PATCH', path, { metadata: { annotations: { 'ordertx.dev/abandon': 'was a probe' } } });
   const { status, body } = await admin.request('DELETE', path);
   if (status !== 200) throw new Error(`the probe of the delete guard could not be removed: ${JSON.stringify(body)}`);
 }
 
-async function refuses(admin: ApiServer, path: string): Promise<void> {
+async function refuses(admin: ApiServer, method: 'DELETE' | 'PATCH', path: string, change?: object): Promise<void> {
   await waitFor(
     async () => {
-      const { status, body } = await admin.request('DELETE', `${path}?dryRun=All`);
+      const { status, body } = await admin.request(method, `${path}?dryRun=All`, change);
       if (status === 422 || status === 403) return true;
-      throw new Error(`a trial deletion of ${path} was answered ${status}: ${JSON.stringify(body).slice(0, 300)}`);
+      throw new Error(`a trial ${method} of ${path} was answered ${status}: ${JSON.stringify(body).slice(0, 300)}`);
     },
-    { what: `the guard that refuses to delete ${path}`, deadlineMs: EFFECTIVE_MS },
+    { what: `the guard that refuses ${method} of ${path}`, deadlineMs: EFFECTIVE_MS },
   );
 }
 
