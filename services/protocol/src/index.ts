@@ -11,4 +11,5 @@ export * from './operations.ts';
 export * from './payloads.ts';
 export * from './problems.ts';
 export { render as renderSchemas } from './schemas.ts';
+export * from './message-types.ts';
 export * from './messages.ts';

@@ -30,25 +30,41 @@ export function parseMessageId(id: string): { readonly transaction: string; read
   return { transaction: `${namespace}/${name}`, message };
 }
 
-export interface MessageEvent {
-  readonly specversion: '1.0';
-  readonly id: string;
-  /** `ordertx/<namespace>/<flow>`. */
-  readonly source: string;
-  readonly type: string;
-  /** The orderId. */
-  readonly subject: string;
-  readonly time: string;
-  readonly datacontenttype: 'application/json';
-  /** The decisionReason, and why in words. */
-  readonly reason: string;
-  readonly detail: string;
-  /** The receipts stream of the sender; nothing else is accepted there. */
-  readonly replyto: string;
-  readonly traceparent?: string;
-  /** The transaction's payload. */
-  readonly data: unknown;
-}
+/** `ordertx:receipts:<replica>`: nothing else may be named as the place for a receipt, or a message could write anywhere. */
+const REPLY_TO = /^ordertx:receipts:[A-Za-z0-9][-A-Za-z0-9_.]{0,127}$/;
+
+const extension = z.string().max(2048).optional();
+
+/** A message as it lies on its stream. Attributes it does not name are CloudEvents extensions, and are let pass. */
+export const eventSchema = z
+  .looseObject({
+    specversion: z.literal('1.0'),
+    id: z.string().min(1).max(512).describe('The same on every publication: <namespace>/<transaction>/<message>'),
+    source: z
+      .string()
+      .min(1)
+      .max(512)
+      .describe('ordertx/<namespace>/<flow> of a transaction, ordertx/<service> of a service'),
+    type: z.string().min(1).max(128),
+    subject: z.string().max(512).optional().describe('The orderId'),
+    time: z.iso.datetime({ offset: true }).optional(),
+    datacontenttype: z.literal('application/json').optional(),
+    reason: extension.describe("The transaction's decisionReason"),
+    detail: extension.describe('Why, in words'),
+    replyto: z
+      .string()
+      .regex(REPLY_TO, 'must be ordertx:receipts:<replica>')
+      .describe('The receipts stream of the replica that sent it'),
+    attempt: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Which publication of this message it is, from 1; a repeat after a crash may carry the same number'),
+    traceparent: z.string().max(128).optional(),
+    data: z.unknown(),
+  })
+  .describe('A CloudEvent 1.0 in structured JSON, the value of the stream field `event`');
+export type MessageEvent = z.infer<typeof eventSchema>;
 
 /** `failed` is for best effort only: nothing was done, the next publication is judged afresh. */
 export const receiptSchema = z.object({
@@ -56,6 +72,6 @@ export const receiptSchema = z.object({
   consumer: z.string().min(1).max(128),
   result: z.enum(['delivered', 'refused', 'failed']),
   reason: z.string().max(2048).optional(),
-});
+}).describe('What a consumer answers, the value of the stream field `receipt`');
 
 export type Receipt = z.infer<typeof receiptSchema>;

@@ -29,6 +29,8 @@ export const idSchema = z
   )
   .describe('A lower-case DNS label');
 export const orderIdSchema = idSchema.max(ORDER_ID_CHARS_MAX);
+/** Made into a transaction's name as well: `pay-<paymentId>`. */
+export const paymentIdSchema = idSchema.max(ORDER_ID_CHARS_MAX);
 
 export const orderLineSchema = z
   .strictObject({
@@ -79,7 +81,37 @@ export const createOrderPayloadSchema = z
   .describe('Payload of flow create-order');
 export type CreateOrderPayload = z.infer<typeof createOrderPayloadSchema>;
 
+export const payOrderPayloadSchema = z
+  .strictObject({
+    orderId: orderIdSchema,
+    userId: idSchema,
+    lines: orderLinesSchema,
+    totalCents: z.int().min(0).max(TOTAL_CENTS_MAX).describe('What the order costs'),
+    paymentId: paymentIdSchema,
+    amountCents: z
+      .int()
+      .min(0)
+      .max(TOTAL_CENTS_MAX)
+      .describe("What was captured; the order's try refuses any amount but the total"),
+  })
+  .describe('Payload of flow pay-order');
+export type PayOrderPayload = z.infer<typeof payOrderPayloadSchema>;
+
+export const CLOSE_CAUSES = ['unpaid', 'withdrawn'] as const;
+export type CloseCause = (typeof CLOSE_CAUSES)[number];
+
+export const closeOrderPayloadSchema = z
+  .strictObject({
+    orderId: orderIdSchema,
+    lines: orderLinesSchema,
+    cause: z.enum(CLOSE_CAUSES).describe('unpaid: its time to pay is over; withdrawn: the customer does not want it any more'),
+  })
+  .describe('Payload of flow close-order');
+export type CloseOrderPayload = z.infer<typeof closeOrderPayloadSchema>;
+
 /** Every flow's payload, by the flow's name. */
 export const payloadSchemas = {
   'create-order': createOrderPayloadSchema,
+  'pay-order': payOrderPayloadSchema,
+  'close-order': closeOrderPayloadSchema,
 } as const;

@@ -1,16 +1,25 @@
 /**
  * The JSON Schema files under services/protocol/schemas, for readers who do not speak zod.
  *
- * Derived from payloads.ts and checked in; the generator writes them and a test compares. What JSON Schema cannot say (one line
+ * Of every payload, of problem documents, and of what lies on the streams. Derived and checked in; the generator writes them and a test compares. What JSON Schema cannot say (one line
  * per SKU, totalCents is the sum) stands in the descriptions.
  */
 import { z } from 'zod';
+import { paymentSucceededSchema, wmsShippedSchema } from './message-types.ts';
+import { eventSchema, receiptSchema } from './messages.ts';
 import { payloadSchemas } from './payloads.ts';
 import { problemSchema } from './problems.ts';
 
 /** File name (in services/protocol/schemas) to the file's whole text, ending in a newline. */
 export function render(): ReadonlyMap<string, string> {
-  const schemas: Readonly<Record<string, z.ZodType>> = { ...payloadSchemas, problem: problemSchema };
+  const schemas: Readonly<Record<string, z.ZodType>> = {
+    ...payloadSchemas,
+    problem: problemSchema,
+    event: eventSchema,
+    receipt: receiptSchema,
+    'payment.succeeded': paymentSucceededSchema,
+    'wms.shipped': wmsShippedSchema,
+  };
   return new Map(Object.entries(schemas).map(([name, schema]) => [`${name}.json`, renderOne(name, schema)]));
 }
 
