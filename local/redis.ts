@@ -29,9 +29,12 @@ export type RedisOptions = {
   readonly port?: number;
   /** Default: REDIS_URL. An empty string means a server of our own whatever the environment says. */
   readonly url?: string;
+  /** How many numbered databases a server of our own has. Default 16, as everywhere. */
+  readonly databases?: number;
 };
 
 const READY_MS = 15_000;
+const DATABASES = 16;
 const CONNECT_MS = 3_000;
 const CLAIM_KEY = 'ordertx:claimed-by';
 /** Long enough to survive a stalled machine, short enough not to keep the next one waiting for long. */
@@ -40,15 +43,16 @@ const CLAIM_RENEW_MS = 4_000;
 
 export async function startRedis(household: Household, options: RedisOptions = {}): Promise<Redis> {
   const url = options.url ?? process.env.REDIS_URL ?? '';
-  return url === '' ? ownRedis(household, options.port) : claimRedis(url);
+  return url === '' ? ownRedis(household, options) : claimRedis(url);
 }
 
-async function ownRedis(household: Household, wanted: number | undefined): Promise<Redis> {
+async function ownRedis(household: Household, { port: wanted, databases = DATABASES }: RedisOptions): Promise<Redis> {
   const { command, env } = await findRedisServer(household);
   const port = wanted ?? (await freePort());
   const dir = join(household.folder, 'redis');
   await mkdir(dir);
-  const settings = { bind: '127.0.0.1', port: String(port), dir, save: '', appendonly: 'no', daemonize: 'no' };
+  const network = { bind: '127.0.0.1', port: String(port) };
+  const settings = { ...network, dir, save: '', appendonly: 'no', daemonize: 'no', databases: String(databases) };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const url = `redis://127.0.0.1:${port}`;
   const spec = { ...{ name: 'redis', command, args, cwd: dir }, env: { ...env, PATH: process.env.PATH ?? '' } };

@@ -70,7 +70,7 @@ async function readOrder(client: pg.Client): Promise<Pick<Books, 'orders' | 'cre
     readonly status: string;
     readonly lines: readonly { readonly skuId: string; readonly quantity: number }[];
   }>('select order_id, status, lines from orders');
-  const creations = await client.query<{ readonly order_id: string }>('select order_id from order_creation');
+  const creations = await client.query<{ readonly order_id: string }>('select order_id from creation');
   return {
     orders: new Map(
       orders.rows.map(({ order_id: orderId, status, lines }) => [

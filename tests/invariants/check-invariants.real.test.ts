@@ -22,7 +22,7 @@ afterAll(async () => {
 
 /** One order that is pending, one that was cancelled after its stock was frozen, one that was cancelled before. */
 beforeEach(async () => {
-  await order.database.query('truncate orders, order_history, order_creation, ordertx_fence');
+  await order.database.query('truncate orders, order_history, creation, ordertx_fence');
   await inventory.database.query('truncate stock, reservation, reservation_line, ordertx_fence');
   await fetch(`${inventory.url}/stock/teapot`, {
     method: 'PUT',
@@ -110,7 +110,7 @@ const CORRUPTIONS: readonly Corruption[] = [
     invariant: 'everything has come to rest',
     how: 'a creation stays in the outbox',
     ids: ['forgotten'],
-    inOrder: `insert into order_creation (order_id, transaction, user_id, total_cents, lines, traceparent, awaited, due_at)
+    inOrder: `insert into creation (order_id, transaction, user_id, total_cents, lines, traceparent, awaited, due_at)
               values ('forgotten', 'shop/create-forgotten', 'u1', 0, '[]', '', false, 'infinity')`,
   },
   {

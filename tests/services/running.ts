@@ -4,7 +4,7 @@
 import pg from 'pg';
 import { startInventory } from '../../services/inventory/src/service.ts';
 import { startOrder } from '../../services/order/src/service.ts';
-import { freshDatabase } from '../world/world.ts';
+import { freshDatabase, freshRedis } from '../world/world.ts';
 
 export interface RunningTestService {
   readonly url: string;
@@ -43,6 +43,10 @@ export interface OrderOptions {
   readonly namespace?: string;
   /** Another replica's database; default: a fresh one. */
   readonly databaseUrl?: string;
+  /** Default: one of its own. */
+  readonly redisUrl?: string;
+  /** Default: 30 minutes. */
+  readonly paymentTimeoutSeconds?: number;
 }
 
 export async function runOrder(options: OrderOptions): Promise<RunningTestService> {
@@ -58,6 +62,8 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
     kubeconfig,
     namespace,
     kubernetesServiceHost: undefined,
+    redisUrl: options.redisUrl ?? (await freshRedis()),
+    paymentTimeoutSeconds: options.paymentTimeoutSeconds ?? 1_800,
   });
   return running(service, databaseUrl, drop);
 }

@@ -7,20 +7,20 @@ import { startPostgres } from '../../local/postgres.ts';
 import { openHousehold } from '../../local/processes.ts';
 import { startRedis } from '../../local/redis.ts';
 import { leaveToTeardown } from './teardown-list.ts';
-import { WORLD_VARIABLE, type World } from './world.ts';
+import { REDIS_DATABASES, WORLD_VARIABLE, type World } from './world.ts';
 
 export default async function globalSetup(): Promise<void> {
   const household = await openHousehold();
   leaveToTeardown(() => household.close());
   const [postgres, redis, controlPlane] = await Promise.all([
     startPostgres(household, { unsafeFast: true }),
-    startRedis(household),
+    // A server of our own whatever REDIS_URL says: a usual one has too few databases for every test file to have its own.
+    startRedis(household, { url: '', databases: REDIS_DATABASES }),
     startControlPlane(household, { unsafeNoFsync: true }).then(async (started) => {
       await installResources(started);
       return started;
     }),
   ]);
-  if (redis.kind === 'external') leaveToTeardown(redis.release);
   await controlPlane.admin.close();
   const world: World = {
     kubeconfig: controlPlane.kubeconfig,

@@ -5,6 +5,7 @@
  * share databases or namespaces: each asks for fresh ones and leaves the rest alone.
  */
 import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
 import { createNamespace } from '../../local/cluster.ts';
 import { connect } from '../../local/control-plane/api.ts';
 import { createDatabase, dropDatabase } from '../../local/postgres.ts';
@@ -39,6 +40,22 @@ export async function freshDatabase(prefix: string): Promise<{ url: string; drop
   const name = `${prefix.replaceAll('-', '_')}_${suffix()}`;
   const url = await createDatabase(postgresUrl, name);
   return { url, drop: () => dropDatabase(postgresUrl, name) };
+}
+
+/** Numbered databases of the world's Redis; more than there are test files, because a number is never given out again. */
+export const REDIS_DATABASES = 4_096;
+const NEXT_REDIS_DATABASE = 'world:next-database';
+
+/** The url of an empty Redis of the caller's own: streams and groups have fixed names, so no two systems can share one. */
+export async function freshRedis(): Promise<string> {
+  const client = new Redis(world().redisUrl);
+  try {
+    const number = await client.incr(NEXT_REDIS_DATABASE);
+    if (number >= REDIS_DATABASES) throw new Error(`the world's Redis has only ${REDIS_DATABASES} databases`);
+    return `${world().redisUrl}/${number}`;
+  } finally {
+    client.disconnect();
+  }
 }
 
 /** A new namespace. It stays: nothing here could delete one (no controller-manager). */

@@ -70,6 +70,7 @@ test('a publication lies on its stream as one CloudEvent that says where its rec
     reason: 'AllTried',
     detail: 'every participant has tried',
     replyto: `ordertx:receipts:${replica}`,
+    attempt: 1,
     data: { orderId: 'o1' },
   });
 });

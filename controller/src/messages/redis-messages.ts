@@ -105,7 +105,7 @@ export class RedisMessages implements Messages {
     await this.#reading;
   }
 
-  #event({ transaction, template, reason, detail }: MessagePublication): MessageEvent {
+  #event({ transaction, template, attempt, reason, detail }: MessagePublication): MessageEvent {
     const { namespace = '', name, annotations } = transaction.metadata;
     const traceparent = annotations?.['ordertx.dev/traceparent'];
     return {
@@ -119,6 +119,7 @@ export class RedisMessages implements Messages {
       reason,
       detail,
       replyto: this.#receipts,
+      attempt,
       ...(traceparent === undefined ? {} : { traceparent }),
       data: transaction.spec.payload,
     };

@@ -1,26 +1,33 @@
 /**
  * The service kit: what every service of this system stands on.
  *
- * The fence of the participant protocol, tokens, HTTP, Postgres, settings and logging. It knows no business.
+ * The fence of the participant protocol, inbox and outbox, tokens, HTTP, Postgres, settings and logging. It knows no business.
  */
 export * from './auth/tokens.ts';
 export * from './http/app.ts';
 export * from './http/listen.ts';
+export { databaseGauges, type DatabaseGauge } from './http/metrics.ts';
 export * from './http/problem.ts';
 export type * from './http/reply.ts';
 export * from './http/route.ts';
 export * from './http/validate.ts';
+export * from './commands/process.ts';
+export * from './ids.ts';
 export * from './log.ts';
+export type * from './messages/handler.ts';
+export { tell, type OutgoingMessage } from './messages/outbox.ts';
 export type * from './participant/branch.ts';
 export * from './participant/cleaning.ts';
 export * from './participant/routes.ts';
 export * from './participant/settle.ts';
 export * from './participant/settle-command.ts';
+export type { Cleaning } from './postgres/cleaning.ts';
 export * from './postgres/errors.ts';
 export * from './postgres/migrate.ts';
 export * from './postgres/notifications.ts';
 export * from './postgres/pool.ts';
 export * from './postgres/sql.ts';
 export * from './postgres/transaction.ts';
+export * from './service.ts';
 export * from './service-settings.ts';
 export * from './settings.ts';

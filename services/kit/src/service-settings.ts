@@ -98,7 +98,7 @@ export const serviceSettings = {
   retentionDays: {
     name: 'ORDERTX_RETENTION_DAYS',
     description:
-      'How long final fence rows are kept after their last change. A creation may be repeated for 7 days, so it is more than that.',
+      'How long final fence rows are kept after their last change, and inbox rows after their message. A creation may be repeated for 7 days, so it is more than that.',
     default: String(RETENTION_DAYS_DEFAULT),
     schema: wholeNumber(RETENTION_DAYS_MIN, RETENTION_DAYS_MAX),
   },
@@ -111,6 +111,17 @@ export const serviceSettings = {
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 export type ServiceValues = ValuesOf<typeof serviceSettings>;
+
+/** Of every service that hears messages, or starts some. */
+export const messageSettings = {
+  redisUrl: {
+    name: 'REDIS_URL',
+    description:
+      'The Redis that messages come by: redis://[user:password@]host:port[/database], the same as the controller’s.',
+    secret: true,
+    schema: z.string().regex(/^rediss?:\/\/./, 'must be a URL that begins with redis:// or rediss://'),
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 const NEEDED_FOR_AUTH = ['audience', 'tokenIssuer', 'controllerSubject'] as const;
 

@@ -1,6 +1,6 @@
--- cancel after a try: INIT -> CANCELLED. The creation needs no repeating any more, and whoever waits for it is told.
+-- cancel of a create-order after its try: INIT -> CANCELLED.
 --
--- $1 order id, $2 transaction, $3 reason. ended = true when there was such an order.
+-- $1 order id, $2 transaction, $3 reason. Gives one row when there was such an order.
 with ended as (
   update orders
   set status = 'CANCELLED',
@@ -9,16 +9,8 @@ with ended as (
     and transaction = $2
     and status = 'INIT'
   returning order_id, status
-), noted as (
-  insert into order_history (order_id, status, reason)
-  select order_id, status, $3
-  from ended
-), settled as (
-  delete from order_creation
-  where order_id = $1
-    and transaction = $2
-  returning order_id, awaited
 )
-select
-  exists (select from ended) as ended,
-  (select pg_notify('order_creation_ended', order_id) from settled where awaited) as told
+insert into order_history (order_id, status, reason)
+select order_id, status, $3
+from ended
+returning order_id

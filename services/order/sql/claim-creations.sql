@@ -4,26 +4,24 @@
 -- The next repeat is as far away as the creation is old (so intervals double), between $2 and $3 seconds, jittered.
 -- One older than $4 seconds is not sent any more, but kept: expired = true, given out once.
 -- $1 rows at most.
-update order_creation
+update creation
 set due_at = case
       when created_at < now() - make_interval(secs => $4) then 'infinity'
       else now() + least(greatest(now() - created_at, make_interval(secs => $2)), make_interval(secs => $3))
         * (1 + random() / 4)
     end
-where order_id in (
-  select order_id
-  from order_creation
+where transaction in (
+  select transaction
+  from creation
   where due_at <= now()
   order by due_at
   limit $1
   for update skip locked
 )
 returning
-  order_id,
   transaction,
-  user_id,
-  total_cents::float8 as total_cents,
-  lines,
+  flow,
+  payload,
   traceparent,
   failures,
   due_at = 'infinity' as expired

@@ -1,8 +1,8 @@
 -- A creation that had failed went through: its next failure starts with the shortest delay again.
 --
--- $1 order id.
-update order_creation
+-- $1 transaction.
+update creation
 set failures = 0,
     refused = false,
     last_error = null
-where order_id = $1
+where transaction = $1

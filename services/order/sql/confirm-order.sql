@@ -1,24 +1,17 @@
--- confirm: INIT -> PENDING_PAYMENT. The creation needs no repeating any more, and whoever waits for it is told.
+-- confirm of a create-order: INIT -> PENDING_PAYMENT. From now on it has $3 seconds to be paid.
 --
--- $1 order id, $2 transaction. ended = true when there was such an order.
+-- $1 order id, $2 transaction. Gives one row when there was such an order.
 with ended as (
   update orders
   set status = 'PENDING_PAYMENT',
-      status_since = now()
+      status_since = now(),
+      close_at = now() + make_interval(secs => $3)
   where order_id = $1
     and transaction = $2
     and status = 'INIT'
   returning order_id, status
-), noted as (
-  insert into order_history (order_id, status)
-  select order_id, status
-  from ended
-), settled as (
-  delete from order_creation
-  where order_id = $1
-    and transaction = $2
-  returning order_id, awaited
 )
-select
-  exists (select from ended) as ended,
-  (select pg_notify('order_creation_ended', order_id) from settled where awaited) as told
+insert into order_history (order_id, status)
+select order_id, status
+from ended
+returning order_id

@@ -4,4 +4,4 @@ select
   count(*) filter (where refused and due_at < 'infinity')::integer as refused,
   count(*) filter (where due_at = 'infinity')::integer as given_up,
   coalesce(extract(epoch from now() - min(created_at) filter (where due_at < 'infinity')), 0)::float8 as oldest_seconds
-from order_creation
+from creation

@@ -3,7 +3,6 @@
 -- $1 order id.
 select
   orders.order_id,
-  orders.transaction,
   orders.user_id,
   orders.status,
   orders.total_cents::float8 as total_cents,
@@ -18,12 +17,12 @@ where orders.order_id = $1
 union all
 select
   order_id,
-  transaction,
-  user_id,
+  payload ->> 'userId',
   'INIT',
-  total_cents::float8,
-  lines,
+  (payload ->> 'totalCents')::float8,
+  payload -> 'lines',
   json_build_array(json_build_object('status', 'INIT', 'at', created_at, 'reason', null))
-from order_creation
+from creation
 where order_id = $1
+  and flow = 'create-order'
   and not exists (select from orders where orders.order_id = $1)

@@ -6,7 +6,7 @@ with placed as (
   insert into orders (order_id, transaction, user_id, total_cents, lines, status, status_since)
   values (
     $1, $2, $3, $4, $5::jsonb, 'INIT',
-    coalesce((select created_at from order_creation where order_id = $1 and transaction = $2), now())
+    coalesce((select created_at from creation where transaction = $2), now())
   )
   on conflict (order_id) do nothing
   returning order_id, status, status_since

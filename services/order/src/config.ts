@@ -5,14 +5,27 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import {
   checkServiceSettings,
+  messageSettings,
   readSettingsOrExit,
   serviceSettings,
+  wholeNumber,
   type SettingProblem,
   type ValuesOf,
 } from '../../kit/src/index.ts';
 
+/** Longer than any customer thinks about it. */
+const PAYMENT_TIMEOUT_SECONDS_MAX = 30 * 24 * 3_600;
+
 export const orderSettings = {
   ...serviceSettings,
+  ...messageSettings,
+  paymentTimeoutSeconds: {
+    name: 'ORDER_PAYMENT_TIMEOUT_SECONDS',
+    description:
+      'How long an order may wait for its payment before it is closed and its stock goes back on sale; counts for orders placed from then on.',
+    default: '1800',
+    schema: wholeNumber(1, PAYMENT_TIMEOUT_SECONDS_MAX),
+  },
   kubeconfig: {
     name: 'KUBECONFIG',
     description:
@@ -59,8 +72,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): OrderC
   return readSettingsOrExit(orderSettings, environment, checkOrderSettings);
 }
 
-/** What `settle` needs: it serves nobody and creates nothing. */
-const settleSettings = { databaseUrl: serviceSettings.databaseUrl, logLevel: serviceSettings.logLevel };
+/** What `settle` needs of them besides what every command reads: a creation that is confirmed by hand has to be paid in time, too. */
+const settleSettings = { paymentTimeoutSeconds: orderSettings.paymentTimeoutSeconds };
 
 export function readSettleConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof settleSettings> {
   return readSettingsOrExit(settleSettings, environment);

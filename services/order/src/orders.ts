@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Pool } from 'pg';
 import { sqlFile } from '../../kit/src/index.ts';
-import { totalCentsOf, type OrderLine } from '../../protocol/src/index.ts';
+import { totalCentsOf, type CreateOrderPayload, type OrderLine } from '../../protocol/src/index.ts';
 import { FIRST_REPEAT_SECONDS } from './creation/schedule.ts';
 import type { Creation } from './creation/creation.ts';
 
@@ -68,12 +68,12 @@ export type Acceptance =
 export interface Acceptable {
   readonly request: OrderRequest;
   readonly idempotencyKey: string;
-  readonly creation: Creation;
+  readonly creation: Extract<Creation, { flow: 'create-order' }>;
   /** The caller waits for the end, so it has to be notified. */
   readonly awaited: boolean;
 }
 
-export function payloadOf(orderId: string, { userId, lines }: OrderRequest): Creation['payload'] {
+export function payloadOf(orderId: string, { userId, lines }: OrderRequest): CreateOrderPayload {
   return { orderId, userId, lines: [...lines], totalCents: totalCentsOf(lines) };
 }
 
@@ -92,8 +92,7 @@ export async function acceptOrder(
       digest,
       payload.orderId,
       transaction,
-      payload.totalCents,
-      JSON.stringify(payload.lines),
+      JSON.stringify(payload),
       traceparent,
       awaited,
       FIRST_REPEAT_SECONDS,

@@ -1,21 +1,19 @@
 /**
- * The running order service: routes, branches, the creation relay, and what has to be closed again.
+ * The running order service: routes, branches, messages, the creation relay and the closing scanner.
  */
 import {
-  createApp,
-  createLog,
-  createPool,
-  listen,
   listenForNotifications,
-  migrate,
-  mountParticipant,
-  startFenceCleaning,
-  tokenSettings,
-  type App,
+  sqlFile,
+  startService,
   type AnyBranch,
+  type RunningService,
+  type ServiceBase,
+  type ServiceParts,
 } from '../../kit/src/index.ts';
-import manifest from '../../../package.json' with { type: 'json' };
+import { closeOrderBranch } from './branches/close-order.ts';
 import { createOrderBranch } from './branches/create-order.ts';
+import { payOrderBranch } from './branches/pay-order.ts';
+import { startClosing } from './closing.ts';
 import type { OrderConfig } from './config.ts';
 import { apiServer, loadKubeConfig, ownNamespace } from './creation/api-server.ts';
 import { registerOutboxGauges, relayMetrics } from './creation/metrics.ts';
@@ -23,62 +21,65 @@ import { creationOutbox } from './creation/outbox.ts';
 import { Relay } from './creation/relay.ts';
 import { getOrderRoute } from './http/get-order.ts';
 import { placeOrderRoute } from './http/place-order.ts';
-import { startRequestCleaning } from './request-cleaning.ts';
-import { waitingRoom } from './waiting-room.ts';
+import { receiveOrderRoute } from './http/receive-order.ts';
+import { withdrawOrderRoute } from './http/withdraw-order.ts';
+import { paymentSucceeded } from './messages/payment-succeeded.ts';
+import { wmsShipped } from './messages/wms-shipped.ts';
+import { waitingRoom, type WaitingRoom } from './waiting-room.ts';
 
-export const branches: readonly AnyBranch[] = [createOrderBranch];
-
-/** Notified by confirm-order.sql, cancel-order.sql and record-cancelled.sql, with the order's id. */
+const CLEAN_REQUESTS = sqlFile(import.meta.url, '../sql/clean-requests.sql');
+/** Notified by end-creation.sql, with the order's id. */
 const CREATION_ENDED_CHANNEL = 'order_creation_ended';
 
-export interface OrderService {
-  readonly app: App;
-  readonly url: string;
-  /** In the order in which they are to be closed. */
-  readonly closers: readonly (() => Promise<void>)[];
+export function branches({ paymentTimeoutSeconds }: Pick<OrderConfig, 'paymentTimeoutSeconds'>): readonly AnyBranch[] {
+  return [createOrderBranch(paymentTimeoutSeconds), payOrderBranch, closeOrderBranch];
 }
 
-export async function startOrder(config: OrderConfig): Promise<OrderService> {
-  const log = createLog({ name: 'order', level: config.logLevel });
+export async function startOrder(config: OrderConfig): Promise<RunningService> {
   const namespace = config.namespace ?? ownNamespace(loadKubeConfig(config.kubeconfig));
   if (!config.namespaces.includes(namespace)) {
     throw new Error(
       `ORDERTX_NAMESPACES must name ${namespace}, where transactions are created; or set ORDERTX_NAMESPACE`,
     );
   }
-  await migrate({ connectionString: config.databaseUrl, folder: new URL('../migrations/', import.meta.url), log });
-  const pool = createPool({ connectionString: config.databaseUrl, applicationName: 'order', log });
-  const app = createApp({ name: 'order', version: manifest.version, log, pool });
+  return startService({
+    ...{ name: 'order', config, redisUrl: config.redisUrl },
+    migrations: new URL('../migrations/', import.meta.url),
+    build: (base) => parts(base, config, namespace),
+  });
+}
 
+function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: string): ServiceParts {
   const outbox = creationOutbox(pool);
   const api = apiServer(config.kubeconfig);
   const relay = new Relay({ outbox, api, metrics: relayMetrics(app.metrics), log });
   registerOutboxGauges(app.metrics, outbox, log);
   const waiting = waitingRoom();
-  const notifications = listenForNotifications({
-    connectionString: config.databaseUrl,
+  const notifications = listenTo(waiting, config, log);
+  const closing = startClosing({ pool, relay, namespace, log });
+  return {
+    routes: [
+      placeOrderRoute({ pool, relay, waiting, namespace }),
+      getOrderRoute(pool),
+      withdrawOrderRoute({ pool, relay, waiting, namespace }),
+      receiveOrderRoute(pool),
+    ],
+    branches: branches(config),
+    handlers: [paymentSucceeded({ relay, namespace }), wmsShipped],
+    cleanings: [
+      // Longer than anybody repeats a request, and longer than a creation is repeated (T10).
+      { what: 'old idempotency keys', statement: CLEAN_REQUESTS, retentionDays: config.retentionDays },
+    ],
+    closers: [() => closing.close(), () => relay.close(), () => api.close(), () => notifications.close()],
+  };
+}
+
+function listenTo(waiting: WaitingRoom, { databaseUrl }: OrderConfig, log: ServiceBase['log']) {
+  return listenForNotifications({
+    connectionString: databaseUrl,
     channel: CREATION_ENDED_CHANNEL,
     onNotification: (orderId) => waiting.call(orderId),
     onListening: () => waiting.callEveryone(),
     log,
   });
-
-  app.add(placeOrderRoute({ pool, relay, waiting, namespace }), getOrderRoute(pool));
-  mountParticipant(app, { pool, branches, namespaces: config.namespaces, tokens: tokenSettings(config) });
-  const fenceCleaning = startFenceCleaning({ pool, retentionDays: config.retentionDays, log });
-  const requestCleaning = startRequestCleaning(pool, config.retentionDays, log);
-  const server = await listen(app, { port: config.port });
-  return {
-    app,
-    url: server.url,
-    closers: [
-      () => server.close(),
-      () => relay.close(),
-      () => api.close(),
-      () => notifications.close(),
-      () => fenceCleaning.close(),
-      () => requestCleaning.close(),
-      () => pool.end(),
-    ],
-  };
 }

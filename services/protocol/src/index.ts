@@ -7,6 +7,7 @@
 export * from './audience.ts';
 export * from './detail.ts';
 export * from './headers.ts';
+export { renderOpenApi } from './openapi.ts';
 export * from './operations.ts';
 export * from './payloads.ts';
 export * from './problems.ts';

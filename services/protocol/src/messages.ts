@@ -33,28 +33,41 @@ export function parseMessageId(id: string): { readonly transaction: string; read
 /** `ordertx:receipts:<replica>`: nothing else may be named as the place for a receipt, or a message could write anywhere. */
 const REPLY_TO = /^ordertx:receipts:[A-Za-z0-9][-A-Za-z0-9_.]{0,127}$/;
 
-const extension = z.string().max(2048).optional();
+export const replyToSchema = z
+  .string()
+  .regex(REPLY_TO, 'must be ordertx:receipts:<replica>')
+  .describe('The receipts stream of the replica that sent it');
+
+/** Of a receipt's reason, and of an event's reason and detail. */
+export const REASON_CHARS_MAX = 2048;
+export const EVENT_ID_CHARS_MAX = 512;
+
+const extension = z.string().max(REASON_CHARS_MAX).optional();
 
 /** A message as it lies on its stream. Attributes it does not name are CloudEvents extensions, and are let pass. */
 export const eventSchema = z
   .looseObject({
     specversion: z.literal('1.0'),
-    id: z.string().min(1).max(512).describe('The same on every publication: <namespace>/<transaction>/<message>'),
+    id: z
+      .string()
+      .max(EVENT_ID_CHARS_MAX)
+      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+      .describe('The same on every publication: <namespace>/<transaction>/<message>'),
     source: z
       .string()
       .min(1)
       .max(512)
       .describe('ordertx/<namespace>/<flow> of a transaction, ordertx/<service> of a service'),
-    type: z.string().min(1).max(128),
+    type: z
+      .string()
+      .max(128)
+      .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces'),
     subject: z.string().max(512).optional().describe('The orderId'),
     time: z.iso.datetime({ offset: true }).optional(),
     datacontenttype: z.literal('application/json').optional(),
     reason: extension.describe("The transaction's decisionReason"),
     detail: extension.describe('Why, in words'),
-    replyto: z
-      .string()
-      .regex(REPLY_TO, 'must be ordertx:receipts:<replica>')
-      .describe('The receipts stream of the replica that sent it'),
+    replyto: replyToSchema,
     attempt: z
       .int()
       .min(1)
@@ -67,11 +80,13 @@ export const eventSchema = z
 export type MessageEvent = z.infer<typeof eventSchema>;
 
 /** `failed` is for best effort only: nothing was done, the next publication is judged afresh. */
-export const receiptSchema = z.object({
-  id: z.string().min(1).max(512),
-  consumer: z.string().min(1).max(128),
-  result: z.enum(['delivered', 'refused', 'failed']),
-  reason: z.string().max(2048).optional(),
-}).describe('What a consumer answers, the value of the stream field `receipt`');
+export const receiptSchema = z
+  .object({
+    id: z.string().min(1).max(EVENT_ID_CHARS_MAX),
+    consumer: z.string().min(1).max(128),
+    result: z.enum(['delivered', 'refused', 'failed']),
+    reason: z.string().max(REASON_CHARS_MAX).optional(),
+  })
+  .describe('What a consumer answers, the value of the stream field `receipt`');
 
 export type Receipt = z.infer<typeof receiptSchema>;

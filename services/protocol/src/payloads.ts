@@ -104,7 +104,9 @@ export const closeOrderPayloadSchema = z
   .strictObject({
     orderId: orderIdSchema,
     lines: orderLinesSchema,
-    cause: z.enum(CLOSE_CAUSES).describe('unpaid: its time to pay is over; withdrawn: the customer does not want it any more'),
+    cause: z
+      .enum(CLOSE_CAUSES)
+      .describe('unpaid: its time to pay is over; withdrawn: the customer does not want it any more'),
   })
   .describe('Payload of flow close-order');
 export type CloseOrderPayload = z.infer<typeof closeOrderPayloadSchema>;

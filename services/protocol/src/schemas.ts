@@ -23,17 +23,20 @@ export function render(): ReadonlyMap<string, string> {
   return new Map(Object.entries(schemas).map(([name, schema]) => [`${name}.json`, renderOne(name, schema)]));
 }
 
-const WORD_LIST = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
-
 function renderOne(name: string, schema: z.ZodType): string {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  const document = {
+  return jsonText({
     $schema,
     $id: `urn:ordertx:schema:${name}`,
     $comment: 'Generated from services/protocol/src by `npm run generate`; do not edit.',
     ...rest,
-  };
-  // Lists of words stand on one line, as the repository's formatter has them.
+  });
+}
+
+const WORD_LIST = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
+
+/** As the repository's formatter has it: lists of words stand on one line. */
+export function jsonText(document: Readonly<Record<string, unknown>>): string {
   const text = JSON.stringify(document, null, 2).replaceAll(WORD_LIST, (_list, words: string) => {
     return `[${words.replaceAll(/,\n\s+/g, ', ')}]`;
   });

@@ -1,6 +1,7 @@
 /**
  * Reading JSON bodies within limits.
  */
+import type { IncomingMessage } from 'node:http';
 import express, { type RequestHandler } from 'express';
 import { problem } from './problem.ts';
 import { send } from './reply.ts';
@@ -10,10 +11,16 @@ export const BODY_BYTES_MAX = 128 * 1024;
 
 const JSON_MEDIA_TYPES = ['application/json', 'application/*+json'];
 
+/** As long as their requests live. */
+const bytes = new WeakMap<IncomingMessage, Buffer>();
+
 /** Leaves `request.body` undefined when there is none. Other media types are 415; broken or oversized JSON goes to the error handler. */
 export function jsonBody(): RequestHandler {
   // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
-  const parse: RequestHandler = express.json({ limit: BODY_BYTES_MAX, strict: false, type: JSON_MEDIA_TYPES });
+  const parse: RequestHandler = express.json({
+    ...{ limit: BODY_BYTES_MAX, strict: false, type: JSON_MEDIA_TYPES },
+    verify: (request, _response, buffer) => void bytes.set(request, buffer),
+  });
   return (request, response, next) => {
     const length = request.headers['content-length'];
     const hasBody = request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
@@ -27,4 +34,9 @@ export function jsonBody(): RequestHandler {
     }
     parse(request, response, next);
   };
+}
+
+/** The bytes that `jsonBody` read, as text, which is what a sender signs: after any content-encoding, before parsing. '' without a body. */
+export function rawBodyOf(request: IncomingMessage): string {
+  return bytes.get(request)?.toString('utf8') ?? '';
 }

@@ -3,6 +3,7 @@
  */
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
+import type { Log } from '../log.ts';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** From one local call to the longest wait a route allows (`Prefer: wait=30`). */
@@ -24,6 +25,43 @@ export function createMetrics(service: string, pool: Pool): Registry {
     },
   });
   return registry;
+}
+
+export interface DatabaseGauge<Figures> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly string[];
+  set(gauge: Gauge, figures: Figures): void;
+}
+
+/**
+ * Gauges whose figures are read from the database, once for all of them at every scrape. All replicas say the same, so aggregate
+ * with max and not with sum. A gap in the series says more than the last figure would, and the other metrics must still be served.
+ */
+export function databaseGauges<Figures>(
+  registry: Registry,
+  log: Log,
+  read: () => Promise<Figures>,
+  gauges: readonly DatabaseGauge<Figures>[],
+): void {
+  let reading: Promise<Figures> | undefined;
+  const shared = (): Promise<Figures> =>
+    (reading ??= read().finally(() => {
+      reading = undefined;
+    }));
+  for (const { name, help, labelNames = [], set } of gauges) {
+    new Gauge({
+      ...{ name, help, labelNames, registers: [registry] },
+      async collect() {
+        try {
+          set(this, await shared());
+        } catch (error) {
+          this.reset();
+          log.warn({ err: error, metric: name }, 'a metric could not be read from the database');
+        }
+      },
+    });
+  }
 }
 
 /** Measures every request by the declared path that `measureAs` has set; `code` is `aborted` when the caller left before the answer. */

@@ -34,7 +34,10 @@ function operation(route: RouteDocument): JsonObject {
     ...(route.body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+          requestBody: {
+            required: route.bodyOptional !== true,
+            content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
+          },
         }),
     responses: { ...responses, default: { description: 'Any other problem', ...content(undefined, 500) } },
   };

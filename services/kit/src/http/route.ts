@@ -6,6 +6,7 @@
 import type { Request, RequestHandler } from 'express';
 import type { ZodType } from 'zod';
 import type { Log } from '../log.ts';
+import { rawBodyOf } from './body.ts';
 import { problem } from './problem.ts';
 import type { Reply } from './reply.ts';
 import { validate, validationProblem } from './validate.ts';
@@ -14,6 +15,8 @@ export interface RouteRequest<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** The body as it came, for checking a signature; '' without one. */
+  readonly rawBody: string;
   /** A request header; undefined when absent. */
   header(name: string): string | undefined;
   /** Aborted when the caller has gone away or the server shuts down: for handlers that wait. */
@@ -30,6 +33,8 @@ export interface RouteDocument {
   readonly params?: ZodType;
   readonly query?: ZodType;
   readonly body?: ZodType;
+  /** A body that is left out counts as an empty object. */
+  readonly bodyOptional?: boolean;
   /** Documented only; the handler reads and checks them. */
   readonly headers?: Readonly<Record<string, { readonly description: string; readonly required?: boolean }>>;
   readonly responses: Readonly<Record<number, { readonly description: string; readonly schema?: ZodType }>>;
@@ -57,7 +62,15 @@ export function route<Params = undefined, Query = undefined, Body = undefined>(
     async respond(request, signal, log) {
       const input = readInput(declaration, request);
       if (input.kind === 'bad') return input.reply;
-      return declaration.handle({ ...input.values, header: (name) => request.get(name), signal, log });
+      return declaration.handle({
+        ...input.values,
+        get rawBody() {
+          return rawBodyOf(request);
+        },
+        header: (name) => request.get(name),
+        signal,
+        log,
+      });
     },
   };
 }
@@ -79,7 +92,9 @@ function readInput<Params, Query, Body>(
   for (const whole of ['params', 'query', 'body'] as const) {
     const schema = declaration[whole];
     if (schema === undefined) continue;
-    const checked = validate<unknown>(schema, request[whole]);
+    const given: unknown = request[whole];
+    const leftOut = whole === 'body' && given === undefined && declaration.bodyOptional === true;
+    const checked = validate<unknown>(schema, leftOut ? {} : given);
     if (checked.kind === 'invalid') {
       return { kind: 'bad', reply: validationProblem(checked.issues, whole === 'params' ? 'path' : whole) };
     }
@@ -92,7 +107,7 @@ function readInput<Params, Query, Body>(
 function missingBody(document: RouteDocument, request: Request): Reply | undefined {
   const body: unknown = request.body;
   if (document.body !== undefined) {
-    if (body !== undefined) return undefined;
+    if (body !== undefined || document.bodyOptional === true) return undefined;
     return problem(400, { title: 'Invalid Request', detail: 'body: is missing; send a JSON object' });
   }
   if (body === undefined) return undefined;

@@ -30,9 +30,9 @@ export function validate<T>(schema: ZodType<T>, value: unknown): Validated<T> {
   };
 }
 
-/** `lines[0].quantity: Too small: expected number to be >=1; userId: ...` */
-export function describeIssues(issues: readonly FieldIssue[], whole: string): string {
-  return issues.map(({ field, message }) => `${field === '' ? whole : field}: ${message}`).join('; ');
+/** `lines[0].quantity: Too small: expected number to be >=1; userId: ...`; `within` stands before every field's name. */
+export function describeIssues(issues: readonly FieldIssue[], whole: string, within = ''): string {
+  return issues.map(({ field, message }) => `${field === '' ? whole : within + field}: ${message}`).join('; ');
 }
 
 /** 400, naming every field that is wrong. `whole` is what the fields belong to: "body", "query". */

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { openTheatre, type Theatre } from '../../testing/theatre.ts';
 import { until } from '../../testing/until.ts';
-import { cleanFence, startFenceCleaning } from './cleaning.ts';
+import { startCleaning } from '../postgres/cleaning.ts';
+import { cleanFence, fenceCleaning } from './cleaning.ts';
 import { memoryLog } from '../../testing/memory-log.ts';
 
 let theatre: Theatre;
@@ -65,7 +66,7 @@ test.each([7, 0, -1, 8.5, NaN])('a retention of %s days is refused', async (rete
 test('a service cleans when it starts', async () => {
   await addRow('old', 'Confirmed', 40, 40);
   const { log, lines } = memoryLog();
-  const cleaning = startFenceCleaning({ pool: theatre.pool, retentionDays: 30, log });
+  const cleaning = startCleaning(theatre.pool, [fenceCleaning(30)], log);
   await until('the row is gone', async () => (await left()).length === 0);
   await cleaning.close();
   expect(lines).toMatchObject([{ removed: 1 }]);

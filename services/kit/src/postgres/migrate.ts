@@ -17,7 +17,7 @@ export interface MigrateOptions {
   readonly log: Log;
 }
 
-const KIT_FOLDER = new URL('../participant/migrations/', import.meta.url);
+const KIT_FOLDER = new URL('../../migrations/', import.meta.url);
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Resolves when the schema is current. Rejects with the database's error; nothing of the faulty list has been applied then. */

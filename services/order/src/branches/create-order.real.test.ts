@@ -32,7 +32,7 @@ async function statuses(orderId: string): Promise<readonly (readonly [string, st
 }
 
 async function inOutbox(orderId: string): Promise<boolean> {
-  const { rowCount } = await order.database.query('select from order_creation where order_id = $1', [orderId]);
+  const { rowCount } = await order.database.query('select from creation where order_id = $1', [orderId]);
   return rowCount === 1;
 }
 
@@ -104,7 +104,7 @@ describe('cancel', () => {
 
   test.each([
     ['DeadlineExceeded', 'a service did not answer in time'],
-    ['CancelRequested', 'the order was cancelled on request'],
+    ['CancelRequested', 'it was cancelled on request'],
   ])('because of %s says so when no words came with it', async (reason, words) => {
     const orderId = newId();
     await call(orderId, 'try');

@@ -17,25 +17,26 @@ import {
   type Tried,
   type TryCall,
 } from '../../../kit/src/index.ts';
-import { orderIdOf } from '../creation/creation.ts';
 import { createOrderPayloadSchema, formatTransaction, type CreateOrderPayload } from '../../../protocol/src/index.ts';
+import { orderIdOf } from '../creation/creation.ts';
+import { endCreation } from '../held-order.ts';
+import { cancelReason } from './cancel-reason.ts';
 
-const PLACE_ORDER = sqlFile(import.meta.url, '../../sql/place-order.sql');
-const CONFIRM_ORDER = sqlFile(import.meta.url, '../../sql/confirm-order.sql');
-const CANCEL_ORDER = sqlFile(import.meta.url, '../../sql/cancel-order.sql');
-const RECORD_CANCELLED = sqlFile(import.meta.url, '../../sql/record-cancelled.sql');
+const PLACE_ORDER = { name: 'place-order', text: sqlFile(import.meta.url, '../../sql/place-order.sql') };
+const CONFIRM_ORDER = { name: 'confirm-order', text: sqlFile(import.meta.url, '../../sql/confirm-order.sql') };
+const CANCEL_ORDER = { name: 'cancel-order', text: sqlFile(import.meta.url, '../../sql/cancel-order.sql') };
+const RECORD_CANCELLED = { name: 'record-cancelled', text: sqlFile(import.meta.url, '../../sql/record-cancelled.sql') };
 
-export const createOrderBranch: Branch<CreateOrderPayload> = {
-  branch: 'order',
-  path: '/tcc/create-order',
-  payload: createOrderPayloadSchema,
-  try: placeOrder,
-  confirm: confirmOrder,
-  cancel: cancelOrder,
-};
-
-interface Ended {
-  readonly ended: boolean;
+/** @param paymentTimeoutSeconds how long an order may wait for its payment before it is closed */
+export function createOrderBranch(paymentTimeoutSeconds: number): Branch<CreateOrderPayload> {
+  return {
+    branch: 'order',
+    path: '/tcc/create-order',
+    payload: createOrderPayloadSchema,
+    try: placeOrder,
+    confirm: (client, call) => confirmOrder(client, call, paymentTimeoutSeconds),
+    cancel: cancelOrder,
+  };
 }
 
 async function placeOrder(
@@ -44,8 +45,7 @@ async function placeOrder(
 ): Promise<Tried | Refused> {
   const { orderId, userId, totalCents, lines } = payload;
   const { rowCount } = await client.query({
-    name: 'place-order',
-    text: PLACE_ORDER,
+    ...PLACE_ORDER,
     values: [orderId, formatTransaction(transaction), userId, totalCents, JSON.stringify(lines)],
   });
   return rowCount === 1
@@ -56,55 +56,28 @@ async function placeOrder(
 async function confirmOrder(
   client: PoolClient,
   { transaction, payload }: ConfirmCall<CreateOrderPayload>,
+  paymentTimeoutSeconds: number,
 ): Promise<Done> {
-  const { rows } = await client.query<Ended>({
-    name: 'confirm-order',
-    text: CONFIRM_ORDER,
-    values: [payload.orderId, formatTransaction(transaction)],
-  });
-  if (rows[0]?.ended !== true) throw new Error(`order ${payload.orderId} was tried but is not INIT`);
+  const { orderId } = payload;
+  const values = [orderId, formatTransaction(transaction), paymentTimeoutSeconds];
+  const { rowCount } = await client.query({ ...CONFIRM_ORDER, values });
+  if (rowCount !== 1) throw new Error(`order ${orderId} was tried but is not INIT`);
+  await endCreation(client, formatTransaction(transaction));
   return { kind: 'done' };
 }
 
 async function cancelOrder(client: PoolClient, call: CancelCall<CreateOrderPayload>): Promise<Done> {
-  if (!call.tried) return recordCancelled(client, call);
-  const { orderId } = call.payload;
-  const { rows } = await client.query<Ended>({
-    name: 'cancel-order',
-    text: CANCEL_ORDER,
-    values: [orderId, formatTransaction(call.transaction), reasonOf(call)],
-  });
-  if (rows[0]?.ended !== true) throw new Error(`order ${orderId} was tried but is not INIT`);
+  const transaction = formatTransaction(call.transaction);
+  if (call.tried) {
+    const { orderId } = call.payload;
+    const { rowCount } = await client.query({ ...CANCEL_ORDER, values: [orderId, transaction, cancelReason(call)] });
+    if (rowCount !== 1) throw new Error(`order ${orderId} was tried but is not INIT`);
+  } else {
+    // Without a payload that can be read, the transaction's name still tells which order in the outbox has ended.
+    const orderId = call.payload?.orderId ?? orderIdOf(call.transaction.name);
+    const payload = call.payload === undefined ? undefined : JSON.stringify(call.payload);
+    await client.query({ ...RECORD_CANCELLED, values: [transaction, orderId, payload, cancelReason(call)] });
+  }
+  await endCreation(client, transaction);
   return { kind: 'done' };
-}
-
-async function recordCancelled(client: PoolClient, call: CancelCall<CreateOrderPayload>): Promise<Done> {
-  const { payload, transaction } = call;
-  // Without a payload that can be read, the transaction's name still tells which creation in the outbox has ended.
-  const orderId = payload?.orderId ?? orderIdOf(transaction.name);
-  await client.query({
-    name: 'record-cancelled',
-    text: RECORD_CANCELLED,
-    values: [
-      formatTransaction(transaction),
-      orderId,
-      payload?.userId,
-      payload?.totalCents,
-      payload === undefined ? undefined : JSON.stringify(payload.lines),
-      reasonOf(call),
-    ],
-  });
-  return { kind: 'done' };
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  Refused: 'a service refused the order',
-  DeadlineExceeded: 'a service did not answer in time',
-  CancelRequested: 'the order was cancelled on request',
-};
-
-/** The words of whoever refused; else our own for the decision's reason. Control characters would not survive the database. */
-function reasonOf({ reason, detail }: CancelCall<CreateOrderPayload>): string {
-  const words = detail.replace(/\p{Cc}+/gu, ' ').trim();
-  return words === '' ? (REASONS[reason] ?? 'the order was cancelled') : words;
 }

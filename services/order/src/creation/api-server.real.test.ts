@@ -32,6 +32,7 @@ async function access(token: string): Promise<void> {
 function transaction(orderId: string, inNamespace = namespace): NewTransaction {
   return toTransaction({
     transaction: `${inNamespace}/create-${orderId}`,
+    flow: 'create-order',
     payload: { orderId, ...TEAPOTS, totalCents: 2500 },
     traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   });

@@ -69,7 +69,7 @@ interface OutboxRow {
 async function outboxRow(orderId: string): Promise<OutboxRow | undefined> {
   const { rows } = await order.database.query<OutboxRow>(
     `select failures, refused, last_error, extract(epoch from due_at - now())::float8 as due_in_seconds
-     from order_creation where order_id = $1`,
+     from creation where order_id = $1`,
     [orderId],
   );
   return rows[0];
@@ -78,10 +78,12 @@ async function outboxRow(orderId: string): Promise<OutboxRow | undefined> {
 /** An accepted order that nobody has sent yet, as a replica leaves it that dies right after its commit. */
 async function acceptedUnsent(orderId: string, dueInSeconds: number, ageSeconds = 0): Promise<void> {
   await order.database.query(
-    `insert into order_creation
-       (order_id, transaction, user_id, total_cents, lines, traceparent, awaited, created_at, due_at)
-     values ($1, $2, 'u1', 2500, $3, $4, false, now() - make_interval(secs => $5), now() + make_interval(secs => $6))`,
-    [orderId, `${namespace}/create-${orderId}`, JSON.stringify(TEAPOTS.lines), TRACEPARENT, ageSeconds, dueInSeconds],
+    `insert into creation (order_id, transaction, flow, payload, traceparent, awaited, created_at, due_at)
+     values ($1, $2, 'create-order', $3, $4, false, now() - make_interval(secs => $5), now() + make_interval(secs => $6))`,
+    [
+      ...[orderId, `${namespace}/create-${orderId}`, JSON.stringify({ orderId, ...TEAPOTS, totalCents: 2500 })],
+      ...[TRACEPARENT, ageSeconds, dueInSeconds],
+    ],
   );
 }
 
@@ -141,7 +143,7 @@ describe('an accepted order', () => {
       metadata: { annotations: { 'ordertx.dev/abandon': 'as if etcd had been restored' } },
     });
     expect((await api.request('DELETE', path)).status).toBe(200);
-    await order.database.query('update order_creation set due_at = now() where order_id = $1', [body.orderId]);
+    await order.database.query('update creation set due_at = now() where order_id = $1', [body.orderId]);
     const second = await transactionOfSoon(body.orderId);
     expect(second.metadata.uid).not.toBe(first.metadata.uid);
     expect(second.spec).toEqual(first.spec);
@@ -225,7 +227,7 @@ describe('a creation that the API server refuses', () => {
     const orderId = 'x'.repeat(64);
     const before = await attempts('refused');
     await acceptedUnsent(orderId, 3600);
-    await order.database.query('update order_creation set due_at = now(), transaction = $2 where order_id = $1', [
+    await order.database.query('update creation set due_at = now(), transaction = $2 where order_id = $1', [
       orderId,
       `${namespace}/create-refused`,
     ]);

@@ -1,42 +1,65 @@
 /**
- * An order's creation: what is in the outbox, and the OrderTransaction made of it.
+ * A transaction that this service wants created: what is in the outbox, and the OrderTransaction made of it.
  *
  * The object is the same on every attempt: its name is the attempt's key, so creating it twice is harmless.
  */
 import type { OrderTransaction, OrderTransactionSpec } from '../../../../crds/generated/ordertransaction.ts';
-import { parseTransaction, type CreateOrderPayload } from '../../../protocol/src/index.ts';
+import {
+  parseTransaction,
+  type CloseOrderPayload,
+  type CreateOrderPayload,
+  type PayOrderPayload,
+} from '../../../protocol/src/index.ts';
 
-export const CREATE_ORDER_FLOW = 'create-order';
 export const TRACEPARENT_ANNOTATION = 'ordertx.dev/traceparent';
 
-export interface Creation {
+export type Creation = {
   /** `<namespace>/<name>`. */
   readonly transaction: string;
-  readonly payload: CreateOrderPayload;
   readonly traceparent: string;
-}
+} & (
+  | { readonly flow: 'create-order'; readonly payload: CreateOrderPayload }
+  | { readonly flow: 'pay-order'; readonly payload: PayOrderPayload }
+  | { readonly flow: 'close-order'; readonly payload: CloseOrderPayload }
+);
 
 /** As it is sent: fields with a default in the CRD are left to the API server. */
 export type NewTransaction = Pick<OrderTransaction, 'apiVersion' | 'kind' | 'metadata'> & {
   readonly spec: Pick<OrderTransactionSpec, 'flow' | 'orderId' | 'payload'>;
 };
 
-export function transactionNameOf(orderId: string): string {
+/** Of an order's create-order transaction. */
+export function createName(orderId: string): string {
   return `create-${orderId}`;
 }
 
-/** The reverse of `transactionNameOf`; nonsense for a name that was not made by it. */
+/** The reverse of `createName`; nonsense for a name that was not made by it. */
 export function orderIdOf(transactionName: string): string {
   return transactionName.replace(/^create-/, '');
 }
 
-export function toTransaction({ transaction, payload, traceparent }: Creation): NewTransaction {
+/** From a close-order transaction's name, `close-<orderId>-<n>`; nonsense for any other. */
+export function closedOrderIdOf(transactionName: string): string {
+  return transactionName.replace(/^close-/, '').replace(/-\d+$/, '');
+}
+
+/** Of a payment's pay-order transaction. */
+export function payName(paymentId: string): string {
+  return `pay-${paymentId}`;
+}
+
+/** `<namespace>/<name>` without its namespace. */
+export function nameIn(transaction: string): string {
+  return transaction.slice(transaction.indexOf('/') + 1);
+}
+
+export function toTransaction({ transaction, flow, payload, traceparent }: Creation): NewTransaction {
   const name = parseTransaction(transaction);
   if (name === undefined) throw new Error(`${transaction} is not <namespace>/<name>`);
   return {
     apiVersion: 'ordertx.dev/v1alpha1',
     kind: 'OrderTransaction',
     metadata: { ...name, annotations: { [TRACEPARENT_ANNOTATION]: traceparent } },
-    spec: { flow: CREATE_ORDER_FLOW, orderId: payload.orderId, payload: { ...payload } },
+    spec: { flow, orderId: payload.orderId, payload: { ...payload } },
   };
 }

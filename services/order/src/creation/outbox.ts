@@ -1,12 +1,12 @@
 /**
  * The creation outbox's rows, as the relay works with them.
  *
- * A row lives from the acceptance of an order until its branch has ended: confirm and cancel remove it in their own database
- * transaction. Taking a row therefore also is the look at whether its creation is still wanted.
+ * A row lives from the moment a transaction is wanted (an order accepted, a payment heard of, a close begun) until this service's
+ * own branch of it has ended: confirm and cancel remove it in their own database transaction. Taking a row therefore also is the
+ * look at whether its creation is still wanted.
  */
 import type { Pool } from 'pg';
 import { sqlFile } from '../../../kit/src/index.ts';
-import type { OrderLine } from '../../../protocol/src/index.ts';
 import type { Creation } from './creation.ts';
 import { FIRST_REPEAT_SECONDS, GIVEN_UP_AFTER_SECONDS, REPEAT_SECONDS_MAX } from './schedule.ts';
 
@@ -38,8 +38,8 @@ export interface OutboxCounts {
 
 export interface CreationOutbox {
   claim(rowsMax: number): Promise<readonly Claimed[]>;
-  postpone(orderId: string, postponement: Postponement): Promise<void>;
-  clearFailures(orderId: string): Promise<void>;
+  postpone(transaction: string, postponement: Postponement): Promise<void>;
+  clearFailures(transaction: string): Promise<void>;
   count(): Promise<OutboxCounts>;
 }
 
@@ -53,15 +53,15 @@ export function creationOutbox(pool: Pool): CreationOutbox {
       });
       return rows.map(claimedOf);
     },
-    async postpone(orderId, { seconds, refused, error }) {
+    async postpone(transaction, { seconds, refused, error }) {
       await pool.query({
         name: 'postpone-creation',
         text: POSTPONE_CREATION,
-        values: [orderId, seconds, refused, error],
+        values: [transaction, seconds, refused, error],
       });
     },
-    async clearFailures(orderId) {
-      await pool.query({ name: 'clear-creation-failures', text: CLEAR_CREATION_FAILURES, values: [orderId] });
+    async clearFailures(transaction) {
+      await pool.query({ name: 'clear-creation-failures', text: CLEAR_CREATION_FAILURES, values: [transaction] });
     },
     async count() {
       const { rows } = await pool.query<CountRow>({ name: 'count-creations', text: COUNT_CREATIONS });
@@ -71,16 +71,7 @@ export function creationOutbox(pool: Pool): CreationOutbox {
   };
 }
 
-interface ClaimedRow {
-  readonly order_id: string;
-  readonly transaction: string;
-  readonly user_id: string;
-  readonly total_cents: number;
-  readonly lines: OrderLine[];
-  readonly traceparent: string;
-  readonly failures: number;
-  readonly expired: boolean;
-}
+type ClaimedRow = Creation & Omit<Claimed, 'creation'>;
 
 interface CountRow {
   readonly waiting: number;
@@ -89,14 +80,6 @@ interface CountRow {
   readonly oldest_seconds: number;
 }
 
-function claimedOf(row: ClaimedRow): Claimed {
-  return {
-    creation: {
-      transaction: row.transaction,
-      payload: { orderId: row.order_id, userId: row.user_id, lines: row.lines, totalCents: row.total_cents },
-      traceparent: row.traceparent,
-    },
-    failures: row.failures,
-    expired: row.expired,
-  };
+function claimedOf({ failures, expired, ...creation }: ClaimedRow): Claimed {
+  return { creation, failures, expired };
 }

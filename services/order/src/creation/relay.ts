@@ -1,11 +1,11 @@
 /**
- * The relay: creates the OrderTransaction of every order in the outbox, and goes on until the order's branch has ended (T10).
+ * The relay: creates the OrderTransaction of every row in the outbox, and goes on until the order's branch has ended (T10).
  *
- * 1. A fresh order is sent at once by the replica that accepted it. Its row is not due for FIRST_REPEAT_SECONDS, so on the happy
+ * 1. A fresh creation is sent at once by the replica that wrote it. Its row is not due for FIRST_REPEAT_SECONDS, so on the happy
  *    path, where the branch ends within that, a transaction costs one create and no further look at the outbox.
  * 2. What is due is taken by claiming: the row is put off before it is sent. Several replicas take different rows, no lock is held
  *    over a network call, and the claim is the look at the row's present state right before each creation.
- * 3. A fresh order that had to queue for longer than NUDGE_AGE_MS_MAX is left to the claim, which looks again.
+ * 3. A fresh one that had to queue for longer than NUDGE_AGE_MS_MAX is left to the claim, which looks again.
  * 4. An answer that does not settle a creation postpones it; nothing is dropped. After GIVEN_UP_AFTER_SECONDS the row stays, for
  *    a person, and is sent no more.
  */
@@ -102,30 +102,26 @@ export class Relay {
     return this.#record(creation, failures, result);
   }
 
-  async #record(
-    { transaction, payload: { orderId } }: Creation,
-    failures: number,
-    result: CreateResult,
-  ): Promise<boolean> {
+  async #record({ transaction }: Creation, failures: number, result: CreateResult): Promise<boolean> {
     const { outbox, log } = this.#options;
     switch (result.kind) {
       case 'created':
       case 'exists':
         this.#noteApiServer(undefined);
-        if (failures > 0) await outbox.clearFailures(orderId);
+        if (failures > 0) await outbox.clearFailures(transaction);
         return true;
       case 'refused': {
         const { error } = result;
         this.#noteApiServer(undefined);
         log.error({ transaction, error }, 'the API server refuses a creation; it is sent again now and then');
-        await outbox.postpone(orderId, { seconds: refusedSeconds(Math.random()), refused: true, error });
+        await outbox.postpone(transaction, { seconds: refusedSeconds(Math.random()), refused: true, error });
         return false;
       }
       case 'unavailable': {
         const { error } = result;
         this.#noteApiServer(error);
         const seconds = retrySeconds(failures + 1, Math.random());
-        await outbox.postpone(orderId, { seconds, refused: false, error });
+        await outbox.postpone(transaction, { seconds, refused: false, error });
         return false;
       }
     }

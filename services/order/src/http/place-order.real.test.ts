@@ -60,7 +60,7 @@ function acceptedUnder(key: string): Promise<string> {
   );
 }
 
-async function rowsOf(table: 'order_request' | 'order_creation', orderId: string): Promise<number> {
+async function rowsOf(table: 'order_request' | 'creation', orderId: string): Promise<number> {
   const { rowCount } = await order.database.query(`select from ${table} where order_id = $1`, [orderId]);
   return rowCount ?? 0;
 }
@@ -72,7 +72,7 @@ describe('a first request', () => {
     expect(body).toEqual({ orderId: body.orderId, status: 'INIT', transaction: `create-${body.orderId}` });
     expect(body.orderId).toMatch(/^[a-z][a-z0-9-]{10,49}$/);
     expect(headers.get('location')).toBe(`/orders/${body.orderId}`);
-    expect([await rowsOf('order_request', body.orderId), await rowsOf('order_creation', body.orderId)]).toEqual([1, 1]);
+    expect([await rowsOf('order_request', body.orderId), await rowsOf('creation', body.orderId)]).toEqual([1, 1]);
   });
 
   test('can be read as INIT at once, before any participant was called, and reads the same after the try', async () => {
@@ -96,7 +96,7 @@ describe('an Idempotency-Key', () => {
       body: { lines: [{ unitPriceCents: 1250, quantity: 2, skuId: 'teapot' }], userId: 'u1' },
     });
     expect(again).toMatchObject({ status: 202, body: first.body });
-    expect(await rowsOf('order_creation', first.body.orderId)).toBe(1);
+    expect(await rowsOf('creation', first.body.orderId)).toBe(1);
   });
 
   test('that comes with another body is 422', async () => {
@@ -130,7 +130,7 @@ describe('an Idempotency-Key', () => {
     expect(orderIds).toHaveLength(1);
     const { rowCount } = await order.database.query('select from order_request where idempotency_key = $1', [key]);
     expect(rowCount).toBe(1);
-    expect(await rowsOf('order_creation', orderIds[0]!)).toBe(1);
+    expect(await rowsOf('creation', orderIds[0]!)).toBe(1);
   });
 
   test.each([
@@ -227,7 +227,7 @@ describe('Prefer: wait', () => {
     await waitFor(
       async () => {
         const { rows } = await order.database.query<{ readonly awaited: boolean }>(
-          'select awaited from order_creation where order_id = $1',
+          'select awaited from creation where order_id = $1',
           [body.orderId],
         );
         return rows[0]?.awaited;

@@ -6,11 +6,10 @@
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
+import { newId, problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
 import { idSchema, orderIdSchema, orderLinesSchema, problemSchema } from '../../../protocol/src/index.ts';
-import { transactionNameOf, type Creation } from '../creation/creation.ts';
+import { createName } from '../creation/creation.ts';
 import type { Relay } from '../creation/relay.ts';
-import { newOrderId } from '../order-id.ts';
 import {
   acceptOrder,
   askToBeNotified,
@@ -22,6 +21,7 @@ import {
 } from '../orders.ts';
 import { continuedOrNew } from '../trace-parent.ts';
 import type { Seat, WaitingRoom } from '../waiting-room.ts';
+import { hearTheEnd } from './hear-the-end.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
 
@@ -86,9 +86,10 @@ interface Placing {
 }
 
 const BEGUN: Outcome = { status: 'INIT', reason: null };
+const isOver = ({ status }: Outcome): boolean => status !== 'INIT';
 
 async function placeOrder(options: PlaceOrderOptions, placing: Placing): Promise<Reply> {
-  const orderId = newOrderId();
+  const orderId = newId('o');
   if (placing.waitSeconds === undefined) return placeAs(orderId, undefined, options, placing);
   // Seated before the row is there: its end cannot come before somebody listens for it.
   const seat = options.waiting.sit(orderId);
@@ -107,8 +108,9 @@ async function placeAs(
 ): Promise<Reply> {
   const { pool, relay, namespace } = options;
   const { request, idempotencyKey, traceparent, waitSeconds, signal } = placing;
-  const creation: Creation = {
-    transaction: `${namespace}/${transactionNameOf(orderId)}`,
+  const creation = {
+    transaction: `${namespace}/${createName(orderId)}`,
+    flow: 'create-order' as const,
     payload: payloadOf(orderId, request),
     traceparent,
   };
@@ -124,7 +126,11 @@ async function placeAs(
     case 'accepted': {
       relay.nudge(creation);
       if (seat === undefined || waitSeconds === undefined) return answer(orderId, BEGUN, undefined);
-      return answer(orderId, await hearTheEnd({ pool, orderId, signal, waitSeconds }, seat, BEGUN), waitSeconds);
+      return answer(
+        orderId,
+        await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, seat, BEGUN),
+        waitSeconds,
+      );
     }
   }
 }
@@ -136,34 +142,18 @@ async function answerRepeat({ pool, waiting }: PlaceOrderOptions, placing: Placi
   try {
     await askToBeNotified(pool, orderId);
     const present = await getOutcome(pool, orderId);
-    return answer(orderId, await hearTheEnd({ pool, orderId, signal, waitSeconds }, seat, present), waitSeconds);
+    return answer(
+      orderId,
+      await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, seat, present),
+      waitSeconds,
+    );
   } finally {
     seat.leave();
   }
 }
 
-interface End {
-  readonly pool: Pool;
-  readonly orderId: string;
-  readonly waitSeconds: number;
-  readonly signal: AbortSignal;
-}
-
-/** The order's outcome once it has left INIT, or its present one when time is up or nobody waits any more. */
-async function hearTheEnd({ pool, orderId, waitSeconds, signal }: End, seat: Seat, present: Outcome): Promise<Outcome> {
-  const untilMs = performance.now() + waitSeconds * 1000;
-  let outcome = present;
-  while (outcome.status === 'INIT' && !signal.aborted) {
-    const restMs = untilMs - performance.now();
-    if (restMs <= 0) break;
-    await seat.hint(restMs, signal);
-    outcome = await getOutcome(pool, orderId);
-  }
-  return outcome;
-}
-
 function answer(orderId: string, { status, reason }: Outcome, waitSeconds: number | undefined): Reply {
-  const transaction = transactionNameOf(orderId);
+  const transaction = createName(orderId);
   const applied: Readonly<Record<string, string>> =
     waitSeconds === undefined ? {} : { 'Preference-Applied': `wait=${waitSeconds}` };
   const headers = { ...applied, Location: `/orders/${orderId}` };

@@ -1,0 +1,45 @@
+/**
+ * A service's process: `main.ts` serves until a signal comes; `main.ts settle ...` and `main.ts outbox ...` do one thing and exit.
+ */
+import { closeOnSignal } from '../http/listen.ts';
+import { createLog } from '../log.ts';
+import { outboxCommand } from '../messages/outbox-command.ts';
+import type { AnyBranch } from '../participant/branch.ts';
+import { settleCommand } from '../participant/settle-command.ts';
+import { createPool } from '../postgres/pool.ts';
+import type { RunningService } from '../service.ts';
+import { readCommandConfig } from './config.ts';
+
+export interface ServiceProcess {
+  readonly name: string;
+  start(): Promise<RunningService>;
+  /** Of a participant: `settle` settles one of them by hand. */
+  readonly branches?: () => readonly AnyBranch[];
+  /** Whether it starts messages itself: `outbox` shows them and publishes refused ones again. */
+  readonly sendsMessages?: boolean;
+}
+
+export async function runProcess(service: ServiceProcess): Promise<void> {
+  const [command, ...args] = process.argv.slice(2);
+  const { branches } = service;
+  const known = [...(branches ? ['settle'] : []), ...(service.sendsMessages === true ? ['outbox'] : [])];
+  if (command === undefined) {
+    const { app, closers } = await service.start();
+    closeOnSignal(app, closers);
+  } else if (!known.includes(command)) {
+    const ways = ['without one', ...known.map((each) => `with ${each}`)].join(', or ');
+    process.stderr.write(`unknown command ${command}: start it ${ways}\n`);
+    process.exitCode = 2;
+  } else {
+    const config = readCommandConfig();
+    const log = createLog({ name: service.name, level: config.logLevel });
+    const applicationName = `${service.name}-${command}`;
+    const pool = createPool({ connectionString: config.databaseUrl, applicationName, log });
+    const print = (line: string): void => void process.stdout.write(`${line}\n`);
+    process.exitCode =
+      command === 'settle'
+        ? await settleCommand({ args, pool, branches: branches?.() ?? [], print })
+        : await outboxCommand({ args, pool, print });
+    await pool.end();
+  }
+}

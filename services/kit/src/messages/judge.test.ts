@@ -1,0 +1,116 @@
+/** What an entry of a stream is taken for, and whom a refusal goes to. */
+import { describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import type { OnceHandler } from './handler.ts';
+import { EVENT_CHARS_MAX, judge, type Judged } from './judge.ts';
+
+const handler: OnceHandler<{ orderId: string }> = {
+  kind: 'once',
+  type: 'stock.lock',
+  data: z.strictObject({ orderId: z.string(), lines: z.array(z.int()).optional() }),
+  handle: async () => ({ kind: 'delivered' }),
+};
+const rules = { handlers: new Map([[handler.type, handler]]), namespaces: ['shop', 'outlet'] };
+const EVENT = {
+  specversion: '1.0',
+  id: 'shop/create-o1/lock-wms',
+  source: 'ordertx/shop/create-order',
+  type: 'stock.lock',
+  subject: 'o1',
+  time: '2026-01-01T00:00:00Z',
+  datacontenttype: 'application/json',
+  reason: 'AllTried',
+  detail: 'all\ntried\0',
+  replyto: 'ordertx:receipts:controller-1',
+  attempt: 3,
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  data: { orderId: 'o1' },
+};
+const SENDER = { id: EVENT.id, replyTo: EVENT.replyto };
+
+function judgeText(text: string, ...more: readonly string[]): Judged {
+  return judge('5-1', [...more, 'event', text], rules);
+}
+const judgeEvent = (change: object = {}): Judged => judgeText(JSON.stringify({ ...EVENT, ...change }));
+
+describe('a good event', () => {
+  test('is its handler’s message', () => {
+    expect(judgeEvent()).toEqual({
+      kind: 'message',
+      handler,
+      sender: SENDER,
+      message: {
+        id: EVENT.id,
+        type: EVENT.type,
+        data: EVENT.data,
+        reason: 'AllTried',
+        detail: 'all tried',
+        publication: 'attempt 3',
+        traceparent: EVENT.traceparent,
+      },
+    });
+  });
+
+  test('may lack what is optional; its publication is then named by the entry', () => {
+    const { id, source, type, replyto, data } = EVENT;
+    const bare = judgeText(JSON.stringify({ specversion: '1.0', id, source, type, replyto, data }));
+    expect(bare).toMatchObject({ kind: 'message', message: { publication: 'entry 5-1', reason: '', detail: '' } });
+  });
+
+  test('may have extensions and other stream fields that nobody here knows', () => {
+    expect(judgeEvent({ tenant: 'x' })).toMatchObject({ kind: 'message' });
+    expect(judgeText(JSON.stringify(EVENT), 'event-of', 'somebody')).toMatchObject({ kind: 'message' });
+  });
+
+  test('of a service belongs to no namespace', () => {
+    expect(judgeEvent({ source: 'ordertx/payment', id: 'payment/payment.succeeded/p1' })).toMatchObject({
+      kind: 'message',
+    });
+  });
+});
+
+describe('refused, and its sender is told', () => {
+  test.each([
+    ['an unknown type', { type: 'stock.smell' }, 'type'],
+    ['a missing type', { type: undefined }, 'type'],
+    ['another version of CloudEvents', { specversion: '0.3' }, 'specversion'],
+    ['data of another form', { data: { orderId: 7 } }, 'data.orderId'],
+    ['data with an unknown field', { data: { orderId: 'o1', colour: 'red' } }, 'data.colour'],
+    ['a wrong element deep in the data', { data: { orderId: 'o1', lines: [1, 'x'] } }, 'data.lines[1]'],
+    ['no data', { data: undefined }, 'data'],
+    ['a namespace that is not served', { source: 'ordertx/elsewhere/create-order' }, 'elsewhere'],
+    ['data in another format', { datacontenttype: 'text/xml' }, 'datacontenttype'],
+    ['a time that is none', { time: 'yesterday' }, 'time'],
+    ['an attempt that is no number', { attempt: 'first' }, 'attempt'],
+  ])('%s', (_what, change, named) => {
+    expect(judgeEvent(change)).toMatchObject({
+      kind: 'refused',
+      sender: SENDER,
+      reason: expect.stringContaining(named),
+    });
+  });
+});
+
+describe('refused, and nobody can be told', () => {
+  test.each([
+    ['no JSON', '{"specversion":'],
+    ['JSON that is no object', '[1]'],
+    ['null', 'null'],
+    ['no id', JSON.stringify({ ...EVENT, id: undefined })],
+    ['an empty id', JSON.stringify({ ...EVENT, id: '' })],
+    ['no replyto', JSON.stringify({ ...EVENT, replyto: undefined })],
+    ['a replyto that is no receipts stream', JSON.stringify({ ...EVENT, replyto: 'ordertx:messages:wms' })],
+    ['a replyto that climbs', JSON.stringify({ ...EVENT, replyto: 'ordertx:receipts:../x' })],
+    ['far too much', JSON.stringify({ ...EVENT, data: { orderId: 'x'.repeat(EVENT_CHARS_MAX) } })],
+  ])('%s', (_what, text) => {
+    expect(judgeText(text)).toMatchObject({
+      kind: 'refused',
+      sender: undefined,
+      reason: expect.stringContaining('CloudEvent'),
+    });
+  });
+
+  test('an entry without the field event, also where a value has that name', () => {
+    expect(judge('5-1', ['message', 'event'], rules)).toMatchObject({ kind: 'refused', sender: undefined });
+  });
+});

@@ -1,0 +1,167 @@
+/**
+ * The outbox and its relay on a real Redis and a real Postgres: told until the receipt is back, whatever Redis loses.
+ */
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { inTransaction } from '../postgres/transaction.ts';
+import { openPostOffice, type PostOffice } from '../../testing/post-office.ts';
+import { until } from '../../testing/until.ts';
+import { outboxCommand } from './outbox-command.ts';
+import { tell } from './outbox.ts';
+
+const TO_ORDER = 'ordertx:messages:order';
+
+let post: PostOffice;
+beforeEach(async () => {
+  post = await openPostOffice();
+}, 30_000);
+afterEach(async () => {
+  await post.close();
+});
+
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+const message = (key: string) => ({
+  ...{ id: `post/letter.read/${key}`, stream: 'order', type: 'letter.read', subject: 'o1', traceparent },
+  data: { orderId: 'o1' },
+});
+
+async function write(key: string): Promise<void> {
+  await inTransaction(post.pool, (client) => tell(client, message(key)));
+}
+
+interface Published {
+  readonly id: string;
+  readonly replyto: string;
+  readonly attempt: number;
+}
+async function published(): Promise<readonly Published[]> {
+  const entries = await post.redis.xrange(TO_ORDER, '-', '+');
+  return entries.map(([, fields]) => JSON.parse(fields[1] ?? '') as Published);
+}
+async function publishedWhen(count: number): Promise<readonly Published[]> {
+  await until(`${count} publications`, async () => (await published()).length >= count);
+  return published();
+}
+async function answer({ id, replyto }: Published, result: string, reason?: string): Promise<void> {
+  await post.redis.xadd(replyto, '*', 'receipt', JSON.stringify({ id, consumer: 'order', result, reason }));
+}
+async function rows(): Promise<readonly { readonly id: string; readonly refused_reason: string | null }[]> {
+  return (
+    await post.pool.query<{ id: string; refused_reason: string | null }>(
+      'select id, refused_reason from ordertx_outbox order by id',
+    )
+  ).rows;
+}
+const emptied = () => until('the outbox is empty', async () => (await rows()).length === 0);
+
+async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
+  const said: string[] = [];
+  const code = await outboxCommand({ args, pool: post.pool, print: (line) => said.push(line) });
+  return { code, said: said.join('\n') };
+}
+
+test('a message is published as a CloudEvent that says where its receipt goes, and removed when it has come', async () => {
+  const relay = post.relay();
+  await write('a');
+  relay.nudge();
+  const [event] = await publishedWhen(1);
+  expect(event).toEqual({
+    specversion: '1.0',
+    id: 'post/letter.read/a',
+    source: 'ordertx/post',
+    type: 'letter.read',
+    subject: 'o1',
+    time: expect.any(String),
+    datacontenttype: 'application/json',
+    replyto: expect.stringMatching(/^ordertx:receipts:post-\d+$/),
+    attempt: 1,
+    traceparent,
+    data: { orderId: 'o1' },
+  });
+  expect(await rows()).toHaveLength(1);
+  await answer(event!, 'delivered');
+  await emptied();
+  await until('the receipt is gone', async () => (await post.redis.xlen(event!.replyto)) === 0);
+});
+
+test('what was not committed is never told, and what was told before is not told anew', async () => {
+  post.relay();
+  await expect(
+    inTransaction(post.pool, async (client) => {
+      await tell(client, message('undone'));
+      throw new Error('the business changed its mind');
+    }),
+  ).rejects.toThrow();
+  await write('a');
+  await write('a');
+  expect((await publishedWhen(1)).map(({ id }) => id)).toEqual(['post/letter.read/a']);
+  expect(await rows()).toHaveLength(1);
+});
+
+test('without a receipt it is published again, counted, also by another replica and into a Redis that lost everything', async () => {
+  const first = post.relay();
+  await write('a');
+  first.nudge();
+  await publishedWhen(1);
+  await first.close();
+  post.relay();
+  await post.redis.flushdb();
+  const [again] = await publishedWhen(1);
+  expect(again?.attempt).toBeGreaterThan(1);
+  await answer(again!, 'delivered');
+  await emptied();
+});
+
+test('two replicas publish each message once', async () => {
+  const keys = Array.from({ length: 250 }, (_, index) => String(index));
+  await Promise.all(keys.map(write));
+  post.relay();
+  post.relay();
+  const all = await publishedWhen(250);
+  expect(new Set(all.filter(({ attempt }) => attempt === 1).map(({ id }) => id)).size).toBe(250);
+  expect(all.filter(({ attempt }) => attempt === 1)).toHaveLength(250);
+});
+
+test('a refused message is parked with its reason, shown, and published again on demand', async () => {
+  const relay = post.relay();
+  await write('a');
+  await write('b');
+  relay.nudge();
+  const [one, other] = await publishedWhen(2);
+  await answer(one!, 'refused', 'there is no order o1');
+  await answer(other!, 'delivered');
+  await until('it is parked', async () => (await rows())[0]?.refused_reason === 'order: there is no order o1');
+  expect(await relay.registry.metrics()).toMatch(/^ordertx_outbox_refused 1$/m);
+  expect(await run('list')).toEqual({
+    code: 0,
+    said: expect.stringContaining('refused by order: there is no order o1'),
+  });
+  await post.redis.del(TO_ORDER);
+  expect(await run('retry', '--id', one!.id)).toEqual({ code: 0, said: `${one!.id} is published again` });
+  const [again] = await publishedWhen(1);
+  expect(again?.id).toBe(one!.id);
+  await answer(again!, 'delivered');
+  await emptied();
+  expect(await relay.registry.metrics()).toMatch(/^ordertx_outbox_refused 0$/m);
+});
+
+test('the command says what it cannot do', async () => {
+  expect(await run('list')).toEqual({ code: 0, said: 'the outbox is empty' });
+  expect(await run('retry')).toEqual({ code: 1, said: 'no message is refused' });
+  expect(await run('retry', '--id', 'x')).toEqual({ code: 1, said: 'no refused message has the id x' });
+  for (const args of [[], ['sell'], ['list', '--id', 'x'], ['retry', '--all']]) {
+    expect(await run(...args)).toMatchObject({ code: 2, said: expect.stringContaining('usage: outbox list') });
+  }
+});
+
+test('a receipt that is none, or for nothing that waits here, changes nothing', async () => {
+  const relay = post.relay();
+  await write('a');
+  relay.nudge();
+  const [event] = await publishedWhen(1);
+  await post.redis.xadd(event!.replyto, '*', 'receipt', 'nonsense');
+  await answer({ ...event!, id: 'post/letter.read/other' }, 'refused', 'no');
+  await answer(event!, 'failed', 'not today');
+  await answer({ ...event!, id: 'post/letter.read/other' }, 'delivered');
+  await until('they are read', async () => (await post.redis.xlen(event!.replyto)) === 0);
+  expect(await rows()).toEqual([{ id: event!.id, refused_reason: null }]);
+});

@@ -1,0 +1,3 @@
+-- For the metrics.
+select count(*)::integer as entries
+from ordertx_unanswerable

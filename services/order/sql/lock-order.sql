@@ -1,0 +1,11 @@
+-- Holds an order's row until the database transaction ends, and shows what is decided by. $1 order id.
+select
+  order_id,
+  status,
+  total_cents::float8 as total_cents,
+  held_by,
+  payment_id,
+  closing
+from orders
+where order_id = $1
+for update

@@ -1,0 +1,94 @@
+/**
+ * The order's own branch of close-order: try takes the order (CLOSING), confirm makes it CLOSED, cancel lets it go.
+ *
+ * 1. The order row alone says whether it may be closed (held-order.ts): while a payment holds it, or has won, the close is refused.
+ * 2. A cancelled close, tried or not, leaves the order open for another one (order row: closing is null), a little later.
+ * 3. Confirm and cancel remove the creation's outbox row in their database transaction (T10), and notify whoever waits.
+ */
+import type { PoolClient } from 'pg';
+import {
+  sqlFile,
+  type Branch,
+  type CancelCall,
+  type ConfirmCall,
+  type Done,
+  type Later,
+  type Refused,
+  type Tried,
+  type TryCall,
+} from '../../../kit/src/index.ts';
+import {
+  closeOrderPayloadSchema,
+  formatTransaction,
+  type CloseCause,
+  type CloseOrderPayload,
+} from '../../../protocol/src/index.ts';
+import { closedOrderIdOf } from '../creation/creation.ts';
+import { endCreation, judgeClose, lockOrder, moveOrder } from '../held-order.ts';
+import { cancelReason } from './cancel-reason.ts';
+
+const END_CLOSE = { name: 'end-close', text: sqlFile(import.meta.url, '../../sql/end-close.sql') };
+
+export const closeOrderBranch: Branch<CloseOrderPayload> = {
+  branch: 'order',
+  path: '/tcc/close-order',
+  payload: closeOrderPayloadSchema,
+  try: takeForClosing,
+  confirm: close,
+  cancel: letGo,
+};
+
+const ASK_AGAIN_SECONDS = 1;
+/** Long enough for the payment that refused the close to end, short enough for the stock to be back on sale soon. */
+const CLOSE_AGAIN_SECONDS = 10;
+
+const CAUSES: Readonly<Record<CloseCause, string>> = {
+  unpaid: 'it was not paid in time',
+  withdrawn: 'the customer withdrew it',
+};
+
+async function takeForClosing(client: PoolClient, call: TryCall<CloseOrderPayload>): Promise<Tried | Refused | Later> {
+  const { orderId, cause } = call.payload;
+  const transaction = formatTransaction(call.transaction);
+  const order = await lockOrder(client, orderId);
+  if (order === undefined) return { kind: 'refused', detail: `there is no order ${orderId}` };
+  const verdict = judgeClose(order, transaction);
+  switch (verdict.kind) {
+    case 'take':
+      await moveOrder(client, orderId, { status: 'CLOSING', heldBy: transaction, reason: CAUSES[cause] });
+      return { kind: 'tried' };
+    case 'done':
+      return { kind: 'tried' };
+    case 'refused':
+      return verdict;
+    case 'later':
+      return { ...verdict, retryAfterSeconds: ASK_AGAIN_SECONDS };
+  }
+}
+
+async function close(client: PoolClient, call: ConfirmCall<CloseOrderPayload>): Promise<Done> {
+  const { orderId, cause } = call.payload;
+  const transaction = formatTransaction(call.transaction);
+  const order = await lockOrder(client, orderId);
+  if (order?.heldBy === transaction) {
+    await moveOrder(client, orderId, { status: 'CLOSED', reason: CAUSES[cause] });
+  } else if (order?.status !== 'CLOSED' || order.closing !== transaction) {
+    throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
+  }
+  await endCreation(client, transaction);
+  return { kind: 'done' };
+}
+
+async function letGo(client: PoolClient, call: CancelCall<CloseOrderPayload>): Promise<Done> {
+  const transaction = formatTransaction(call.transaction);
+  const orderId = call.payload?.orderId ?? closedOrderIdOf(call.transaction.name);
+  const order = await lockOrder(client, orderId);
+  if (call.tried && order?.heldBy === transaction) {
+    await moveOrder(client, orderId, { status: 'PENDING_PAYMENT', reason: `it was not closed: ${cancelReason(call)}` });
+  } else if (call.tried && !(order?.status === 'CLOSED' && order.closing === transaction)) {
+    throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
+  }
+  await client.query({ ...END_CLOSE, values: [orderId, transaction, CLOSE_AGAIN_SECONDS] });
+  await endCreation(client, transaction);
+  return { kind: 'done' };
+}

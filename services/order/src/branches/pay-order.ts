@@ -1,0 +1,76 @@
+/**
+ * The order's own branch of pay-order: try takes the order for this payment (PAYING), confirm makes it PAID, cancel lets it go.
+ *
+ * 1. The order row alone says who may pay it (held-order.ts): a payment that comes while another transaction holds the order, or
+ *    after one has won, is refused for good, and its transaction refunds it.
+ * 2. A payment that has paid the order already is tried once more without effect, and no cancel undoes it.
+ * 3. Confirm and cancel remove the creation's outbox row in their database transaction (T10).
+ */
+import type { PoolClient } from 'pg';
+import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
+import { formatTransaction, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
+import { endCreation, isAccepted, judgePayment, lockOrder, moveOrder } from '../held-order.ts';
+import { cancelReason } from './cancel-reason.ts';
+
+export const payOrderBranch: Branch<PayOrderPayload> = {
+  branch: 'order',
+  path: '/tcc/pay-order',
+  payload: payOrderPayloadSchema,
+  try: takeForPayment,
+  confirm: pay,
+  cancel: letGo,
+};
+
+const ASK_AGAIN_SECONDS = 1;
+
+async function takeForPayment(client: PoolClient, call: TryCall<PayOrderPayload>): Promise<Tried | Refused | Later> {
+  const { orderId, paymentId, amountCents } = call.payload;
+  const transaction = formatTransaction(call.transaction);
+  const order = await lockOrder(client, orderId);
+  if (order === undefined) {
+    if (!(await isAccepted(client, orderId))) return { kind: 'refused', detail: `there is no order ${orderId}` };
+    const detail = `order ${orderId} is not ready to be paid yet`;
+    return { kind: 'later', detail, retryAfterSeconds: ASK_AGAIN_SECONDS };
+  }
+  const verdict = judgePayment(order, { transaction, paymentId, amountCents });
+  switch (verdict.kind) {
+    case 'take':
+      await moveOrder(client, orderId, { status: 'PAYING', heldBy: transaction });
+      return { kind: 'tried' };
+    case 'done':
+      return { kind: 'tried' };
+    case 'refused':
+      return verdict;
+    case 'later':
+      return { ...verdict, retryAfterSeconds: ASK_AGAIN_SECONDS };
+  }
+}
+
+async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>): Promise<Done> {
+  const { orderId, paymentId } = call.payload;
+  const transaction = formatTransaction(call.transaction);
+  const order = await lockOrder(client, orderId);
+  if (order?.heldBy === transaction) {
+    await moveOrder(client, orderId, { status: 'PAID', paymentId, reason: `paid by payment ${paymentId}` });
+  } else if (order?.paymentId !== paymentId) {
+    throw new Error(`order ${orderId} was taken for payment ${paymentId} but is ${order?.status ?? 'gone'}`);
+  }
+  await endCreation(client, transaction);
+  return { kind: 'done' };
+}
+
+async function letGo(client: PoolClient, call: CancelCall<PayOrderPayload>): Promise<Done> {
+  const transaction = formatTransaction(call.transaction);
+  if (call.tried) {
+    const { orderId, paymentId } = call.payload;
+    const order = await lockOrder(client, orderId);
+    if (order?.heldBy === transaction) {
+      const reason = `payment ${paymentId} was not taken: ${cancelReason(call)}`;
+      await moveOrder(client, orderId, { status: 'PENDING_PAYMENT', reason });
+    } else if (order?.paymentId !== paymentId) {
+      throw new Error(`order ${orderId} was taken for payment ${paymentId} but is ${order?.status ?? 'gone'}`);
+    }
+  }
+  await endCreation(client, transaction);
+  return { kind: 'done' };
+}

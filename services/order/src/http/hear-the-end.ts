@@ -1,0 +1,28 @@
+/**
+ * Waiting with a request until an order has come where its caller wants to hear of it.
+ */
+import type { Pool } from 'pg';
+import { getOutcome, type Outcome } from '../orders.ts';
+import type { Seat } from '../waiting-room.ts';
+
+export interface Awaited {
+  readonly pool: Pool;
+  readonly orderId: string;
+  readonly waitSeconds: number;
+  readonly signal: AbortSignal;
+  readonly isOver: (outcome: Outcome) => boolean;
+}
+
+/** The outcome that is over, or the present one when time is up or nobody waits any more. */
+export async function hearTheEnd(awaited: Awaited, seat: Seat, present: Outcome): Promise<Outcome> {
+  const { pool, orderId, waitSeconds, signal, isOver } = awaited;
+  const untilMs = performance.now() + waitSeconds * 1000;
+  let outcome = present;
+  while (!isOver(outcome) && !signal.aborted) {
+    const restMs = untilMs - performance.now();
+    if (restMs <= 0) break;
+    await seat.hint(restMs, signal);
+    outcome = await getOutcome(pool, orderId);
+  }
+  return outcome;
+}

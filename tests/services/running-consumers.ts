@@ -1,0 +1,211 @@
+/**
+ * Services that hear of orders by messages, each in the test's own process with a database and a Redis of its own; and whoever
+ * writes to them.
+ *
+ * The sender stands where the controller and the other services' relays stand: what it publishes lies on the stream as theirs does,
+ * and each publication names a receipts stream of its own, so that a receipt belongs to just that one.
+ */
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { waitFor } from '../../local/deadline.ts';
+import { startDispatch } from '../../services/dispatch/src/service.ts';
+import type { ReceivedMessage } from '../../services/kit/src/index.ts';
+import { startMember } from '../../services/member/src/service.ts';
+import {
+  MESSAGE_FIELD,
+  messagesStream,
+  RECEIPT_FIELD,
+  receiptSchema,
+  receiptsStream,
+  totalCentsOf,
+  type CloseOrderPayload,
+  type CreateOrderPayload,
+  type MessageEvent,
+  type PayOrderPayload,
+  type Receipt,
+} from '../../services/protocol/src/index.ts';
+import { startWms } from '../../services/wms/src/service.ts';
+import { freshDatabase, freshRedis } from '../world/world.ts';
+import { TEST_NAMESPACE, type RunningTestService } from './running.ts';
+
+/** A test that delivers much at once has as many connections as a service has. */
+const DATABASE_CONNECTIONS_MAX = 10;
+const RECEIPT_DEADLINE_MS = 20_000;
+const LOOK_EVERY_MS = 5;
+
+export interface RunningConsumer extends RunningTestService {
+  readonly redisUrl: string;
+  /** Writes to this service. */
+  readonly sender: Sender;
+}
+
+const START = { dispatch: startDispatch, wms: startWms, member: startMember } as const;
+
+export type ConsumerName = keyof typeof START;
+
+/** With callers unchecked, on a free port. */
+export async function runConsumer(name: ConsumerName): Promise<RunningConsumer> {
+  const [{ url: databaseUrl, drop }, redisUrl] = await Promise.all([freshDatabase(name), freshRedis()]);
+  const { url, closers } = await START[name]({
+    port: 0,
+    namespaces: [TEST_NAMESPACE],
+    auth: 'off',
+    audience: undefined,
+    tokenIssuer: undefined,
+    jwksFile: undefined,
+    jwksUrl: undefined,
+    controllerSubject: undefined,
+    retentionDays: 30,
+    logLevel: 'silent',
+    databaseUrl,
+    redisUrl,
+  });
+  const database = new pg.Pool({ connectionString: databaseUrl, max: DATABASE_CONNECTIONS_MAX });
+  const sender = openSender(redisUrl, name);
+  let stopping: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    for (const closer of closers) await closer();
+  }
+  const stop = (): Promise<void> => (stopping ??= closeAll());
+  return {
+    ...{ url, databaseUrl, redisUrl, database, sender, stop },
+    async close() {
+      await stop();
+      sender.close();
+      await database.end();
+      await drop();
+    },
+  };
+}
+
+export interface SentMessage {
+  readonly type: string;
+  readonly data: unknown;
+  /** Default: one that belongs to the type and the data's order. */
+  readonly id?: string;
+}
+
+export interface Sender {
+  /** Publishes once and resolves with the receipt of just this publication. */
+  send(message: SentMessage): Promise<Receipt>;
+  close(): void;
+}
+
+function openSender(redisUrl: string, stream: string): Sender {
+  const redis = new Redis(redisUrl);
+  let publications = 0;
+  return {
+    async send({ type, data, id = idOf(type, data) }) {
+      const replyto = receiptsStream(`test-${String(++publications)}`);
+      const event: MessageEvent = {
+        specversion: '1.0',
+        ...{ id, source: `ordertx/${TEST_NAMESPACE}/flow-of-${stream}`, type, subject: orderIdOf(data) },
+        time: new Date().toISOString(),
+        datacontenttype: 'application/json',
+        ...{ reason: 'AllTried', detail: '', replyto, attempt: 1, data },
+      };
+      await redis.xadd(messagesStream(stream), '*', MESSAGE_FIELD, JSON.stringify(event));
+      return waitFor(
+        async () => {
+          const [entry] = await redis.xrange(replyto, '-', '+');
+          if (entry === undefined) return undefined;
+          const [, [field, text = '']] = entry;
+          if (field !== RECEIPT_FIELD) throw new Error(`a receipt lies in the field ${String(field)}`);
+          return receiptSchema.parse(JSON.parse(text));
+        },
+        { what: `the receipt of ${id}`, deadlineMs: RECEIPT_DEADLINE_MS, everyMs: LOOK_EVERY_MS },
+      );
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
+function orderIdOf(data: unknown): string {
+  return (data as { readonly orderId: string }).orderId;
+}
+
+function idOf(type: string, data: unknown): string {
+  return `${TEST_NAMESPACE}/transaction-of-${orderIdOf(data)}/${type}`;
+}
+
+/** The same as a handler is given it, for tests that hand it over themselves. */
+export function received<Data>({ id, type, data }: Required<SentMessage> & { data: Data }): ReceivedMessage<Data> {
+  return { id, type, data, reason: 'AllTried', detail: '', publication: 'attempt 1', traceparent: undefined };
+}
+
+export interface OrderPayloads {
+  readonly created: CreateOrderPayload;
+  readonly paid: PayOrderPayload;
+  readonly closed: CloseOrderPayload;
+}
+
+/** What an order's messages carry, when it is created, paid and closed. */
+export function payloadsOf(orderId: string, userId = 'u1'): OrderPayloads {
+  const lines = [
+    { skuId: 'teapot', quantity: 2, unitPriceCents: 1_250 },
+    { skuId: 'cup', quantity: 6, unitPriceCents: 99 },
+  ];
+  const totalCents = totalCentsOf(lines);
+  return {
+    created: { orderId, userId, lines, totalCents },
+    paid: { orderId, userId, lines, totalCents, paymentId: `p-${orderId}`, amountCents: totalCents },
+    closed: { orderId, lines, cause: 'unpaid' },
+  };
+}
+
+/** All orders in which these can arrive. */
+export function arrivalsOf<T>(items: readonly T[]): readonly (readonly T[])[] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((first, index) => arrivalsOf(items.toSpliced(index, 1)).map((others) => [first, ...others]));
+}
+
+export interface Delivery<Type> {
+  readonly type: Type;
+  /** Deliveries of one type with the same number are of one message; with another number, of one that says the same. */
+  readonly copy: number;
+}
+/** Those of one wave are delivered at the same moment. */
+export type Waves<Type> = readonly (readonly Delivery<Type>[])[];
+
+const REPEATS_MAX = 8;
+const COPIES_MAX = 3;
+const WAVE_DELIVERIES_MAX = 5;
+
+/** Each of these at least once, and some again: in any order, several at the same moment. */
+export function anyArrival<Type>(types: readonly Type[]): fc.Arbitrary<Waves<Type>> {
+  const again = fc.record({ type: fc.constantFrom(...types), copy: fc.nat({ max: COPIES_MAX - 1 }) });
+  return fc
+    .array(again, { maxLength: REPEATS_MAX })
+    .map((repeats) => [...types.map((type) => ({ type, copy: 0 })), ...repeats])
+    .chain((deliveries) => {
+      const { length } = deliveries;
+      const size = fc.integer({ min: 1, max: WAVE_DELIVERIES_MAX });
+      const sizes = fc.array(size, { minLength: length, maxLength: length });
+      return fc.tuple(fc.shuffledSubarray(deliveries, { minLength: length }), sizes);
+    })
+    .map(([deliveries, sizes]) => cut(deliveries, sizes));
+}
+
+function cut<T>(items: readonly T[], sizes: readonly number[]): readonly (readonly T[])[] {
+  const [size = items.length, ...others] = sizes;
+  return items.length === 0 ? [] : [items.slice(0, size), ...cut(items.slice(size), others)];
+}
+
+/** A GET, or a POST with the body where one is given. */
+export async function ask(url: string, init?: { readonly method: string; readonly body?: string }) {
+  const headers = init?.body === undefined ? {} : { 'content-type': 'application/json' };
+  const answer = await fetch(url, { ...init, headers });
+  return {
+    status: answer.status,
+    type: answer.headers.get('content-type'),
+    body: (await answer.json()) as Readonly<Record<string, unknown>>,
+  };
+}
+
+/** The statuses that /openapi.json declares for an operation; `default` is every other problem. */
+export async function documentedStatuses(url: string, method: string, path: string): Promise<readonly string[]> {
+  const { body } = await ask(`${url}/openapi.json`);
+  const { paths } = body as { paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
+  return Object.keys(paths[path]?.[method]?.responses ?? {});
+}
