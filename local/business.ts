@@ -11,7 +11,7 @@ import { applyFlows } from './flows.ts';
 import { freePort } from './ports.ts';
 import { createDatabase } from './postgres.ts';
 import type { Household } from './processes.ts';
-import { SERVICES, startService, type RunningService, type ServiceName } from './services.ts';
+import { SERVICES, startService, type RunningService, type ServiceName, type ServiceOptions } from './services.ts';
 
 export type BusinessOptions = {
   readonly cluster: Cluster;
@@ -36,14 +36,15 @@ export async function startBusiness(household: Household, options: BusinessOptio
   const { cluster, namespace } = options;
   const access = await grantAccess(cluster, namespace, household.folder);
   const servicePorts = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
-  const origins = Object.fromEntries(servicePorts.map(([name, port]) => [name, `http://127.0.0.1:${port}`]));
+  const origins = originsOf(servicePorts);
   await applyFlows(cluster, namespace, origins);
 
   const controllerPorts = await Promise.all(Array.from({ length: options.controllers }, freePort));
   const jwksUrl = `http://127.0.0.1:${controllerPorts[0]}/jwks`;
   const services = Promise.all(
     servicePorts.map(
-      async ([name, port]) => [name, await service(household, options, access, name, port, jwksUrl)] as const,
+      async ([name, port]) =>
+        [name, await service(household, options, access, { name, port, origins, jwksUrl })] as const,
     ),
   );
   const controllers = Promise.all(
@@ -63,20 +64,25 @@ export async function startBusiness(household: Household, options: BusinessOptio
   };
 }
 
+function originsOf(ports: readonly (readonly [ServiceName, number])[]): Readonly<Record<ServiceName, string>> {
+  const origins = ports.map(([name, port]) => [name, `http://127.0.0.1:${port}`] as const);
+  return Object.fromEntries(origins) as Record<ServiceName, string>;
+}
+
+type Place = Pick<ServiceOptions, 'name' | 'port' | 'origins'> & { readonly jwksUrl: string };
+
 async function service(
   household: Household,
   options: BusinessOptions,
   access: Access,
-  name: ServiceName,
-  port: number,
-  jwksUrl: string,
+  { name, port, origins, jwksUrl }: Place,
 ): Promise<RunningService> {
   const { cluster, namespace, redisUrl } = options;
   const databaseUrl = await createDatabase(options.postgresUrl, `${options.databasePrefix}${name}`);
   const createsTransactions = SERVICES.some((traits) => traits.name === name && traits.createsTransactions);
   const env = options.serviceEnv?.[name];
   return startService(household, {
-    ...{ name, port, databaseUrl, redisUrl, namespaces: [namespace] },
+    ...{ name, port, origins, databaseUrl, redisUrl, namespaces: [namespace] },
     callers: { kind: 'on', issuer: cluster.issuer, jwksUrl, subject: access.controllerSubject },
     ...(createsTransactions && { kubeconfig: access.orderKubeconfig }),
     ...(env && { env }),

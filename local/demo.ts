@@ -10,6 +10,7 @@ import { SCENES } from './demo/scenes.ts';
 import { Stage } from './demo/stage.ts';
 import { onEnd } from './interruption.ts';
 import { say } from './progress.ts';
+import type { ServiceName } from './services.ts';
 import { startStack, type Stack } from './stack.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '.ordertx', 'demo');
@@ -25,11 +26,14 @@ async function play(stack: Stack): Promise<void> {
 }
 
 async function checkBooks(stack: Stack, stage: Stage): Promise<void> {
-  const { order, inventory } = stack.business.services;
   const { body } = await stack.cluster.admin.request('GET', '/apis/ordertx.dev/v1alpha1/ordertransactions');
   const { items } = body as { readonly items: readonly OrderTransaction[] };
-  const databases = { order: order.databaseUrl, inventory: inventory.databaseUrl };
-  const violations = await checkInvariants({ databases, transactions: items });
+  const services = Object.entries(stack.business.services);
+  const databases = Object.fromEntries(services.map(([name, { databaseUrl }]) => [name, databaseUrl]));
+  const violations = await checkInvariants({
+    databases: databases as Record<ServiceName, string>,
+    transactions: items,
+  });
   for (const { invariant, ids, says } of violations) console.log(`  ${invariant}: ${says} (${ids.join(', ')})`);
   if (violations.length > 0) throw new Error(`${violations.length} invariants are broken`);
   stage.tell(`All databases and all transactions agree: every unit of stock is accounted for, and an order waits for its

@@ -11,10 +11,16 @@ const GROUP_PATH = '/apis/ordertx.dev/v1alpha1';
 
 type Flow = {
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly participants: readonly { readonly name: string; readonly endpoint: unknown }[] };
+  readonly spec: {
+    readonly participants: readonly { readonly name: string; readonly endpoint: unknown }[];
+    readonly messages?: readonly { readonly stream: string }[];
+  };
 };
 
-/** Creates every flow in `namespace`, or updates it. `origins` gives a service's origin by its participant's name. */
+/**
+ * Creates every flow in `namespace`, or updates it. `origins` gives a service's origin by its name, which is its participant's and
+ * its stream's as well: messages that none of them would hear are left out.
+ */
 export async function applyFlows(
   cluster: Pick<Cluster, 'admin'>,
   namespace: string,
@@ -41,5 +47,6 @@ function withEndpoints(flow: Flow, origins: Readonly<Record<string, string>>): F
     }
     return { ...participant, endpoint: { url } };
   });
-  return { ...flow, spec: { ...flow.spec, participants } };
+  const messages = (flow.spec.messages ?? []).filter(({ stream }) => stream in origins);
+  return { ...flow, spec: { ...flow.spec, participants, messages } };
 }

@@ -6,18 +6,31 @@ import { join } from 'node:path';
 import { runPart, type Part } from './parts.ts';
 import { inheritedEnvironment, type Household } from './processes.ts';
 
-export type ServiceName = 'order' | 'inventory';
+export type ServiceName = 'order' | 'inventory' | 'payment' | 'dispatch' | 'wms' | 'member' | 'notification';
+
+/** Those that the flows call; the others hear messages. */
+export type ParticipantName = Extract<ServiceName, 'order' | 'inventory'>;
 
 export type ServiceTraits = {
   readonly name: ServiceName;
   /** Creates OrderTransactions, so it gets a kubeconfig of its own. No other service has credentials for the cluster. */
-  readonly createsTransactions: boolean;
+  readonly createsTransactions?: true;
+  /** What it needs to know of the others. Who is not there is left out, and the service says at its start that it misses it. */
+  readonly env?: (origins: Origins) => Readonly<Record<string, string>>;
 };
+
+/** `http://127.0.0.1:<port>` of each service there is. */
+export type Origins = Readonly<Partial<Record<ServiceName, string>>>;
 
 /** In the order in which they are started and shown. */
 export const SERVICES: readonly ServiceTraits[] = [
   { name: 'order', createsTransactions: true },
-  { name: 'inventory', createsTransactions: false },
+  { name: 'inventory' },
+  { name: 'payment', env: ({ order }) => (order === undefined ? {} : { ORDER_URL: order }) },
+  { name: 'dispatch' },
+  { name: 'wms' },
+  { name: 'member' },
+  { name: 'notification' },
 ];
 
 /** How a service knows that it is the controller who calls. */
@@ -35,6 +48,8 @@ export type ServiceOptions = {
   readonly callers: CallerCheck;
   /** Of the account that may create transactions, with the namespace it creates them in. */
   readonly kubeconfig?: string;
+  /** Of the services it may have to know. */
+  readonly origins?: Origins;
   /** Added to the process's environment; wins over what the other options say. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -70,6 +85,7 @@ function serviceEnvironment(options: ServiceOptions): Record<string, string> {
       ORDERTX_CONTROLLER_SUBJECT: callers.subject,
     }),
     ...(options.kubeconfig !== undefined && { KUBECONFIG: options.kubeconfig }),
+    ...SERVICES.find(({ name }) => name === options.name)?.env?.(options.origins ?? {}),
   };
 }
 

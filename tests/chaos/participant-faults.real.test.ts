@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { waitFor } from '../../local/deadline.ts';
-import type { ServiceName } from '../../local/services.ts';
+import type { ParticipantName } from '../../local/services.ts';
 import { findCondition } from '../../controller/src/transaction/conditions.ts';
 import { GONE, openTappedShop, TEA, type TappedShop } from './every-request.ts';
 import type { Fault, Tapped, Verdict } from './fault-proxy.ts';
@@ -205,7 +205,7 @@ describe('while a participant is dead', () => {
     return names.split('\n').filter((name) => name !== '');
   };
 
-  test.each<ServiceName>(['inventory', 'order'])(
+  test.each<ParticipantName>(['inventory', 'order'])(
     'kubectl names %s and lists what it holds up, which all ends once it is back',
     async (dead) => {
       const { shop, tap } = tapped;

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWK } from 'jose';
 import { CONTROLLER_ACCOUNT, ORDER_ACCOUNT } from '../../local/access.ts';
 import { kubectl } from '../../local/cluster.ts';
-import type { ServiceName } from '../../local/services.ts';
+import type { ParticipantName } from '../../local/services.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { world } from '../world/world.ts';
 
@@ -21,7 +21,7 @@ const TEST_MS = 60_000;
 /** The shortest that the API server gives. */
 const TOKEN_SECONDS = 600;
 const TEA = { skuId: 'tea', quantity: 2, unitPriceCents: 450 };
-const SERVICES: readonly ServiceName[] = ['order', 'inventory'];
+const SERVICES: readonly ParticipantName[] = ['order', 'inventory'];
 
 let folder: string;
 let shop: Shop;
@@ -50,7 +50,7 @@ async function clusterKeys(): Promise<readonly JWK[]> {
   return (JSON.parse(printed) as { keys: JWK[] }).keys;
 }
 
-function audienceOf(service: ServiceName): string {
+function audienceOf(service: ParticipantName): string {
   return `ordertx/${new URL(shop.services[service].url).host}`;
 }
 
@@ -66,11 +66,11 @@ async function requested(account: string, audience: string): Promise<string> {
   return (body as { status: { token: string } }).status.token;
 }
 
-function claims(service: ServiceName) {
+function claims(service: ParticipantName) {
   return { iss: world().issuer, aud: [audienceOf(service)], sub: shop.access.controllerSubject };
 }
 
-async function signed(service: ServiceName, key: CryptoKey, expires: string): Promise<string> {
+async function signed(service: ParticipantName, key: CryptoKey, expires: string): Promise<string> {
   return new SignJWT(claims(service))
     .setProtectedHeader({ alg: 'ES256', kid: 'ours' })
     .setExpirationTime(expires)
@@ -78,7 +78,7 @@ async function signed(service: ServiceName, key: CryptoKey, expires: string): Pr
 }
 
 /** Asks to confirm what was never tried: whoever is let in hears 409 and has changed nothing. */
-async function call(service: ServiceName, token: string | undefined): Promise<{ status: number; detail: string }> {
+async function call(service: ParticipantName, token: string | undefined): Promise<{ status: number; detail: string }> {
   const answer = await fetch(`${shop.services[service].url}/tcc/create-order/confirm`, {
     method: 'POST',
     headers: {

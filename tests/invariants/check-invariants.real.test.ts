@@ -109,9 +109,9 @@ const CORRUPTIONS: readonly Corruption[] = [
   {
     invariant: 'everything has come to rest',
     how: 'a creation stays in the outbox',
-    ids: ['forgotten'],
-    inOrder: `insert into creation (order_id, transaction, user_id, total_cents, lines, traceparent, awaited, due_at)
-              values ('forgotten', 'shop/create-forgotten', 'u1', 0, '[]', '', false, 'infinity')`,
+    ids: ['shop/create-forgotten'],
+    inOrder: `insert into creation (order_id, transaction, flow, payload, traceparent, awaited, due_at)
+              values ('forgotten', 'shop/create-forgotten', 'create-order', '{}', '', false, 'infinity')`,
   },
   {
     invariant: 'everything has come to rest',

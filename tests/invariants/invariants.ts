@@ -5,22 +5,17 @@
  * invariants to the list. They overlap on purpose: one fault may break several, and each says it in its own words.
  */
 import type { Books, Quantities } from './books.ts';
-
-export interface Violation {
-  readonly invariant: string;
-  /** Orders, SKUs or transactions that are concerned. */
-  readonly ids: readonly string[];
-  readonly says: string;
-}
+import { anotherPointsTotal, noticesTooMany, stateMismatches } from './followers.ts';
+import { PAID_STATUSES, paymentsNobodyApplied, wrongPayments } from './money.ts';
+import type { Found, Violation } from './violation.ts';
 
 export interface Invariant {
   readonly name: string;
-  readonly check: (books: Books) => Iterable<Omit<Violation, 'invariant'>>;
+  readonly check: (books: Books) => Found;
 }
 
 /** Statuses by what an order of this status must hold of the stock. */
 const HOLDS_FROZEN: readonly string[] = ['PENDING_PAYMENT'];
-const HOLDS_SOLD: readonly string[] = ['PAID', 'SHIPPED', 'RECEIVED'];
 const HOLDS_NOTHING: readonly string[] = ['CANCELLED', 'CLOSED'];
 const PASSING_STATUSES: readonly string[] = ['INIT', 'PAYING', 'CLOSING'];
 /** What is still to be confirmed or returned, and so frozen meanwhile. */
@@ -37,14 +32,20 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'an order is PAID, SHIPPED or RECEIVED exactly when its stock is sold',
-    check: (books) => mismatches(books, HOLDS_SOLD, 'SOLD'),
+    check: (books) => mismatches(books, PAID_STATUSES, 'SOLD'),
   },
   { name: 'an order is CANCELLED or CLOSED exactly when its stock is returned', check: stockNotReturned },
   { name: 'an order holds exactly what it ordered', check: otherQuantities },
   {
     name: 'an order has one create-order transaction, and its decision is what became of the order',
-    check: otherDecisions,
+    check: otherCreations,
   },
+  { name: 'a confirmed payment or close is what became of the order', check: otherEnds },
+  { name: 'every captured payment is applied or refunded, never both', check: paymentsNobodyApplied },
+  { name: 'a paid order is paid by one captured payment of its amount', check: wrongPayments },
+  { name: 'points are granted once per paid order', check: anotherPointsTotal },
+  { name: 'dispatch and wms hold exactly one lock or outbound per live order', check: stateMismatches },
+  { name: 'no customer is told the same thing twice', check: noticesTooMany },
 ];
 
 export function judge(books: Books): readonly Violation[] {
@@ -53,17 +54,21 @@ export function judge(books: Books): readonly Violation[] {
   );
 }
 
-type Found = Iterable<Omit<Violation, 'invariant'>>;
-
-function* restlessness({ orders, creations, reservations, transactions }: Books): Found {
+function* restlessness({ orders, creations, reservations, outboxes, transactions }: Books): Found {
   for (const [orderId, { status }] of orders) {
     if (PASSING_STATUSES.includes(status)) yield { ids: [orderId], says: `order ${orderId} is still ${status}` };
   }
-  for (const orderId of creations)
-    yield { ids: [orderId], says: `the creation of order ${orderId} is still in the outbox` };
-  for (const [orderId, { state }] of reservations) {
+  for (const transaction of creations)
+    yield { ids: [transaction], says: `the creation of ${transaction} is still in the outbox` };
+  for (const [orderId, { state, markedBy }] of reservations) {
     if (state === 'TRIED')
       yield { ids: [orderId], says: `the stock of order ${orderId} is tried, and neither confirmed nor cancelled` };
+    if (markedBy !== null)
+      yield { ids: [orderId], says: `the stock of order ${orderId} is still marked by ${markedBy}` };
+  }
+  for (const { service, id, refusedReason } of outboxes) {
+    const why = refusedReason === null ? 'has no receipt' : `was refused: ${refusedReason}`;
+    yield { ids: [id], says: `the message ${id} of ${service} ${why}` };
   }
   for (const { metadata, status } of transactions) {
     const phase = status?.phase ?? 'Pending';
@@ -165,7 +170,7 @@ function inWords(quantities: Quantities): string {
     : [...quantities].map(([skuId, quantity]) => `${quantity} ${skuId}`).join(', ');
 }
 
-function* otherDecisions({ orders, transactions }: Books): Found {
+function* otherCreations({ orders, transactions }: Books): Found {
   const names = new Map<string, string>();
   for (const { metadata, spec, status } of transactions) {
     if (spec.flow !== 'create-order') continue;
@@ -181,5 +186,22 @@ function* otherDecisions({ orders, transactions }: Books): Found {
     if (status?.decision === 'Cancel' && order !== 'CANCELLED') {
       yield { ids: [spec.orderId, name], says: `${name} was cancelled, and order ${spec.orderId} is ${order}` };
     }
+  }
+}
+
+/** A pay-order that was confirmed has paid its order, a close-order has closed it; of the cancelled ones neither. */
+function* otherEnds({ orders, transactions }: Books): Found {
+  for (const { metadata, spec, status } of transactions) {
+    const { name } = metadata;
+    const order = orders.get(spec.orderId);
+    const is = order === undefined ? 'not there' : order.status;
+    const ids = [spec.orderId, name];
+    if (spec.flow === 'pay-order' && status?.decision !== undefined) {
+      const paid = order?.paymentId === spec.payload.paymentId && PAID_STATUSES.includes(is);
+      if (paid !== (status.decision === 'Confirm'))
+        yield { ids, says: `the decision of ${name} is ${status.decision}, and order ${spec.orderId} is ${is}` };
+    }
+    if (spec.flow === 'close-order' && status?.decision === 'Confirm' && is !== 'CLOSED')
+      yield { ids, says: `${name} was confirmed, and order ${spec.orderId} is ${is}` };
   }
 }

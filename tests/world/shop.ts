@@ -1,7 +1,8 @@
 /**
- * A shop of a test's own in the shared world: a namespace, databases, the order and inventory services as processes, the
- * flow, and as many controllers as the test starts. It dies with the test's process.
+ * A shop of a test's own in the shared world: a namespace, databases, a Redis, services as processes, the flows, and as many
+ * controllers as the test starts. It dies with the test's process.
  *
+ * Where nothing else is asked for, its services are order and inventory, and its flows lack the messages that nobody there hears.
  * Callers are not checked here unless asked for: what tokens do is shown by a test of its own. Most tests order as a customer
  * does; where one needs a flow of its own it begins the transaction itself, as the order service would.
  */
@@ -14,12 +15,21 @@ import { connect, type ApiAnswer, type ApiServer } from '../../local/control-pla
 import { waitFor } from '../../local/deadline.ts';
 import { applyFlows } from '../../local/flows.ts';
 import { freePort } from '../../local/ports.ts';
+import type { Part } from '../../local/parts.ts';
+import { createDatabase, startPostgres } from '../../local/postgres.ts';
 import { openHousehold, type Household } from '../../local/processes.ts';
-import { SERVICES, startService, type RunningService, type ServiceName } from '../../local/services.ts';
+import { startRedis } from '../../local/redis.ts';
+import {
+  SERVICES,
+  startService,
+  type ParticipantName,
+  type RunningService,
+  type ServiceName,
+} from '../../local/services.ts';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import { checkInvariants, type Violation } from '../invariants/check-invariants.ts';
-import { freshDatabase, freshNamespace, world, type World } from './world.ts';
+import { freshDatabase, freshNamespace, freshRedis, world, type World } from './world.ts';
 
 const GROUP_PATH = '/apis/ordertx.dev/v1alpha1';
 const FINAL_MS = 60_000;
@@ -30,6 +40,10 @@ export interface ShopOptions {
   /** Where controllers and the order service reach the API server instead: a proxy's http:// URL. */
   readonly apiServerThrough?: string;
   readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
+  /** Default: order and inventory. Those are always there. */
+  readonly services?: readonly ServiceName[];
+  /** Whether Redis and Postgres are servers of its own, with all their durability, so that the test may kill and restart them. */
+  readonly ownServers?: boolean;
   /** Path of a key set: callers are checked against it, and controllers send tokens. Without one they are not. */
   readonly keySetFile?: string;
 }
@@ -44,7 +58,7 @@ export interface ControllerChoice {
 
 /** A flow for a test: the business's own participants and paths, in a hurry. */
 export interface FlowChoice {
-  /** Where each participant is called; who is not named takes no part. Default: every service of the shop. */
+  /** Where each participant is called; who is not named takes no part. Default: order and inventory. */
   readonly origins?: Readonly<Record<string, string>>;
   /** How long one call may take. */
   readonly callTimeoutSeconds?: number;
@@ -80,7 +94,15 @@ export interface OrderAnswer {
   };
 }
 
-interface ShopParts extends Pick<Shop, 'namespace' | 'household' | 'admin' | 'access' | 'services'> {
+/** Order and inventory; the others where the shop has them. */
+export type ShopServices = Readonly<
+  Record<ParticipantName, RunningService> & Partial<Record<ServiceName, RunningService>>
+>;
+
+interface ShopParts extends Pick<
+  Shop,
+  'namespace' | 'household' | 'admin' | 'access' | 'services' | 'redisUrl' | 'ownServers'
+> {
   readonly cluster: Pick<World, 'kubectl' | 'kubeconfig'>;
   readonly checksCallers: boolean;
   readonly drops: readonly (() => Promise<void>)[];
@@ -91,7 +113,10 @@ export class Shop {
   readonly household: Household;
   readonly admin: ApiServer;
   readonly access: Access;
-  readonly services: Readonly<Record<ServiceName, RunningService>>;
+  readonly services: ShopServices;
+  readonly redisUrl: string;
+  /** Only with the option `ownServers`. */
+  readonly ownServers: { readonly redis: Part; readonly postgres: Part } | undefined;
   readonly #parts: ShopParts;
   #controllers = 0;
 
@@ -101,6 +126,8 @@ export class Shop {
     this.admin = parts.admin;
     this.access = parts.access;
     this.services = parts.services;
+    this.redisUrl = parts.redisUrl;
+    this.ownServers = parts.ownServers;
     this.#parts = parts;
   }
 
@@ -115,7 +142,7 @@ export class Shop {
       name: choice.name ?? `controller-${this.#controllers}`,
       port: await freePort(),
       kubeconfig: choice.kubeconfig ?? this.access.controllerKubeconfig,
-      redisUrl: world().redisUrl,
+      redisUrl: this.redisUrl,
       namespaces: [this.namespace],
       allowEndpoints: choice.allowEndpoints ?? Object.values(this.origins),
       ...(this.#parts.checksCallers && { serviceAccount: this.access.controllerAccount }),
@@ -221,7 +248,8 @@ export class Shop {
 
   /** Creates a flow or changes the one there is; returns once the API server has it. */
   async putFlow(name: string, choice: FlowChoice = {}): Promise<void> {
-    const { origins = this.origins, callTimeoutSeconds = 3, ...times } = choice;
+    const { order, inventory } = this.services;
+    const { origins = { order: order.url, inventory: inventory.url }, callTimeoutSeconds = 3, ...times } = choice;
     const participants = Object.entries(origins).map(([participant, url]) => {
       return { name: participant, endpoint: { url }, path: '/tcc/create-order', timeoutSeconds: callTimeoutSeconds };
     });
@@ -241,7 +269,10 @@ export class Shop {
   /** What is wrong with the data of all services and the cluster. Ask when nothing is under way. */
   async violations(): Promise<readonly Violation[]> {
     const { order, inventory } = this.services;
-    const databases = { order: order.databaseUrl, inventory: inventory.databaseUrl };
+    const databases = {
+      ...Object.fromEntries(Object.entries(this.services).map(([name, { databaseUrl }]) => [name, databaseUrl])),
+      ...{ order: order.databaseUrl, inventory: inventory.databaseUrl },
+    };
     return checkInvariants({ databases, transactions: await this.transactions() });
   }
 
@@ -266,30 +297,63 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
     await redirect(access.controllerKubeconfig, options.apiServerThrough);
     await redirect(access.orderKubeconfig, options.apiServerThrough);
   }
+  const ground = options.ownServers === true ? await ownGround(household) : await sharedGround();
   const drops: (() => Promise<void>)[] = [];
+  const names = new Set<ServiceName>(['order', 'inventory', ...(options.services ?? [])]);
+  const ports = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
+  const origins = Object.fromEntries(ports.map(([name, port]) => [name, `http://127.0.0.1:${port}`]));
   const services = await Promise.all(
-    SERVICES.map(async ({ name, createsTransactions }) => {
-      const database = await freshDatabase(`${prefix}-${name}`);
-      drops.push(database.drop);
-      const port = await freePort();
-      const service = await startService(household, {
-        ...{ name, port, databaseUrl: database.url, redisUrl: world().redisUrl },
-        namespaces: [namespace],
-        callers: { kind: 'off' },
-        ...(createsTransactions && { kubeconfig: access.orderKubeconfig }),
-        env: {
-          ...(options.keySetFile !== undefined && checkedBy(options.keySetFile, port, cluster.issuer, access)),
-          ...options.serviceEnv?.[name],
-        },
-      });
-      return [name, service] as const;
-    }),
+    ports
+      .filter(([name]) => names.has(name))
+      .map(async ([name, port]) => {
+        const database = await ground.database(`${prefix}-${name}`);
+        drops.push(database.drop);
+        const service = await startService(household, {
+          ...{ name, port, databaseUrl: database.url, redisUrl: ground.redisUrl },
+          origins,
+          namespaces: [namespace],
+          callers: { kind: 'off' },
+          ...(name === 'order' && { kubeconfig: access.orderKubeconfig }),
+          env: {
+            ...(options.keySetFile !== undefined && checkedBy(options.keySetFile, port, cluster.issuer, access)),
+            ...options.serviceEnv?.[name],
+          },
+        });
+        return [name, service] as const;
+      }),
   );
-  const byName = Object.fromEntries(services) as Record<ServiceName, RunningService>;
-  const checksCallers = options.keySetFile !== undefined;
-  const shop = new Shop({ namespace, household, admin, access, services: byName, cluster, checksCallers, drops });
+  const shop = new Shop({
+    ...{ namespace, household, admin, access, cluster, drops },
+    services: Object.fromEntries(services) as unknown as ShopServices,
+    ...{ redisUrl: ground.redisUrl, ownServers: ground.servers },
+    checksCallers: options.keySetFile !== undefined,
+  });
   await shop.applyFlow();
   return shop;
+}
+
+/** Where a shop's data lie. */
+interface Ground {
+  readonly redisUrl: string;
+  readonly servers: Shop['ownServers'];
+  readonly database: (name: string) => Promise<{ readonly url: string; readonly drop: () => Promise<void> }>;
+}
+
+async function sharedGround(): Promise<Ground> {
+  return { redisUrl: await freshRedis(), servers: undefined, database: freshDatabase };
+}
+
+async function ownGround(household: Household): Promise<Ground> {
+  const [redis, postgres] = await Promise.all([startRedis(household, { url: '' }), startPostgres(household)]);
+  if (redis.kind !== 'own') throw new Error('a Redis of its own was asked for');
+  return {
+    redisUrl: redis.url,
+    servers: { redis: redis.part, postgres: postgres.part },
+    database: async (name) => ({
+      url: await createDatabase(postgres.url, name.replaceAll('-', '_')),
+      drop: async () => undefined,
+    }),
+  };
 }
 
 function checkedBy(keySetFile: string, port: number, issuer: string, access: Access): Record<string, string> {

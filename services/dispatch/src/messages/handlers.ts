@@ -1,0 +1,30 @@
+/**
+ * `dispatch.lock`, `dispatch.schedule` and `dispatch.unlock`: an order was created, paid, or closed.
+ *
+ * All three are handled alike; what tells them apart is in next-state.ts.
+ */
+import type { ZodType } from 'zod';
+import type { AnyHandler, OnceHandler } from '../../../kit/src/index.ts';
+import { messageTypes } from '../../../protocol/src/index.ts';
+import { advance } from '../dispatches.ts';
+import type { DispatchMessage } from '../next-state.ts';
+
+export const handlers: readonly AnyHandler[] = [
+  advancing('dispatch.lock', messageTypes.dispatch['dispatch.lock']),
+  advancing('dispatch.schedule', messageTypes.dispatch['dispatch.schedule']),
+  advancing('dispatch.unlock', messageTypes.dispatch['dispatch.unlock']),
+];
+
+function advancing<Data extends { readonly orderId: string }>(
+  type: DispatchMessage,
+  data: ZodType<Data>,
+): OnceHandler<Data> {
+  return {
+    ...{ kind: 'once', type, data },
+    async handle(client, { data: { orderId } }) {
+      const step = await advance(client, orderId, type);
+      if (step.kind === 'contradiction') return { kind: 'refused', reason: `order ${orderId} ${step.detail}` };
+      return { kind: 'delivered' };
+    },
+  };
+}

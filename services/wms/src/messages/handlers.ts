@@ -1,0 +1,27 @@
+/**
+ * `stock.lock`, `stock.outbound` and `stock.release`: an order was created, paid, or closed.
+ *
+ * All three are handled alike; what tells them apart is in next-state.ts.
+ */
+import type { ZodType } from 'zod';
+import type { AnyHandler, OnceHandler } from '../../../kit/src/index.ts';
+import { messageTypes } from '../../../protocol/src/index.ts';
+import type { ShipmentMessage } from '../next-state.ts';
+import { advance, type ShippedOrder } from '../shipments.ts';
+
+export const handlers: readonly AnyHandler[] = [
+  advancing('stock.lock', messageTypes.wms['stock.lock']),
+  advancing('stock.outbound', messageTypes.wms['stock.outbound']),
+  advancing('stock.release', messageTypes.wms['stock.release']),
+];
+
+function advancing<Data extends ShippedOrder>(type: ShipmentMessage, data: ZodType<Data>): OnceHandler<Data> {
+  return {
+    ...{ kind: 'once', type, data },
+    async handle(client, { data: order }) {
+      const step = await advance(client, order, type);
+      if (step.kind === 'contradiction') return { kind: 'refused', reason: `order ${order.orderId} ${step.detail}` };
+      return { kind: 'delivered' };
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/**
+ * The running warehouse service (warehouse management system): it hears of orders by messages, ships them, and says so.
+ */
+import { startService, type RunningService } from '../../kit/src/index.ts';
+import type { WmsConfig } from './config.ts';
+import { getShipmentRoute } from './http/get-shipment.ts';
+import { shipOrderRoute } from './http/ship-order.ts';
+import { handlers } from './messages/handlers.ts';
+
+export async function startWms(config: WmsConfig): Promise<RunningService> {
+  return startService({
+    ...{ name: 'wms', config, redisUrl: config.redisUrl, sendsMessages: true },
+    migrations: new URL('../migrations/', import.meta.url),
+    build: ({ pool, outbox }) => ({ routes: [getShipmentRoute(pool), shipOrderRoute({ pool, outbox })], handlers }),
+  });
+}

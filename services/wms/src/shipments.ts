@@ -1,0 +1,80 @@
+/**
+ * Shipments in the database: one row per order, which keeps the furthest state.
+ *
+ * 1. Two messages for one order may be handled at the same moment. Whoever is second waits for the first one's end, at the insert
+ *    or at the lock, and then judges by what the first has left.
+ * 2. Shipping locks the row as well, so of many calls at once only one finds it OUTBOUND, and only that one tells of it.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction, sqlFile, tell } from '../../kit/src/index.ts';
+import type { OrderLine, WmsShipped } from '../../protocol/src/index.ts';
+import { nextState, type ShipmentMessage, type ShipmentState, type Step } from './next-state.ts';
+
+const OPEN_SHIPMENT = { name: 'open-shipment', text: sqlFile(import.meta.url, '../sql/open-shipment.sql') };
+const LOCK_SHIPMENT = { name: 'lock-shipment', text: sqlFile(import.meta.url, '../sql/lock-shipment.sql') };
+const MOVE_SHIPMENT = { name: 'move-shipment', text: sqlFile(import.meta.url, '../sql/move-shipment.sql') };
+const GET_SHIPMENT = { name: 'get-shipment', text: sqlFile(import.meta.url, '../sql/get-shipment.sql') };
+
+interface StateRow {
+  readonly state: ShipmentState;
+}
+
+export interface ShippedOrder {
+  readonly orderId: string;
+  readonly lines: readonly OrderLine[];
+}
+
+/** What the message has made of the order; the row is held until the database transaction ends. */
+export async function advance(client: PoolClient, order: ShippedOrder, message: ShipmentMessage): Promise<Step> {
+  const { orderId } = order;
+  const first = nextState(undefined, message);
+  if (first.kind === 'move' && (await openShipment(client, order, first.to))) return first;
+  const step = nextState(await lockShipment(client, orderId), message);
+  if (step.kind === 'move') await moveShipment(client, orderId, step.to);
+  return step;
+}
+
+export interface Shipping {
+  /** Afterwards; undefined for an order that nothing was heard of. */
+  readonly state: ShipmentState | undefined;
+  /** Whether this call has shipped it: a message waits in the outbox. */
+  readonly told: boolean;
+}
+
+/** Ships what is OUTBOUND and leaves everything else as it is. */
+export async function ship(pool: Pool, orderId: string, traceparent: string | undefined): Promise<Shipping> {
+  return inTransaction(pool, async (client) => {
+    const state = await lockShipment(client, orderId);
+    if (state !== 'OUTBOUND') return { state, told: false };
+    await moveShipment(client, orderId, 'SHIPPED');
+    const [stream, type, data] = ['order', 'wms.shipped', { orderId } satisfies WmsShipped] as const;
+    await tell(client, { id: `wms/${type}/${orderId}`, stream, type, subject: orderId, data, traceparent });
+    return { state: 'SHIPPED', told: true };
+  });
+}
+
+/** Undefined for an order that nothing was heard of. */
+export async function getShipment(pool: Pool, orderId: string): Promise<ShipmentState | undefined> {
+  const { rows } = await pool.query<StateRow>({ ...GET_SHIPMENT, values: [orderId] });
+  return rows[0]?.state;
+}
+
+async function openShipment(
+  client: PoolClient,
+  { orderId, lines }: ShippedOrder,
+  state: ShipmentState,
+): Promise<boolean> {
+  const toPick = lines.map(({ skuId, quantity }) => ({ skuId, quantity }));
+  const { rowCount } = await client.query({ ...OPEN_SHIPMENT, values: [orderId, state, JSON.stringify(toPick)] });
+  return rowCount === 1;
+}
+
+async function lockShipment(client: PoolClient, orderId: string): Promise<ShipmentState | undefined> {
+  const { rows } = await client.query<StateRow>({ ...LOCK_SHIPMENT, values: [orderId] });
+  return rows[0]?.state;
+}
+
+async function moveShipment(client: PoolClient, orderId: string, state: ShipmentState): Promise<void> {
+  const { rowCount } = await client.query({ ...MOVE_SHIPMENT, values: [orderId, state] });
+  if (rowCount !== 1) throw new Error(`the shipment of order ${orderId} is gone while it is locked`);
+}
