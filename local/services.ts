@@ -26,7 +26,7 @@ export type Origins = Readonly<Partial<Record<ServiceName, string>>>;
 export const SERVICES: readonly ServiceTraits[] = [
   { name: 'order', createsTransactions: true },
   { name: 'inventory' },
-  { name: 'payment', env: ({ order }) => (order === undefined ? {} : { ORDER_URL: order }) },
+  { name: 'payment', env: ({ order }) => ({ ...(order !== undefined && { ORDER_URL: order }) }) },
   { name: 'dispatch' },
   { name: 'wms' },
   { name: 'member' },

@@ -6,6 +6,7 @@
  *    so nothing is missed and a wiped Redis needs no cursor to be mended.
  * 3. Nothing here outlives the process: a receipt that is lost is asked for again by publishing again.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import {
   MESSAGE_FIELD,
@@ -30,6 +31,7 @@ const READ_BLOCK_MS = 2_000;
 /** A command on a broker that does not answer is given up after this, so a publication becomes `unpublished`. */
 const COMMAND_TIMEOUT_MS = 5_000;
 const RECONNECT_DELAY_MAX_MS = 2_000;
+const CLOSE_PATIENCE_MS = 1_000;
 
 export interface MessagesSettings {
   readonly redisUrl: string;
@@ -102,7 +104,11 @@ export class RedisMessages implements Messages {
     this.#closing = true;
     this.#publisher.disconnect();
     this.#reader.disconnect();
-    await this.#reading;
+    // A read that waits for a Redis that is away is not ended by a disconnect; nothing is lost by leaving it.
+    const patience = new AbortController();
+    const over = delay(CLOSE_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#reading, over]);
+    patience.abort();
   }
 
   #event({ transaction, template, attempt, reason, detail }: MessagePublication): MessageEvent {

@@ -4,6 +4,7 @@
  * ioredis connects again by itself, for ever. What differs is what happens to a command meanwhile: a blocking read waits for
  * the connection to be back, everything else is told at once that there is none, because its caller has a better idea than waiting.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
 const RECONNECT_DELAY_MAX_MS = 2_000;
@@ -32,6 +33,17 @@ function open(url: string, options: object): Redis {
 
 function reconnectDelayMs(attempt: number): number {
   return Math.min(50 * 2 ** attempt, RECONNECT_DELAY_MAX_MS);
+}
+
+/**
+ * Waits for a loop that reads from `connection` to see that it is over, and then closes the connection. A read that waits for a
+ * Redis that is away never ends, not even by a disconnect while ioredis pauses between two attempts: it is left behind.
+ */
+export async function closeReader(connection: Redis, loop: Promise<void>, patienceMs: number): Promise<void> {
+  const patience = new AbortController();
+  await Promise.race([loop, delay(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+  patience.abort();
+  connection.disconnect();
 }
 
 /** One log line when something stops working and one when it works again, however often it fails in between. */

@@ -3,7 +3,11 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EVENT, openPostOffice, REPLICA, SERVICE, STREAM, type PostOffice } from '../../testing/post-office.ts';
+import { Registry } from 'prom-client';
+import { memoryLog } from '../../testing/memory-log.ts';
 import { until } from '../../testing/until.ts';
+import { Consumer } from './consumer.ts';
+import { OutboxRelay } from './relay.ts';
 
 let post: PostOffice;
 beforeEach(async () => {
@@ -193,6 +197,18 @@ describe('Redis', () => {
     expect(seconds).toBeGreaterThan(60);
     expect(seconds).toBeLessThanOrEqual(3_600);
   });
+
+  test('that is away holds up no shutdown', async () => {
+    const { log } = memoryLog();
+    const away = { redisUrl: 'redis://127.0.0.1:1', service: SERVICE, pool: post.pool, log };
+    const relay = new OutboxRelay({ ...away, replica: 'post-r', metrics: new Registry() });
+    const consumer = new Consumer({
+      ...{ ...away, replica: 'post-c', metrics: new Registry() },
+      ...{ handlers: [], namespaces: ['shop'] },
+    });
+    await consumer.close();
+    await relay.close();
+  }, 5_000);
 
   test('knows nothing more of a consumer that has closed', async () => {
     const consumer = post.open();

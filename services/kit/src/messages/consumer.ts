@@ -16,7 +16,7 @@ import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import { messagesStream, REASON_CHARS_MAX, RECEIPT_FIELD, type Receipt } from '../../../protocol/src/index.ts';
 import { withLogFields, type Log } from '../log.ts';
-import { blockingConnection, commandConnection, Trouble } from './connections.ts';
+import { blockingConnection, closeReader, commandConnection, Trouble } from './connections.ts';
 import type { AnyHandler, FailedAttempt } from './handler.ts';
 import { handleOnce, type Inboxed } from './inbox.ts';
 import { judge, type Judged, type JudgeRules, type Sender } from './judge.ts';
@@ -71,6 +71,8 @@ export class Consumer {
   readonly #commands: Redis;
   readonly #trouble: Trouble;
   readonly #underWay = new Set<Promise<void>>();
+  /** Ids of the entries being handled. */
+  readonly #inHand = new Set<string>();
   readonly #running: Promise<void>;
   #closing = false;
   #takeOverAtMs = 0;
@@ -94,13 +96,9 @@ export class Consumer {
   /** Takes nothing new, lets what is under way end, and leaves the group. */
   async close(): Promise<void> {
     this.#closing = true;
-    // A read that waits for a Redis that is away would not end by itself.
-    const impatience = setTimeout(() => this.#reader.disconnect(), CLOSE_PATIENCE_MS);
-    await this.#running;
-    clearTimeout(impatience);
+    await closeReader(this.#reader, this.#running, CLOSE_PATIENCE_MS);
     await Promise.all(this.#underWay);
     await this.#leaveGroup().catch(() => undefined);
-    this.#reader.disconnect();
     this.#commands.disconnect();
   }
 
@@ -138,7 +136,9 @@ export class Consumer {
   async #takeOver(count: number): Promise<readonly Entry[]> {
     const { service, replica, takeoverIdleMs = TAKEOVER_IDLE_MS } = this.#options;
     const answer = await this.#commands.xautoclaim(this.#stream, service, replica, takeoverIdleMs, '0', 'COUNT', count);
-    const entries = (answer as unknown as readonly [cursor: string, entries: readonly Entry[]])[1];
+    const taken = (answer as unknown as readonly [cursor: string, entries: readonly Entry[]])[1];
+    // What is still being handled here, slowly, has no dead consumer.
+    const entries = taken.filter(([id]) => !this.#inHand.has(id));
     if (entries.length > 0) this.#metrics.takenOver(entries.length);
     return entries;
   }
@@ -159,12 +159,14 @@ export class Consumer {
   }
 
   #begin([id, fields]: Entry): void {
+    this.#inHand.add(id);
     const handling = this.#handle(id, fields).catch((error: unknown) => {
       // The effect, if any, is in the database: the next copy is answered from the inbox.
       this.#options.log.debug({ err: error, entry: id }, 'a message could not be answered; it comes again');
     });
     const task = handling.then(() => {
       this.#underWay.delete(task);
+      this.#inHand.delete(id);
     });
     this.#underWay.add(task);
   }

@@ -21,7 +21,7 @@ import {
   type Receipt,
 } from '../../../protocol/src/index.ts';
 import type { Log } from '../log.ts';
-import { blockingConnection, commandConnection, Trouble } from './connections.ts';
+import { blockingConnection, closeReader, commandConnection, Trouble } from './connections.ts';
 import { outboxMetrics } from './metrics.ts';
 import { claimMessages, countMessages, parkMessage, removeMessages, type ClaimedMessage } from './outbox.ts';
 
@@ -85,10 +85,7 @@ export class OutboxRelay {
   async close(): Promise<void> {
     this.#closing = true;
     this.#wake();
-    const impatience = setTimeout(() => this.#reader.disconnect(), CLOSE_PATIENCE_MS);
-    await Promise.all([this.#publishing, this.#reading]);
-    clearTimeout(impatience);
-    this.#reader.disconnect();
+    await Promise.all([this.#publishing, closeReader(this.#reader, this.#reading, CLOSE_PATIENCE_MS)]);
     this.#commands.disconnect();
   }
 
