@@ -121,21 +121,21 @@ export class Consumer {
   }
 
   async #next(count: number): Promise<readonly Entry[]> {
+    const { service, replica, takeoverIdleMs = TAKEOVER_IDLE_MS } = this.#options;
     if (performance.now() >= this.#takeOverAtMs) {
-      const taken = await this.#takeOver(count);
+      const taken = await this.#takeOver(count, takeoverIdleMs);
       if (taken.length > 0) return taken;
-      this.#takeOverAtMs = performance.now() + TAKEOVER_EVERY_MS;
+      this.#takeOverAtMs = performance.now() + Math.min(TAKEOVER_EVERY_MS, takeoverIdleMs);
     }
-    const { service, replica } = this.#options;
     const read = (await this.#reader.xreadgroup(
       ...(['GROUP', service, replica, 'COUNT', count, 'BLOCK', READ_BLOCK_MS, 'STREAMS', this.#stream, '>'] as const),
     )) as readonly [stream: string, entries: readonly Entry[]][] | null;
     return read?.[0]?.[1] ?? [];
   }
 
-  async #takeOver(count: number): Promise<readonly Entry[]> {
-    const { service, replica, takeoverIdleMs = TAKEOVER_IDLE_MS } = this.#options;
-    const answer = await this.#commands.xautoclaim(this.#stream, service, replica, takeoverIdleMs, '0', 'COUNT', count);
+  async #takeOver(count: number, idleMs: number): Promise<readonly Entry[]> {
+    const { service, replica } = this.#options;
+    const answer = await this.#commands.xautoclaim(this.#stream, service, replica, idleMs, '0', 'COUNT', count);
     const taken = (answer as unknown as readonly [cursor: string, entries: readonly Entry[]])[1];
     // What is still being handled here, slowly, has no dead consumer.
     const entries = taken.filter(([id]) => !this.#inHand.has(id));
