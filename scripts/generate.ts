@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { renderConfiguration } from './configuration-docs.ts';
-import { renderSchemas } from '../services/protocol/src/index.ts';
+import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts';
 import { renderResourceTypes } from './generate-resource-types.ts';
 import { renderMetrics } from './metrics-docs.ts';
 
@@ -64,6 +64,7 @@ export const generators: readonly Generator[] = [
   { path: 'docs/reference/configuration.md', render: () => renderConfiguration() },
   { path: 'docs/reference/metrics.md', render: () => renderMetrics() },
   ...[...renderSchemas()].map(([name, text]) => ({ path: `services/protocol/schemas/${name}`, render: () => text })),
+  { path: 'services/protocol/schemas/participant.openapi.json', render: () => renderOpenApi() },
 ];
 
 /** Generates again and compares; the paths of the files that would change. */

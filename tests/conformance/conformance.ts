@@ -53,6 +53,7 @@ async function checkParticipant(settings: Settings, transport: Transport, print:
   }
   const { payloads } = probe;
   print(`accepted: ${payloads.accepted?.title ?? 'none'}; refused: ${payloads.refused?.title ?? 'none'}`);
+  if (payloads.note !== undefined) print(payloads.note);
   if (token === undefined) print('tokens are not checked: that takes --token');
   const means: Means = { bench, ...payloads, ...(token === undefined ? {} : { token }) };
   const checked: Checked[] = [];

@@ -86,6 +86,17 @@ export function status(expected: number, todo: string): Expectation {
   return expectation(String(expected), (answer) => (answer.status === expected ? undefined : todo));
 }
 
+/** The same expectation where the advice is about what came before this call. */
+export function advising(todo: string, expected: Expectation): Expectation {
+  return {
+    words: expected.words,
+    faultOf: (answer) => {
+      const fault = expected.faultOf(answer);
+      return fault === undefined ? undefined : { ...fault, todo };
+    },
+  };
+}
+
 function expectation(words: string, adviceOn: (answer: Answered) => string | undefined): Expectation {
   return {
     words,
@@ -111,13 +122,13 @@ export function describe(answer: Answer): string {
   return `${parts.join(', ')}: ${text === '' ? 'no body' : cut(text)}`;
 }
 
-export function stateOf({ headers }: Answered): string | undefined {
+function stateOf({ headers }: Answered): string | undefined {
   const value = headers[HEADERS.state];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
 /** The body as JSON; undefined where it is none. */
-export function jsonOf({ text }: Answered): unknown {
+function jsonOf({ text }: Answered): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

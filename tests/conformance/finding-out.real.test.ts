@@ -96,6 +96,14 @@ describe('a payload that is refused', () => {
     expect(seen).not.toContain('o7');
   });
 
+  test('that was given and is accepted all the same is said, and another one is looked for', async () => {
+    const path = await file('green.json', { orderId: 'o7', colour: 'green' });
+    const parts = trying(({ orderId }) => (orderId === undefined ? 'no order' : undefined));
+    const run = await runTool('--url', await serve(parts), '--branch', LOOPBACK_BRANCH, '--refused-payload', path);
+    expect(run.lines).toContain('--refused-payload: a try of it is not refused (409)');
+    expect(run.code).toBe(0);
+  });
+
   test('that nobody can find leaves cells undriven: the report names them and the option', async () => {
     const run = await runTool('--url', await serve(trying(() => undefined)), '--branch', LOOPBACK_BRANCH);
     expect(run.code).toBe(1);

@@ -18,7 +18,7 @@ import {
 } from '../../services/protocol/src/index.ts';
 
 export const LOOPBACK_BRANCH = 'loopback';
-export const LOOPBACK_PATH = '/tcc/create-order';
+const LOOPBACK_PATH = '/tcc/create-order';
 export const LOOPBACK_TOKEN = 'header.claims.signature';
 const NAMESPACE = 'default';
 const BODY_BYTES_MAX = 128 * 1024;

@@ -61,17 +61,19 @@ function respell(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** One value differs, and not the orderId: whoever compares only ids takes the two for the same. */
+/**
+ * One value differs, and not the orderId: whoever compares only ids takes the two for the same. A name rather than a number
+ * where there is one, because numbers add up to others.
+ */
 export const another: Text = (payload) => {
   const leaves: unknown[] = [];
   mapLeaves(payload, (leaf) => void leaves.push(leaf));
   const orderId = orderIdOf(payload);
-  const last = leaves.findLastIndex(
-    (leaf) => typeof leaf === 'number' || (typeof leaf === 'string' && leaf !== orderId),
-  );
-  if (last === -1) return JSON.stringify({ conformance: 'another payload', instead: payload });
+  const name = leaves.findIndex((leaf) => typeof leaf === 'string' && leaf !== orderId);
+  const changing = name === -1 ? leaves.findIndex((leaf) => typeof leaf === 'number') : name;
+  if (changing === -1) return JSON.stringify({ conformance: 'another payload', instead: payload });
   let index = 0;
-  return JSON.stringify(mapLeaves(payload, (leaf) => (index++ === last ? changed(leaf) : leaf)));
+  return JSON.stringify(mapLeaves(payload, (leaf) => (index++ === changing ? changed(leaf) : leaf)));
 };
 
 function changed(leaf: unknown): unknown {

@@ -59,6 +59,8 @@ export interface Payloads {
   readonly refused?: PayloadSource;
   /** Why there is no accepted, or no refused one. */
   readonly lack?: string;
+  /** What else people should know about them. */
+  readonly note?: string;
 }
 
 export type Probe =
@@ -73,22 +75,25 @@ export async function findPayloads(settings: Settings, bench: Bench): Promise<Pr
     const lack = `a try of ${settings.payloadTitle} is refused: give one that is accepted with --payload (${describe(answer)})`;
     return { kind: 'payloads', payloads: { refused: accepted, lack } };
   }
-  const refused = await findRefused(settings, bench, accepted);
-  if (refused !== undefined) return { kind: 'payloads', payloads: { accepted, refused } };
+  const given =
+    settings.refusedPayload === undefined ? undefined : freshened('--refused-payload', settings.refusedPayload.value);
+  const refused = await findRefused(settings, bench, accepted, given);
+  const note =
+    given !== undefined && refused !== given ? '--refused-payload: a try of it is not refused (409)' : undefined;
   const lack =
-    'no payload that was tried out is refused (409): give one that is refused for business reasons with --refused-payload';
-  return { kind: 'payloads', payloads: { accepted, lack } };
+    refused === undefined
+      ? 'no payload that was tried out is refused (409): give one that is refused for business reasons with --refused-payload'
+      : undefined;
+  return { kind: 'payloads', payloads: { accepted, refused, note, lack } };
 }
 
 async function findRefused(
   settings: Settings,
   bench: Bench,
   accepted: PayloadSource,
+  given: PayloadSource | undefined,
 ): Promise<PayloadSource | undefined> {
-  const given = settings.refusedPayload;
-  const candidates =
-    given === undefined ? [OVERSIZED, EMPTY] : [freshened('--refused-payload', given.value), OVERSIZED, EMPTY];
-  for (const candidate of candidates) {
+  for (const candidate of [...(given === undefined ? [] : [given]), OVERSIZED, EMPTY]) {
     if (isRefusal(await tryOut(bench, candidate))) return candidate;
   }
   return orderIdOf(settings.payload) === undefined ? undefined : placedBefore(bench, accepted);

@@ -31,7 +31,11 @@ export async function startPythonParticipant(namespace: string): Promise<PythonP
   const database = join(folder, 'credit.db');
   const port = String(await freePort());
   const settings = { ORDERTX_AUTH: 'off', ORDERTX_NAMESPACES: namespace, PORT: port, DATABASE: database };
-  const python = spawn('python3', [EXAMPLE], { env: { ...inheritedEnvironment(), ...settings }, stdio: 'ignore' });
+  // Isolated, and without site-packages: it must need nothing but the standard library.
+  const python = spawn('python3', ['-I', '-S', EXAMPLE], {
+    env: { ...inheritedEnvironment(), ...settings },
+    stdio: 'ignore',
+  });
   const ended = once(python, 'exit').catch(() => undefined);
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {

@@ -11,9 +11,9 @@ export type Place = FenceState | 'Cancelled first';
 
 const STORE = 'keep the state in the fence’s row, in the same database transaction as the business change';
 
-export const TRIED: Expectation = done(
+const TRIED: Expectation = done(
   'Tried',
-  `${STORE}; a payload that is refused for want of stock or money is given with --payload`,
+  `${STORE}; where it is refused for want of stock or money, give a payload that there is enough for with --payload`,
 );
 const REFUSED: Expectation = refusal(['refused'], 'Refused', `${STORE}: a refusal too, with its words`);
 const CONFIRMED: Expectation = done('Confirmed', STORE);
