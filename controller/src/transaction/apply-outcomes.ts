@@ -11,7 +11,7 @@ import type { Answer, BranchAnswer, MessageAnswer } from './answers.ts';
 import { clip, LAST_ERROR_CHARS_MAX, type StuckReason } from './conditions.ts';
 import type { Operation } from './outcome.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf, operationFor } from './phase.ts';
-import { longestDelayMs, retryDelayMs } from './retry.ts';
+import { longestDelayMs, republishDelayMs, retryDelayMs } from './retry.ts';
 import { clearAlarm, describe, raiseAlarm } from './sentences.ts';
 
 export function applyOutcomes(
@@ -140,7 +140,8 @@ function messageAfter(before: Message, answer: MessageAnswer, retry: Retry): Mes
     case 'published': {
       // A best-effort publication from the second on was counted, and its time set, before it was made (T8).
       if (delivery === 'BestEffort' && attempts > 0) return before;
-      const delayMs = state === 'Refused' ? longestDelayMs(retry, jitter) : retryDelayMs(retry, attempts + 1, jitter);
+      const delayMs =
+        state === 'Refused' ? longestDelayMs(retry, jitter) : republishDelayMs(retry, attempts + 1, jitter);
       return { ...before, attempts: attempts + 1, nextAttemptTime: timeAfter(atMs, delayMs) };
     }
     case 'unpublished':

@@ -7,7 +7,7 @@
 import type { Message, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { MessageTemplate, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { messageIsOpen, messagesOf } from './phase.ts';
-import { retryDelayMs } from './retry.ts';
+import { republishDelayMs } from './retry.ts';
 import { act, stamped, timeOf, type Publication, type Step, type View } from './step.ts';
 
 export function publishDue(view: View, flow: TransactionFlow, nowMs: number): Step {
@@ -42,7 +42,7 @@ function countThenPublish(view: View, flow: TransactionFlow, repeated: readonly 
     if (!repeated.includes(message)) return message;
     const attempts = (message.attempts ?? 0) + 1;
     // No jitter: what was counted must read the same wherever it is computed; the first publication has spread them.
-    const delayMs = retryDelayMs(flow.spec.retry, attempts, 0.5);
+    const delayMs = republishDelayMs(flow.spec.retry, attempts, 0.5);
     return { ...message, attempts, nextAttemptTime: new Date(nowMs + delayMs).toISOString() };
   });
   const status = stamped(view, { ...view.status, messages });

@@ -20,3 +20,16 @@ export function retryDelayMs(retry: Retry, attempts: number, jitter: number): nu
 export function longestDelayMs(retry: Retry, jitter: number): number {
   return Math.round(retry.maxDelaySeconds * 1000 * (0.5 + jitter / 2));
 }
+
+/**
+ * The first pause between two publications, at least. Receipts of a busy shop take some hundred milliseconds: sooner, a tenth of its
+ * messages was published again while their receipts were on the way; later, an order waits longer after the broker has lost its message.
+ */
+const RECEIPT_PATIENCE_SECONDS = 1;
+
+/** When to publish again what has no receipt: the flow's policy, which was made for answers, with the patience that receipts need. */
+export function republishDelayMs(retry: Retry, attempts: number, jitter: number): number {
+  const initialDelaySeconds = Math.max(retry.initialDelaySeconds, RECEIPT_PATIENCE_SECONDS);
+  const maxDelaySeconds = Math.max(retry.maxDelaySeconds, RECEIPT_PATIENCE_SECONDS);
+  return retryDelayMs({ ...retry, initialDelaySeconds, maxDelaySeconds }, attempts, jitter);
+}

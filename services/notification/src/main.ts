@@ -1,0 +1,8 @@
+/**
+ * The notification service's process.
+ */
+import { runProcess } from '../../kit/src/index.ts';
+import { readConfig } from './config.ts';
+import { startNotification } from './service.ts';
+
+await runProcess({ name: 'notification', start: () => startNotification(readConfig()) });

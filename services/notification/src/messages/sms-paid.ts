@@ -1,0 +1,71 @@
+/**
+ * `sms.paid`: the customer is told that the payment has arrived. Best effort (T8): nothing waits for it.
+ *
+ * One publication is at most one provider call, whatever happens; notifications.ts says how. The answer is `delivered` once it is
+ * sent, now or before, and else `failed`, with which the next publication is another attempt. Only a database that is away ends in
+ * neither: then nothing can be said, and nothing was called, or nobody can record what came of it.
+ */
+import type { Pool } from 'pg';
+import type { BestEffortHandler, Log } from '../../../kit/src/index.ts';
+import { payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
+import { beginAttempt, endAttempt, type Notification } from '../notifications.ts';
+import type { Outgoing, Provider, Sending } from '../providers/provider.ts';
+
+export interface SmsPaidOptions {
+  readonly pool: Pool;
+  readonly provider: Provider;
+  readonly log: Log;
+  /** The provider's. */
+  readonly timeoutSeconds: number;
+}
+
+/**
+ * What an attempt takes besides the provider's answer: a database that is slow to record it. Less, and a call might be taken for cut
+ * off while its outcome is on the way; more, and a crash holds up the next attempt for longer than the publications last.
+ */
+const RECORDING_SECONDS = 5;
+
+export function smsPaid({ pool, provider, log, timeoutSeconds }: SmsPaidOptions): BestEffortHandler<PayOrderPayload> {
+  const cutOffSeconds = timeoutSeconds + RECORDING_SECONDS;
+  return {
+    kind: 'best-effort',
+    type: 'sms.paid',
+    data: payOrderPayloadSchema,
+    async attempt({ id, data, publication }) {
+      const beginning = await beginAttempt(pool, notificationOf(id, data), publication, cutOffSeconds);
+      switch (beginning.kind) {
+        case 'sent-before':
+          return { kind: 'delivered' };
+        case 'not-begun':
+          return { kind: 'failed', reason: beginning.reason };
+        case 'begun': {
+          const sending = await send(provider, beginning.outgoing, log);
+          await endAttempt(pool, id, publication, sending);
+          if (sending.kind === 'sent') return { kind: 'delivered' };
+          log.warn({ reason: sending.reason }, 'a notification could not be sent');
+          return sending;
+        }
+      }
+    },
+  };
+}
+
+/** A provider that breaks its promise must not leave the attempt without an outcome. */
+async function send(provider: Provider, outgoing: Outgoing, log: Log): Promise<Sending> {
+  try {
+    return await provider.send(outgoing);
+  } catch (error) {
+    log.error({ err: error }, 'a provider threw instead of answering');
+    return { kind: 'failed', reason: 'the provider could not be asked: a fault of this service' };
+  }
+}
+
+function notificationOf(id: string, { orderId, userId, amountCents }: PayOrderPayload): Notification {
+  const text = `Your payment of ${decimal(amountCents)} for order ${orderId} has arrived.`;
+  return { id, orderId, channel: 'sms', to: userId, text };
+}
+
+/** 900 is 9.00; in whole numbers, so that no amount is rounded. */
+function decimal(cents: number): string {
+  return `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+}

@@ -1,0 +1,36 @@
+/**
+ * The running notification service.
+ */
+import type { Pool } from 'pg';
+import { startService, type RunningService } from '../../kit/src/index.ts';
+import type { NotificationConfig } from './config.ts';
+import { listNotificationsRoute } from './http/list-notifications.ts';
+import { smsPaid } from './messages/sms-paid.ts';
+import type { Provider } from './providers/provider.ts';
+import { storeProvider } from './providers/store.ts';
+import { webhookProvider } from './providers/webhook.ts';
+
+export async function startNotification(config: NotificationConfig): Promise<RunningService> {
+  return startService({
+    ...{ name: 'notification', config, redisUrl: config.redisUrl },
+    migrations: new URL('../migrations/', import.meta.url),
+    build: ({ pool, log }) => {
+      const provider = providerOf(config, pool);
+      return {
+        routes: [listNotificationsRoute(pool)],
+        handlers: [smsPaid({ pool, provider, log, timeoutSeconds: config.timeoutSeconds })],
+        closers: [() => provider.close()],
+      };
+    },
+  });
+}
+
+function providerOf({ provider, webhookUrl, timeoutSeconds }: NotificationConfig, pool: Pool): Provider {
+  switch (provider) {
+    case 'store':
+      return storeProvider(pool);
+    case 'webhook':
+      if (webhookUrl === undefined) throw new Error('NOTIFICATION_PROVIDER=webhook needs NOTIFICATION_WEBHOOK_URL');
+      return webhookProvider({ url: webhookUrl, timeoutSeconds });
+  }
+}

@@ -1,0 +1,9 @@
+-- $1 payment id.
+select
+  payment_id,
+  order_id,
+  amount_cents::float8 as amount_cents,
+  captured_cents::float8 as captured_cents,
+  status
+from payments
+where payment_id = $1

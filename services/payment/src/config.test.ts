@@ -1,0 +1,41 @@
+/** What the payment service says of its settings. */
+import { expect, test } from '@jest/globals';
+import { checkServiceSettings, readSettings } from '../../kit/src/index.ts';
+import { paymentSettings } from './config.ts';
+
+const NEEDED = {
+  DATABASE_URL: 'postgres://payment@127.0.0.1:5432/payment',
+  REDIS_URL: 'redis://127.0.0.1:6379',
+  ORDERTX_NAMESPACES: 'shop',
+  ORDERTX_AUTH: 'off',
+  ORDER_URL: 'http://order:8080',
+};
+
+function read(changes: Readonly<Record<string, string | undefined>>) {
+  return readSettings(paymentSettings, { ...NEEDED, ...changes }, checkServiceSettings);
+}
+
+test('it needs to know where orders are, and no more of its own', () => {
+  const values = { orderUrl: 'http://order:8080', publicUrl: undefined, providerSecret: undefined };
+  expect(read({})).toMatchObject({ kind: 'read', values });
+});
+
+test('a slash at the end of a URL is no part of it', () => {
+  expect(read({ ORDER_URL: 'http://order:8080/shop/', PAYMENT_PUBLIC_URL: 'https://pay.example//' })).toMatchObject({
+    values: { orderUrl: 'http://order:8080/shop', publicUrl: 'https://pay.example' },
+  });
+});
+
+test.each<[string, string | undefined]>([
+  ['ORDER_URL', undefined],
+  ['ORDER_URL', 'order:8080'],
+  ['ORDER_URL', 'ftp://order'],
+  ['ORDER_URL', 'http://user:password@order'],
+  ['PAYMENT_PUBLIC_URL', 'https://pay.example/?payment='],
+  ['PAYMENT_PUBLIC_URL', 'https://pay.example/#'],
+  ['PAYMENT_PROVIDER_SECRET', 'fifteen letters'],
+])('%s=%s is named', (name, value) => {
+  const result = read({ [name]: value });
+  expect(result).toMatchObject({ kind: 'bad', problems: [{ name }] });
+  expect(JSON.stringify(result)).not.toContain('fifteen letters');
+});

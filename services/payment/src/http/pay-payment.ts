@@ -1,0 +1,134 @@
+/**
+ * POST /payments/:paymentId/pay: the payment provider says that it has the money.
+ *
+ * The first call captures, and tells the order service in the same database transaction (by the outbox); every further one is
+ * answered with the payment as it is. Whether the order may still be paid is not judged here: a payment that comes too late is
+ * captured as well, and refunded by the transaction that it starts.
+ */
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import {
+  inTransaction,
+  problem,
+  route,
+  tell,
+  traceparentOf,
+  type OutgoingMessage,
+  type Reply,
+  type Route,
+  type RouteRequest,
+  type ServiceBase,
+} from '../../../kit/src/index.ts';
+import { problemSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
+import { capturePayment, judgeCapture, lockPayment, type Payment } from '../payments.ts';
+import {
+  amountSchema,
+  BAD_BODY,
+  DATABASE_AWAY,
+  paymentAnswer,
+  paymentParams,
+  paymentSchema,
+  unknownPayment,
+  UNKNOWN_PAYMENT,
+} from './payment-answer.ts';
+import { AGE_SECONDS_MAX, SIGNATURE_HEADER, signatureFault } from './signature.ts';
+
+export interface PayPaymentOptions {
+  readonly pool: Pool;
+  readonly outbox: ServiceBase['outbox'];
+  readonly publicUrl: string;
+  /** Where it is set, only calls that are signed with it count. */
+  readonly providerSecret: string | undefined;
+}
+
+const payBody = z.strictObject({
+  amountCents: amountSchema.optional().describe('What was captured; without it, the amount asked for'),
+});
+type PayRequest = RouteRequest<z.infer<typeof paymentParams>, undefined, z.infer<typeof payBody>>;
+
+export function payPaymentRoute({ pool, outbox, publicUrl, providerSecret }: PayPaymentOptions): Route {
+  return route({
+    method: 'post',
+    path: '/payments/:paymentId/pay',
+    summary: "The payment provider's success call",
+    params: paymentParams,
+    body: payBody,
+    bodyOptional: true,
+    headers: {
+      [SIGNATURE_HEADER]: {
+        description:
+          't=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<paymentId>.<raw body>">; required where PAYMENT_PROVIDER_SECRET is set, ' +
+          `and at most ${AGE_SECONDS_MAX} s old`,
+      },
+    },
+    responses: {
+      200: { description: 'Captured, by this call or an earlier one; the payment as it is now', schema: paymentSchema },
+      ...BAD_BODY,
+      401: { description: 'The call is not signed by the payment provider; detail says why', schema: problemSchema },
+      404: UNKNOWN_PAYMENT,
+      409: { description: 'Another amount was captured before', schema: problemSchema },
+      503: DATABASE_AWAY,
+    },
+    async handle(call) {
+      const fault = providerSecret === undefined ? undefined : faultOf(call, providerSecret);
+      if (fault !== undefined) return unsigned(call, fault);
+      const { paymentId } = call.params;
+      const paid = await pay(pool, paymentId, call.body.amountCents, traceparentOf(call.header('traceparent')));
+      switch (paid.kind) {
+        case 'unknown':
+          return unknownPayment(paymentId);
+        case 'refused':
+          return problem(409, { detail: paid.detail, code: 'other-amount' });
+        case 'captured':
+          outbox.nudge();
+          return { status: 200, body: paymentAnswer(publicUrl, paid.payment) };
+        case 'repeated':
+          return { status: 200, body: paymentAnswer(publicUrl, paid.payment) };
+      }
+    },
+  });
+}
+
+function faultOf(call: PayRequest, secret: string): string | undefined {
+  const header = call.header(SIGNATURE_HEADER);
+  const { paymentId } = call.params;
+  return signatureFault({ header, secret, paymentId, rawBody: call.rawBody, nowMs: Date.now() });
+}
+
+function unsigned({ log, params: { paymentId } }: PayRequest, detail: string): Reply {
+  log.warn({ paymentId }, `refused a success call: ${detail}`);
+  return problem(401, { detail, code: 'unsigned', headers: { 'www-authenticate': SIGNATURE_HEADER } });
+}
+
+type Paid =
+  | { readonly kind: 'captured' | 'repeated'; readonly payment: Payment }
+  | { readonly kind: 'refused'; readonly detail: string }
+  | { readonly kind: 'unknown' };
+
+async function pay(
+  pool: Pool,
+  paymentId: string,
+  cents: number | undefined,
+  traceparent: string | undefined,
+): Promise<Paid> {
+  return inTransaction(pool, async (client) => {
+    const payment = await lockPayment(client, paymentId);
+    if (payment === undefined) return { kind: 'unknown' };
+    const verdict = judgeCapture(payment, cents);
+    switch (verdict.kind) {
+      case 'refused':
+        return verdict;
+      case 'done':
+        return { kind: 'repeated', payment };
+      case 'capture':
+        await tell(client, succeeded(payment, verdict.cents, traceparent));
+        return { kind: 'captured', payment: await capturePayment(client, payment, verdict.cents) };
+    }
+  });
+}
+
+function succeeded({ paymentId, orderId }: Payment, amountCents: number, traceparent?: string): OutgoingMessage {
+  const data: PaymentSucceeded = { paymentId, orderId, amountCents };
+  const type = 'payment.succeeded';
+  return { id: `payment/${type}/${paymentId}`, stream: 'order', type, subject: orderId, data, traceparent };
+}

@@ -1,0 +1,107 @@
+/** `payment.refund`, through the real stream: what was captured goes back once, and nothing else does. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
+import { MessageSender, type Published } from '../../testing/message-sender.ts';
+import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';
+
+const DETAIL = 'order o1 is closed';
+
+let payment: RunningPayment;
+let sender: MessageSender;
+
+beforeAll(async () => {
+  payment = await runPayment();
+  sender = new MessageSender(payment.redis, 'payment');
+});
+afterAll(() => payment.close());
+
+async function captured(orderId: string, cents?: number): Promise<string> {
+  const paymentId = await payment.asked(orderId, 900);
+  const body = cents === undefined ? undefined : JSON.stringify({ amountCents: cents });
+  await payment.post(`/payments/${paymentId}/pay`, body);
+  return paymentId;
+}
+
+interface Refund {
+  readonly paymentId: string;
+  readonly orderId?: string;
+  readonly amountCents?: number;
+}
+function refundOf({ paymentId, orderId = 'o1', amountCents = 900 }: Refund): Published {
+  const data = { ...payloadsOf(orderId).paid, paymentId, amountCents };
+  return { id: `shop/pay-${paymentId}/refund`, type: 'payment.refund', data, reason: 'Refused', detail: DETAIL };
+}
+
+async function refunds(paymentId: string): Promise<readonly unknown[]> {
+  const { rows } = await payment.database.query<object>(
+    'select amount_cents::integer as cents, reason from refunds where payment_id = $1',
+    [paymentId],
+  );
+  return rows;
+}
+
+async function statusOf(paymentId: string): Promise<unknown> {
+  return (await payment.get(`/payments/${paymentId}`)).body.status;
+}
+
+const delivered = (id: string): object => ({ id, consumer: 'payment', result: 'delivered' });
+
+test('gives back what was captured, and keeps why', async () => {
+  const paymentId = await captured('o1');
+  const message = refundOf({ paymentId });
+  expect(await sender.publish(message)).toEqual([delivered(message.id)]);
+  expect(await statusOf(paymentId)).toBe('REFUNDED');
+  expect(await refunds(paymentId)).toEqual([{ cents: 900, reason: DETAIL }]);
+});
+
+test('that does not say why in words is kept with the reason it gives', async () => {
+  const paymentId = await captured('o1');
+  await sender.publish({ ...refundOf({ paymentId }), detail: '' });
+  expect(await refunds(paymentId)).toEqual([{ cents: 900, reason: 'Refused' }]);
+});
+
+test('gives back the amount captured where another one was asked for', async () => {
+  const paymentId = await captured('o1', 850);
+  await sender.publish(refundOf({ paymentId, amountCents: 850 }));
+  expect(await refunds(paymentId)).toEqual([{ cents: 850, reason: DETAIL }]);
+});
+
+test('twenty times at once, under two ids, is one refund', async () => {
+  const paymentId = await captured('o1');
+  const message = refundOf({ paymentId });
+  const other = { ...message, id: `shop/pay-${paymentId}/refund-again` };
+  const receipts = await sender.publish(...Array.from({ length: 20 }, (_, copy) => (copy % 2 === 0 ? message : other)));
+  expect(new Set(receipts.map(({ result }) => result))).toEqual(new Set(['delivered']));
+  expect(await refunds(paymentId)).toHaveLength(1);
+});
+
+test('leaves the payment answered as REFUNDED to a provider that calls once more, and tells nobody of a new payment', async () => {
+  const paymentId = await captured('o1');
+  await sender.publish(refundOf({ paymentId }));
+  await payment.database.query('delete from ordertx_outbox');
+  const again = await payment.post(`/payments/${paymentId}/pay`);
+  expect(again).toMatchObject({ status: 200, body: { status: 'REFUNDED' } });
+  expect((await payment.database.query('select from ordertx_outbox')).rowCount).toBe(0);
+});
+
+test('of what was never captured is refused in view, and judged afresh once it was', async () => {
+  const paymentId = await payment.asked('o1', 900);
+  const message = refundOf({ paymentId });
+  const reason = `payment ${paymentId} was never captured: there is nothing to refund`;
+  expect(await sender.publish(message)).toEqual([{ ...delivered(message.id), result: 'refused', reason }]);
+  expect([await statusOf(paymentId), await refunds(paymentId)]).toEqual(['PENDING', []]);
+  await payment.post(`/payments/${paymentId}/pay`);
+  expect(await sender.publish(message)).toEqual([delivered(message.id)]);
+  expect(await statusOf(paymentId)).toBe('REFUNDED');
+});
+
+test.each<[string, Partial<Refund>, string]>([
+  ['of a payment nobody asked for', { paymentId: 'p-unknown' }, 'there is no payment p-unknown'],
+  ['for another order', { orderId: 'o2' }, 'is of order o1, not of o2'],
+  ['of another amount', { amountCents: 901 }, '900 cents were captured'],
+])('%s is refused in words, and gives nothing back', async (_, changes, words) => {
+  const paymentId = await captured('o1');
+  const receipts = await sender.publish(refundOf({ paymentId, ...changes }));
+  expect(receipts).toMatchObject([{ result: 'refused', reason: expect.stringContaining(words) }]);
+  expect([await statusOf(paymentId), await refunds(paymentId)]).toEqual(['SUCCEEDED', []]);
+});

@@ -1,0 +1,123 @@
+/**
+ * Payments in the database: asked for, captured, refunded.
+ *
+ * A row is locked, then judged by what it says, then changed, in one database transaction. The judgements are total pure functions
+ * of the row and of what is asked:
+ *
+ * 1. A payment is captured once. The provider may say so as often as it likes; only another amount is refused, because then one of
+ *    us is wrong about money.
+ * 2. A payment is refunded once, and only what was captured of it.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { sqlFile } from '../../kit/src/index.ts';
+
+const INSERT_PAYMENT = { name: 'insert-payment', text: sqlFile(import.meta.url, '../sql/insert-payment.sql') };
+const GET_PAYMENT = { name: 'get-payment', text: sqlFile(import.meta.url, '../sql/get-payment.sql') };
+const LOCK_PAYMENT = { name: 'lock-payment', text: sqlFile(import.meta.url, '../sql/lock-payment.sql') };
+const CAPTURE_PAYMENT = { name: 'capture-payment', text: sqlFile(import.meta.url, '../sql/capture-payment.sql') };
+const REFUND_PAYMENT = { name: 'refund-payment', text: sqlFile(import.meta.url, '../sql/refund-payment.sql') };
+
+export const PAYMENT_STATUSES = ['PENDING', 'SUCCEEDED', 'REFUNDED'] as const;
+
+interface Asked {
+  readonly paymentId: string;
+  readonly orderId: string;
+  /** Asked for: what the order costs. */
+  readonly amountCents: number;
+}
+/** `capturedCents` is what the provider says it took; it may be another amount than the one asked for. */
+export type Payment = Asked &
+  (
+    | { readonly status: 'PENDING'; readonly capturedCents: null }
+    | { readonly status: 'SUCCEEDED' | 'REFUNDED'; readonly capturedCents: number }
+  );
+
+export type CaptureVerdict =
+  | { readonly kind: 'capture'; readonly cents: number }
+  /** Captured before, and the same amount. */
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly detail: string };
+
+/** @param cents undefined: the amount asked for, or whatever was captured before */
+export function judgeCapture(payment: Payment, cents: number | undefined): CaptureVerdict {
+  if (payment.status === 'PENDING') return { kind: 'capture', cents: cents ?? payment.amountCents };
+  const { paymentId, capturedCents } = payment;
+  if (cents === undefined || cents === capturedCents) return { kind: 'done' };
+  return {
+    kind: 'refused',
+    detail: `payment ${paymentId} was captured before, with ${capturedCents} cents, not ${cents}`,
+  };
+}
+
+export type RefundVerdict =
+  | { readonly kind: 'refund' }
+  /** Refunded before. */
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly detail: string };
+
+export function judgeRefund(payment: Payment | undefined, asked: Asked): RefundVerdict {
+  const { paymentId, orderId, amountCents } = asked;
+  if (payment === undefined) return { kind: 'refused', detail: `there is no payment ${paymentId}` };
+  if (payment.orderId !== orderId)
+    return { kind: 'refused', detail: `payment ${paymentId} is of order ${payment.orderId}, not of ${orderId}` };
+  if (payment.status === 'PENDING')
+    return { kind: 'refused', detail: `payment ${paymentId} was never captured: there is nothing to refund` };
+  if (payment.capturedCents !== amountCents) {
+    const detail = `${payment.capturedCents} cents were captured of payment ${paymentId}, and ${amountCents} are to be refunded`;
+    return { kind: 'refused', detail };
+  }
+  return payment.status === 'REFUNDED' ? { kind: 'done' } : { kind: 'refund' };
+}
+
+export async function addPayment(pool: Pool, { paymentId, orderId, amountCents }: Asked): Promise<Payment> {
+  await pool.query({ ...INSERT_PAYMENT, values: [paymentId, orderId, amountCents] });
+  return { paymentId, orderId, amountCents, status: 'PENDING', capturedCents: null };
+}
+
+/** Undefined for a payment nobody asked for. */
+export async function getPayment(pool: Pool, paymentId: string): Promise<Payment | undefined> {
+  const { rows } = await pool.query<PaymentRow>({ ...GET_PAYMENT, values: [paymentId] });
+  return rows.map(paymentOf)[0];
+}
+
+/** The same, and holds the row until the database transaction ends. */
+export async function lockPayment(client: PoolClient, paymentId: string): Promise<Payment | undefined> {
+  const { rows } = await client.query<PaymentRow>({ ...LOCK_PAYMENT, values: [paymentId] });
+  return rows.map(paymentOf)[0];
+}
+
+/** Of a PENDING payment that this database transaction has locked; as it is afterwards. */
+export async function capturePayment(client: PoolClient, payment: Payment, cents: number): Promise<Payment> {
+  await changeOne(client, CAPTURE_PAYMENT, [payment.paymentId, cents]);
+  return { ...payment, status: 'SUCCEEDED', capturedCents: cents };
+}
+
+/** Of a SUCCEEDED payment that this database transaction has locked. */
+export async function refundPayment(client: PoolClient, paymentId: string, reason: string): Promise<void> {
+  await changeOne(client, REFUND_PAYMENT, [paymentId, reason]);
+}
+
+async function changeOne(
+  client: PoolClient,
+  statement: { readonly name: string; readonly text: string },
+  values: readonly unknown[],
+): Promise<void> {
+  const { rowCount } = await client.query({ ...statement, values: [...values] });
+  if (rowCount !== 1) throw new Error(`${statement.name} changed ${rowCount ?? 0} rows of a payment that is locked`);
+}
+
+interface PaymentRow {
+  readonly payment_id: string;
+  readonly order_id: string;
+  readonly amount_cents: number;
+  readonly captured_cents: number | null;
+  readonly status: Payment['status'];
+}
+
+function paymentOf({ payment_id, order_id, amount_cents, captured_cents, status }: PaymentRow): Payment {
+  const asked = { paymentId: payment_id, orderId: order_id, amountCents: amount_cents };
+  // The table's check says that the two go together.
+  return status === 'PENDING' || captured_cents === null
+    ? { ...asked, status: 'PENDING', capturedCents: null }
+    : { ...asked, status, capturedCents: captured_cents };
+}

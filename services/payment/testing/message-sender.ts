@@ -1,0 +1,57 @@
+/**
+ * Writes to a service's stream as the controller does, and reads the receipts.
+ */
+import type { Redis } from 'ioredis';
+import { waitFor } from '../../../local/deadline.ts';
+import { TEST_NAMESPACE } from '../../../tests/services/running.ts';
+import {
+  MESSAGE_FIELD,
+  messagesStream,
+  RECEIPT_FIELD,
+  receiptSchema,
+  receiptsStream,
+  type MessageEvent,
+  type Receipt,
+} from '../../protocol/src/index.ts';
+
+export type Published = Pick<MessageEvent, 'id' | 'type' | 'data'> & Partial<MessageEvent>;
+
+const DEADLINE_MS = 20_000;
+const LOOK_EVERY_MS = 10;
+
+export class MessageSender {
+  readonly #redis: Redis;
+  readonly #stream: string;
+  #answered = 0;
+
+  /** @param redis closed by whoever opened it */
+  constructor(redis: Redis, service: string) {
+    this.#redis = redis;
+    this.#stream = messagesStream(service);
+  }
+
+  /** Publishes all of them at the same moment and resolves with their receipts, in the order in which they came. */
+  async publish(...messages: readonly Published[]): Promise<readonly Receipt[]> {
+    const replyto = receiptsStream(`test-${String(++this.#answered)}`);
+    const commands = this.#redis.pipeline();
+    for (const message of messages) {
+      const event: MessageEvent = {
+        ...{ specversion: '1.0', source: `ordertx/${TEST_NAMESPACE}/pay-order`, datacontenttype: 'application/json' },
+        ...{ replyto, attempt: 1, ...message },
+      };
+      commands.xadd(this.#stream, '*', MESSAGE_FIELD, JSON.stringify(event));
+    }
+    await commands.exec();
+    return waitFor(
+      async () => {
+        const entries = await this.#redis.xrange(replyto, '-', '+');
+        return entries.length >= messages.length && entries.map(([, fields]) => receiptIn(fields));
+      },
+      { what: `${String(messages.length)} receipts`, deadlineMs: DEADLINE_MS, everyMs: LOOK_EVERY_MS },
+    );
+  }
+}
+
+function receiptIn(fields: readonly string[]): Receipt {
+  return receiptSchema.parse(JSON.parse(fields[fields.indexOf(RECEIPT_FIELD) + 1] ?? ''));
+}
