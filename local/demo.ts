@@ -5,14 +5,18 @@
  */
 import { join } from 'node:path';
 import type { OrderTransaction } from '../crds/generated/ordertransaction.ts';
-import { checkInvariants } from '../tests/invariants/check-invariants.ts';
+import { checkInvariants, type Violation } from '../tests/invariants/check-invariants.ts';
 import { SCENES } from './demo/scenes.ts';
 import { Stage } from './demo/stage.ts';
+import { waitFor } from './deadline.ts';
 import { onEnd } from './interruption.ts';
 import { say } from './progress.ts';
 import type { ServiceName } from './services.ts';
 import { startStack, type Stack } from './stack.ts';
 
+/** Long enough for every scene in which somebody pays, short enough to wait for those in which nobody does. */
+const PAYMENT_TIMEOUT_SECONDS = 15;
+const REST_MS = 30_000;
 const FOLDER = join(import.meta.dirname, '..', '.ordertx', 'demo');
 
 async function play(stack: Stack): Promise<void> {
@@ -26,18 +30,23 @@ async function play(stack: Stack): Promise<void> {
 }
 
 async function checkBooks(stack: Stack, stage: Stage): Promise<void> {
-  const { body } = await stack.cluster.admin.request('GET', '/apis/ordertx.dev/v1alpha1/ordertransactions');
-  const { items } = body as { readonly items: readonly OrderTransaction[] };
-  const services = Object.entries(stack.business.services);
-  const databases = Object.fromEntries(services.map(([name, { databaseUrl }]) => [name, databaseUrl]));
-  const violations = await checkInvariants({
-    databases: databases as Record<ServiceName, string>,
-    transactions: items,
-  });
+  // What was told last may still be on its way.
+  const atRest = async (): Promise<boolean> => (await violationsOf(stack)).length === 0;
+  await waitFor(atRest, { what: 'the system to be at rest', deadlineMs: REST_MS }).catch(() => undefined);
+  const violations = await violationsOf(stack);
   for (const { invariant, ids, says } of violations) console.log(`  ${invariant}: ${says} (${ids.join(', ')})`);
   if (violations.length > 0) throw new Error(`${violations.length} invariants are broken`);
-  stage.tell(`All databases and all transactions agree: every unit of stock is accounted for, and an order waits for its
-    payment exactly while its stock is frozen.`);
+  stage.tell(`All databases and all transactions agree: every unit of stock is accounted for, an order is paid exactly
+    when its stock is sold, every captured payment is applied or refunded, points are granted once, and dispatch and
+    warehouse hold exactly one lock or outbound for every order that lives.`);
+}
+
+async function violationsOf({ cluster, business }: Stack): Promise<readonly Violation[]> {
+  const { body } = await cluster.admin.request('GET', '/apis/ordertx.dev/v1alpha1/ordertransactions');
+  const { items } = body as { readonly items: readonly OrderTransaction[] };
+  const services = Object.entries(business.services);
+  const databases = Object.fromEntries(services.map(([name, { databaseUrl }]) => [name, databaseUrl]));
+  return checkInvariants({ databases: databases as Record<ServiceName, string>, transactions: items });
 }
 
 function heading(text: string): void {
@@ -47,7 +56,8 @@ function heading(text: string): void {
 async function demo(): Promise<void> {
   const end = onEnd();
   say('starting the whole system: API server, etcd, Postgres, Redis, services, controller');
-  const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false }, end.signal);
+  const serviceEnv = { order: { ORDER_PAYMENT_TIMEOUT_SECONDS: String(PAYMENT_TIMEOUT_SECONDS) } };
+  const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, serviceEnv }, end.signal);
   const interrupted = end.reason.then((reason) => Promise.reject(new Error(reason)));
   const broken = stack.broken.then((error) => Promise.reject(error));
   try {

@@ -13,6 +13,8 @@ export type ParticipantName = Extract<ServiceName, 'order' | 'inventory'>;
 
 export type ServiceTraits = {
   readonly name: ServiceName;
+  /** The flows call it, so it has to know that it is the controller who calls. */
+  readonly participates?: true;
   /** Creates OrderTransactions, so it gets a kubeconfig of its own. No other service has credentials for the cluster. */
   readonly createsTransactions?: true;
   /** What it needs to know of the others. Who is not there is left out, and the service says at its start that it misses it. */
@@ -24,8 +26,8 @@ export type Origins = Readonly<Partial<Record<ServiceName, string>>>;
 
 /** In the order in which they are started and shown. */
 export const SERVICES: readonly ServiceTraits[] = [
-  { name: 'order', createsTransactions: true },
-  { name: 'inventory' },
+  { name: 'order', participates: true, createsTransactions: true },
+  { name: 'inventory', participates: true },
   { name: 'payment', env: ({ order }) => ({ ...(order !== undefined && { ORDER_URL: order }) }) },
   { name: 'dispatch' },
   { name: 'wms' },
@@ -33,7 +35,7 @@ export const SERVICES: readonly ServiceTraits[] = [
   { name: 'notification' },
 ];
 
-/** How a service knows that it is the controller who calls. */
+/** How a participant knows that it is the controller who calls. */
 export type CallerCheck =
   | { readonly kind: 'off' }
   | { readonly kind: 'on'; readonly issuer: string; readonly jwksUrl: string; readonly subject: string };
@@ -71,21 +73,26 @@ export async function startService(household: Household, options: ServiceOptions
 }
 
 function serviceEnvironment(options: ServiceOptions): Record<string, string> {
-  const { callers } = options;
+  const traits = SERVICES.find(({ name }) => name === options.name);
   return {
     PORT: String(options.port),
     DATABASE_URL: options.databaseUrl,
     REDIS_URL: options.redisUrl,
     ORDERTX_NAMESPACES: options.namespaces.join(','),
-    ORDERTX_AUTH: callers.kind,
-    ...(callers.kind === 'on' && {
-      ORDERTX_AUDIENCE: `ordertx/127.0.0.1:${options.port}`,
-      ORDERTX_TOKEN_ISSUER: callers.issuer,
-      ORDERTX_JWKS_URL: callers.jwksUrl,
-      ORDERTX_CONTROLLER_SUBJECT: callers.subject,
-    }),
+    ...(traits?.participates === true && callerEnvironment(options)),
     ...(options.kubeconfig !== undefined && { KUBECONFIG: options.kubeconfig }),
-    ...SERVICES.find(({ name }) => name === options.name)?.env?.(options.origins ?? {}),
+    ...traits?.env?.(options.origins ?? {}),
+  };
+}
+
+function callerEnvironment({ callers, port }: ServiceOptions): Record<string, string> {
+  if (callers.kind === 'off') return { ORDERTX_AUTH: 'off' };
+  return {
+    ORDERTX_AUTH: 'on',
+    ORDERTX_AUDIENCE: `ordertx/127.0.0.1:${port}`,
+    ORDERTX_TOKEN_ISSUER: callers.issuer,
+    ORDERTX_JWKS_URL: callers.jwksUrl,
+    ORDERTX_CONTROLLER_SUBJECT: callers.subject,
   };
 }
 

@@ -65,16 +65,15 @@ async function untilUp(system: System): Promise<StackDescription> {
 function pidsOf({ services, controllers, ...servers }: StackDescription): Readonly<Record<string, number>> {
   const { postgres, redis, apiserver, etcd } = servers;
   return {
-    order: services.order.pid,
-    inventory: services.inventory.pid,
+    ...Object.fromEntries(Object.entries(services).map(([name, { pid }]) => [name, pid])),
     ...Object.fromEntries(controllers.map(({ pid }, index) => [`controller ${index + 1}`, pid])),
     ...{ postgres: postgres.pid, redis: redis.pid ?? 0, apiserver: apiserver.pid, etcd: etcd.pid },
   };
 }
 
 function urlsOf({ services, controllers, redisUrl }: StackDescription): readonly string[] {
-  const { order, inventory } = services;
-  return [order.url, order.databaseUrl, inventory.url, redisUrl, ...controllers.map(({ url }) => url)];
+  const ofServices = Object.values(services).map(({ url }) => url);
+  return [...ofServices, services.order.databaseUrl, redisUrl, ...controllers.map(({ url }) => url)];
 }
 
 async function nothingIsLeft(system: System, description: StackDescription): Promise<void> {
@@ -179,7 +178,7 @@ describe('two systems on one machine', () => {
     await nothingIsLeft(first, firstIs);
   }, 60_000);
 
-  test.each(['order', 'inventory', 'controller 1', 'redis', 'postgres', 'apiserver', 'etcd'])(
+  test.each(['order', 'inventory', 'wms', 'controller 1', 'redis', 'postgres', 'apiserver', 'etcd'])(
     'with --restart a killed %s comes back on its port, and orders go through again',
     async (name) => {
       const before = (await describedBy(second))!;

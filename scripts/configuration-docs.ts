@@ -5,8 +5,10 @@
  * that the code does not. What the starter of a whole system reads (`npm run up`) is not here but in the README.
  */
 import { controllerSettings } from '../controller/src/config.ts';
-import { serviceSettings } from '../services/kit/src/service-settings.ts';
+import { messageSettings, participantSettings, serviceSettings } from '../services/kit/src/service-settings.ts';
+import { notificationSettings } from '../services/notification/src/config.ts';
 import { orderSettings } from '../services/order/src/config.ts';
+import { paymentSettings } from '../services/payment/src/config.ts';
 
 /** The part of a declared setting that readers need; how its text is checked stays with its owner. */
 export interface DocumentedSetting {
@@ -23,7 +25,16 @@ export interface Section {
   readonly settings: readonly DocumentedSetting[];
 }
 
-const inEveryService = new Set<string>(Object.values(serviceSettings).map(({ name }) => name));
+const shared = new Set<string>(
+  [serviceSettings, participantSettings, messageSettings].flatMap((group) =>
+    Object.values(group).map(({ name }) => name),
+  ),
+);
+
+/** What a service has of its own. */
+function own(settings: Readonly<Record<string, DocumentedSetting>>): readonly DocumentedSetting[] {
+  return Object.values(settings).filter(({ name }) => !shared.has(name));
+}
 
 const sections: readonly Section[] = [
   {
@@ -37,10 +48,18 @@ const sections: readonly Section[] = [
     settings: Object.values(serviceSettings),
   },
   {
-    title: 'Order service',
-    introduction: 'Besides those of every service:',
-    settings: Object.values(orderSettings).filter(({ name }) => !inEveryService.has(name)),
+    title: 'Participants: order, inventory',
+    introduction: 'Besides those of every service, by what they know that it is the controller who calls:',
+    settings: Object.values(participantSettings),
   },
+  {
+    title: 'All but inventory',
+    introduction: 'Besides those of every service:',
+    settings: Object.values(messageSettings),
+  },
+  { title: 'Order', introduction: 'Besides those of every participant:', settings: own(orderSettings) },
+  { title: 'Payment', introduction: 'Besides those of every service:', settings: own(paymentSettings) },
+  { title: 'Notification', introduction: 'Besides those of every service:', settings: own(notificationSettings) },
 ];
 
 export function renderConfiguration(from: readonly Section[] = sections): string {

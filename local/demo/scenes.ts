@@ -6,20 +6,38 @@ import type { Stage } from './stage.ts';
 
 export type Scene = { readonly title: string; readonly play: (stage: Stage) => Promise<void> };
 
+const TWO_TEA = { skuId: 'tea', quantity: 2, unitPriceCents: 450 };
+const MESSAGES =
+  'custom-columns=NAME:.metadata.name,PHASE:.status.phase,MESSAGES:.status.messages[*].name,STATES:.status.messages[*].state';
+
 const isFinished = ({ status }: OrderTransaction) => status?.finishedAt !== undefined;
 
 const happyPath: Scene = {
-  title: 'An order is placed',
+  title: 'An order is placed, paid, shipped and received',
   play: async (stage) => {
     stage.tell(`There are ten packets of tea. Ann orders two. The order service records the order and creates an
-      OrderTransaction; the controller asks both participants to try, stores the decision, and has it confirmed.`);
+      OrderTransaction; the controller asks both participants to try, stores the decision, and has it confirmed. Dispatch
+      and warehouse hear of it by messages, and the transaction ends when their receipts are back.`);
     await stage.stock('tea', 10);
-    const { transaction, orderId } = await stage.placeOrder([{ skuId: 'tea', quantity: 2, unitPriceCents: 450 }], true);
+    const { transaction, orderId } = await stage.placeOrder([TWO_TEA], true);
     await stage.transactionIs(transaction, 'to be finished', isFinished);
     await stage.kubectl('get', 'otx');
     stage.tell('The order waits for its payment, and two packets are frozen for it.');
-    await stage.showOrder(orderId);
     await stage.showStock('tea');
+    stage.tell(`Ann asks for a payment link and pays. The payment service tells the order service, which creates the
+      transaction pay-<paymentId>: order and inventory agree again, then four messages follow.`);
+    const paymentId = await stage.askForPayment(orderId);
+    await stage.capture(paymentId);
+    await stage.says('order', `/orders/${orderId}`, 'status', 'PAID');
+    await stage.transactionIs(`pay-${paymentId}`, 'to be finished', isFinished);
+    await stage.kubectl('get', 'otx', `pay-${paymentId}`, '--output', MESSAGES);
+    await stage.showStock('tea');
+    await stage.showFollowers(orderId);
+    stage.tell('The warehouse ships, which the order service hears a little later; then Ann has her tea.');
+    await stage.ship(orderId);
+    await stage.says('order', `/orders/${orderId}`, 'status', 'SHIPPED');
+    await stage.receive(orderId);
+    await stage.showOrder(orderId);
   },
 };
 
@@ -61,9 +79,42 @@ const participantKilled: Scene = {
     await stage.bringBack('inventory');
     await stage.transactionIs(transaction, 'to be finished', isFinished);
     await stage.kubectl('get', 'otx', transaction);
+    await stage.capture(await stage.askForPayment(orderId));
+    await stage.says('order', `/orders/${orderId}`, 'status', 'PAID');
+    await stage.showStock('tea');
+  },
+};
+
+const unpaid: Scene = {
+  title: 'Nobody pays',
+  play: async (stage) => {
+    stage.tell(`Ann orders two more and thinks better of it. When her time to pay is over (half an hour; here some seconds),
+      the order service closes the order by a transaction of its own, and the stock is back on sale.`);
+    const { orderId } = await stage.placeOrder([TWO_TEA], true);
+    await stage.showStock('tea');
+    await stage.says('order', `/orders/${orderId}`, 'status', 'CLOSED');
+    await stage.transactionIs(`close-${orderId}-1`, 'to be finished', isFinished);
+    await stage.kubectl('get', 'otx', `close-${orderId}-1`, '--output', MESSAGES);
     await stage.showOrder(orderId);
     await stage.showStock('tea');
   },
 };
 
-export const SCENES: readonly Scene[] = [happyPath, outOfStock, participantKilled];
+const paidTooLate: Scene = {
+  title: 'A payment comes too late',
+  play: async (stage) => {
+    stage.tell(`Once more Ann lets her time go by, but this time with the payment page open, and pays after all. The money has
+      come in, so it must be applied or given back. The order says no to its transaction's try: the decision is Cancel, and
+      after a cancelled payment a refund follows, as reliably as everything else.`);
+    const { orderId } = await stage.placeOrder([TWO_TEA], true);
+    const paymentId = await stage.askForPayment(orderId);
+    await stage.says('order', `/orders/${orderId}`, 'status', 'CLOSED');
+    await stage.capture(paymentId);
+    await stage.says('payment', `/payments/${paymentId}`, 'status', 'REFUNDED');
+    await stage.transactionIs(`pay-${paymentId}`, 'to be finished', isFinished);
+    await stage.kubectl('get', 'otx', `pay-${paymentId}`, '--output', 'wide');
+    await stage.showPayment(paymentId);
+  },
+};
+
+export const SCENES: readonly Scene[] = [happyPath, outOfStock, participantKilled, unpaid, paidTooLate];

@@ -15,6 +15,7 @@ export type PlacedOrder = { readonly orderId: string; readonly transaction: stri
 
 const PATIENCE_MS = 60_000;
 const CUSTOMER_WAITS_SECONDS = 20;
+const CUSTOMER = 'ann';
 const INDENT = '    ';
 const COLUMNS_MAX = 100;
 
@@ -48,13 +49,54 @@ export class Stage {
     await this.#call('GET', 'order', `/orders/${orderId}`);
   }
 
+  /** What the services that follow by messages say of an order and its customer. */
+  async showFollowers(orderId: string): Promise<void> {
+    await this.#call('GET', 'dispatch', `/dispatches/${orderId}`);
+    await this.#call('GET', 'wms', `/shipments/${orderId}`);
+    await this.#call('GET', 'member', `/members/${CUSTOMER}`);
+    await this.#call('GET', 'notification', `/notifications?orderId=${orderId}`);
+  }
+
+  /** The payment's id. */
+  async askForPayment(orderId: string): Promise<string> {
+    return ((await this.#call('POST', 'payment', '/payments', { orderId })) as { paymentId: string }).paymentId;
+  }
+
+  /** The payment provider says that it has captured what was asked. */
+  async capture(paymentId: string): Promise<void> {
+    await this.#call('POST', 'payment', `/payments/${paymentId}/pay`, {});
+  }
+
+  async showPayment(paymentId: string): Promise<void> {
+    await this.#call('GET', 'payment', `/payments/${paymentId}`);
+  }
+
+  async ship(orderId: string): Promise<void> {
+    await this.#call('POST', 'wms', `/shipments/${orderId}/ship`);
+  }
+
+  async receive(orderId: string): Promise<void> {
+    await this.#call('POST', 'order', `/orders/${orderId}/receipt`);
+  }
+
+  /** Waits, in silence, until an order, a payment, a shipment or a dispatch says so of itself. */
+  async says(service: ServiceName, path: string, field: 'status' | 'state', value: string): Promise<void> {
+    await waitFor(
+      async () => {
+        const answer = await fetch(`${this.#stack.business.services[service].url}${path}`);
+        return ((await answer.json()) as Record<string, unknown>)[field] === value;
+      },
+      { what: `${service}${path} to say ${value}`, deadlineMs: PATIENCE_MS },
+    );
+  }
+
   /** Places an order; `patiently` waits for its outcome, as a shop's page would, else the answer is 202 at once. */
   async placeOrder(lines: readonly OrderLine[], patiently: boolean): Promise<PlacedOrder> {
     const headers = {
       'idempotency-key': randomUUID(),
       ...(patiently && { prefer: `wait=${CUSTOMER_WAITS_SECONDS}` }),
     };
-    return (await this.#call('POST', 'order', '/orders', { userId: 'ann', lines }, headers)) as PlacedOrder;
+    return (await this.#call('POST', 'order', '/orders', { userId: CUSTOMER, lines }, headers)) as PlacedOrder;
   }
 
   /** Waits until the stored transaction is as asked for. */

@@ -1,7 +1,7 @@
 /**
- * The settings that every service has.
+ * The settings that every service has, that every participant has, and that everyone has who works with messages.
  *
- * A service spreads them into its own: `readSettingsOrExit({ ...serviceSettings, mine: {...} }, process.env, checkServiceSettings)`.
+ * A service spreads those that fit into its own: `readSettingsOrExit({ ...serviceSettings, ...messageSettings, mine: {...} })`.
  */
 import { z } from 'zod';
 import type { TokenSettings } from './auth/tokens.ts';
@@ -51,9 +51,29 @@ export const serviceSettings = {
   },
   namespaces: {
     name: 'ORDERTX_NAMESPACES',
-    description: 'Namespaces whose transactions this service takes part in, separated by commas; others get 403.',
+    description:
+      'Namespaces whose transactions this service takes part in, separated by commas; calls for others get 403, messages are refused.',
     schema: commaList(namespaceName),
   },
+  retentionDays: {
+    name: 'ORDERTX_RETENTION_DAYS',
+    description:
+      'How long final fence rows are kept after their last change, and inbox rows after their message. A creation may be repeated for 7 days, so it is more than that.',
+    default: String(RETENTION_DAYS_DEFAULT),
+    schema: wholeNumber(RETENTION_DAYS_MIN, RETENTION_DAYS_MAX),
+  },
+  logLevel: {
+    name: 'LOG_LEVEL',
+    description: `How much is logged: ${LOG_LEVELS.join(', ')}.`,
+    default: 'info',
+    schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+export type ServiceValues = ValuesOf<typeof serviceSettings>;
+
+/** Of every participant: by what it knows that it is the controller who calls. */
+export const participantSettings = {
   auth: {
     name: 'ORDERTX_AUTH',
     description:
@@ -95,22 +115,9 @@ export const serviceSettings = {
       .string()
       .regex(/^system:serviceaccount:[^:\s]+:[^:\s]+$/, 'must be system:serviceaccount:<namespace>:<name>'),
   },
-  retentionDays: {
-    name: 'ORDERTX_RETENTION_DAYS',
-    description:
-      'How long final fence rows are kept after their last change, and inbox rows after their message. A creation may be repeated for 7 days, so it is more than that.',
-    default: String(RETENTION_DAYS_DEFAULT),
-    schema: wholeNumber(RETENTION_DAYS_MIN, RETENTION_DAYS_MAX),
-  },
-  logLevel: {
-    name: 'LOG_LEVEL',
-    description: `How much is logged: ${LOG_LEVELS.join(', ')}.`,
-    default: 'info',
-    schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
-  },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
-export type ServiceValues = ValuesOf<typeof serviceSettings>;
+export type ParticipantValues = ValuesOf<typeof participantSettings>;
 
 /** Of every service that hears messages, or starts some. */
 export const messageSettings = {
@@ -126,10 +133,10 @@ export const messageSettings = {
 const NEEDED_FOR_AUTH = ['audience', 'tokenIssuer', 'controllerSubject'] as const;
 
 /** With ORDERTX_AUTH=on, everything a token is checked by must be there, and the keys come from exactly one place. */
-export function checkServiceSettings(values: Partial<ServiceValues>): readonly SettingProblem[] {
+export function checkParticipantSettings(values: Partial<ParticipantValues>): readonly SettingProblem[] {
   if (values.auth !== 'on') return [];
   const missing = NEEDED_FOR_AUTH.filter((key) => key in values && values[key] === undefined).map((key) => ({
-    name: serviceSettings[key].name,
+    name: participantSettings[key].name,
     message: 'is not set; it is needed to check tokens (ORDERTX_AUTH=off is the only way without)',
   }));
   const sources = [values.jwksFile, values.jwksUrl].filter((source) => source !== undefined).length;
@@ -138,18 +145,16 @@ export function checkServiceSettings(values: Partial<ServiceValues>): readonly S
     sources === 0
       ? 'or ORDERTX_JWKS_URL must be set to check tokens'
       : 'and ORDERTX_JWKS_URL are both set; set one of them';
-  return [...missing, { name: serviceSettings.jwksFile.name, message }];
+  return [...missing, { name: participantSettings.jwksFile.name, message }];
 }
 
-/** Of values that passed `checkServiceSettings`. */
-export function tokenSettings(
-  values: Pick<ServiceValues, 'auth' | 'audience' | 'tokenIssuer' | 'jwksFile' | 'jwksUrl' | 'controllerSubject'>,
-): TokenSettings {
+/** Of values that passed `checkParticipantSettings`. */
+export function tokenSettings(values: ParticipantValues): TokenSettings {
   if (values.auth === 'off') return { auth: 'off' };
   const { audience, tokenIssuer: issuer, controllerSubject: subject, jwksFile, jwksUrl } = values;
   const keys = jwksFile !== undefined ? { file: jwksFile } : jwksUrl !== undefined ? { url: jwksUrl } : undefined;
   if (audience === undefined || issuer === undefined || subject === undefined || keys === undefined) {
-    throw new Error('token settings are read before they were checked; pass checkServiceSettings to readSettings');
+    throw new Error('token settings are read before they were checked; pass checkParticipantSettings to readSettings');
   }
   return { auth: 'on', audience, issuer, subject, keys };
 }

@@ -7,6 +7,7 @@
 import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import manifest from '../../../package.json' with { type: 'json' };
+import type { TokenSettings } from './auth/tokens.ts';
 import { createApp, type App } from './http/app.ts';
 import { listen } from './http/listen.ts';
 import type { Route } from './http/route.ts';
@@ -21,7 +22,7 @@ import { mountParticipant } from './participant/routes.ts';
 import { startCleaning, type Cleaning } from './postgres/cleaning.ts';
 import { migrate } from './postgres/migrate.ts';
 import { createPool } from './postgres/pool.ts';
-import { tokenSettings, type ServiceValues } from './service-settings.ts';
+import type { ServiceValues } from './service-settings.ts';
 
 export interface ServiceOptions {
   /** Its name is also that of its stream. */
@@ -48,7 +49,8 @@ export interface ServiceBase {
 
 export interface ServiceParts {
   readonly routes: readonly Route[];
-  readonly branches?: readonly AnyBranch[];
+  /** Of a participant: its branches, and who may call them. */
+  readonly participant?: { readonly branches: readonly AnyBranch[]; readonly tokens: TokenSettings };
   readonly handlers?: readonly AnyHandler[];
   readonly cleanings?: readonly Cleaning[];
   /** Closed one after the other once no request and no message is under way, and before the database. */
@@ -77,7 +79,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const outbox = relay ?? { nudge: () => undefined };
   const {
     routes,
-    branches = [],
+    participant,
     handlers = [],
     cleanings = [],
     closers = [],
@@ -85,8 +87,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     ...{ app, pool, log, outbox },
   });
   app.add(...routes);
-  if (branches.length > 0)
-    mountParticipant(app, { pool, branches, namespaces: config.namespaces, tokens: tokenSettings(config) });
+  if (participant !== undefined) mountParticipant(app, { pool, namespaces: config.namespaces, ...participant });
   const consumer =
     handlers.length > 0
       ? new Consumer({ ...streaming, redisUrl: needed(redisUrl, name), handlers, namespaces: config.namespaces })

@@ -4,7 +4,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { checkServiceSettings, serviceSettings, tokenSettings } from './service-settings.ts';
+import { checkParticipantSettings, participantSettings, serviceSettings, tokenSettings } from './service-settings.ts';
+
+const settings = { ...serviceSettings, ...participantSettings };
 import { describeSettingProblems, readSettings } from './settings.ts';
 
 const GOOD = {
@@ -17,7 +19,7 @@ const GOOD = {
 };
 type Environment = Record<string, string | undefined>;
 
-const read = (environment: Environment) => readSettings(serviceSettings, environment, checkServiceSettings);
+const read = (environment: Environment) => readSettings(settings, environment, checkParticipantSettings);
 function problemsOf(environment: Environment): string[] {
   const result = read(environment);
   return result.kind === 'bad' ? result.problems.map(({ name, message }) => `${name} ${message}`) : [];
@@ -110,7 +112,7 @@ describe('ORDERTX_AUTH', () => {
 });
 
 test('every setting has a description that a reader can use', () => {
-  for (const { description } of Object.values(serviceSettings)) expect(description).toMatch(/^[A-Z].{20,}\.$/);
+  for (const { description } of Object.values(settings)) expect(description).toMatch(/^[A-Z].{20,}\.$/);
 });
 
 test('a process with bad settings says so on stderr and exits with 2', () => {
@@ -118,8 +120,8 @@ test('a process with bad settings says so on stderr and exits with 2', () => {
   const service = JSON.stringify(fileURLToPath(new URL('./service-settings.ts', import.meta.url)));
   const program = `
     const { readSettingsOrExit } = await import(${settings});
-    const { serviceSettings, checkServiceSettings } = await import(${service});
-    readSettingsOrExit(serviceSettings, { PORT: 'x' }, checkServiceSettings);
+    const { serviceSettings, participantSettings, checkParticipantSettings } = await import(${service});
+    readSettingsOrExit({ ...serviceSettings, ...participantSettings }, { PORT: 'x' }, checkParticipantSettings);
     console.log('went on');`;
   const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     encoding: 'utf8',

@@ -3,7 +3,6 @@
  */
 import { z } from 'zod';
 import {
-  checkServiceSettings,
   messageSettings,
   readSettingsOrExit,
   serviceSettings,
@@ -49,12 +48,8 @@ function isHttpUrl(text: string): boolean {
 
 export type NotificationConfig = ValuesOf<typeof notificationSettings>;
 
-export function checkNotificationSettings(values: Partial<NotificationConfig>): readonly SettingProblem[] {
-  return [...checkServiceSettings(values), ...checkWebhook(values)];
-}
-
 /** Gets only what could be read: a URL that is wrong has been reported already. */
-function checkWebhook(values: Partial<NotificationConfig>): readonly SettingProblem[] {
+export function checkNotificationSettings(values: Partial<NotificationConfig>): readonly SettingProblem[] {
   const { provider, webhookUrl } = values;
   const { name } = notificationSettings.webhookUrl;
   if (provider === 'webhook' && 'webhookUrl' in values && webhookUrl === undefined)

@@ -2,13 +2,7 @@
  * The payment service's settings: the only place here that knows the environment's names.
  */
 import { z } from 'zod';
-import {
-  checkServiceSettings,
-  messageSettings,
-  readSettingsOrExit,
-  serviceSettings,
-  type ValuesOf,
-} from '../../kit/src/index.ts';
+import { messageSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
 
 /** Enough that nobody guesses it; what providers give out is longer. */
 const SECRET_CHARS_MIN = 16;
@@ -52,5 +46,5 @@ export type PaymentConfig = ValuesOf<typeof paymentSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): PaymentConfig {
-  return readSettingsOrExit(paymentSettings, environment, checkServiceSettings);
+  return readSettingsOrExit(paymentSettings, environment);
 }

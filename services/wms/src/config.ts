@@ -1,13 +1,7 @@
 /**
  * The warehouse service's settings: the only place here that knows the environment's names.
  */
-import {
-  checkServiceSettings,
-  messageSettings,
-  readSettingsOrExit,
-  serviceSettings,
-  type ValuesOf,
-} from '../../kit/src/index.ts';
+import { messageSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
 
 export const wmsSettings = { ...serviceSettings, ...messageSettings } as const;
 
@@ -15,5 +9,5 @@ export type WmsConfig = ValuesOf<typeof wmsSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): WmsConfig {
-  return readSettingsOrExit(wmsSettings, environment, checkServiceSettings);
+  return readSettingsOrExit(wmsSettings, environment);
 }

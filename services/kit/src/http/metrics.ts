@@ -31,7 +31,7 @@ export interface DatabaseGauge<Figures> {
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly string[];
-  set(gauge: Gauge, figures: Figures): void;
+  readonly set: (gauge: Gauge, figures: Figures) => void;
 }
 
 /**
