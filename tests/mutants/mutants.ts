@@ -72,4 +72,38 @@ export const mutants: readonly Mutant[] = [
     replace: 'branchIsOpen(branch, decision) && !view.busy.has(branch.name) && (branch.attempts ?? 0) < 10',
     tests: ['controller/src/reconcile/reconciler.test.ts'],
   },
+  {
+    name: 'a message is taken as handled whatever its handler said',
+    breaks: 'M4: a refusal writes no inbox row, so the next publication is judged afresh',
+    file: 'services/kit/src/messages/inbox.ts',
+    find: "keep: handled.kind === 'delivered'",
+    replace: 'keep: true',
+    tests: ['services/kit/src/messages/consumer.real.test.ts'],
+  },
+  {
+    name: 'a message counts as told once it is published',
+    breaks: 'T7: a message counts as sent only when its receipt came back',
+    file: 'services/kit/src/messages/relay.ts',
+    find: '    if (claimed.length > 0) await this.#publish(claimed);\n',
+    replace: `    if (claimed.length > 0) await this.#publish(claimed);
+    if (claimed.length > 0) await removeMessages(this.#options.pool, claimed.map(({ id }) => id));
+`,
+    tests: ['services/kit/src/messages/relay.real.test.ts'],
+  },
+  {
+    name: 'a payment takes an order that is being closed',
+    breaks: 'ADR 12: one transaction at a time holds an order',
+    file: 'services/order/src/held-order.ts',
+    find: "return { kind: 'refused', detail: `order ${orderId} is being closed` };",
+    replace: "return { kind: 'take' };",
+    tests: ['services/order/src/held-order.test.ts'],
+  },
+  {
+    name: 'a payment of any amount pays an order',
+    breaks: 'section 1: the amount is checked',
+    file: 'services/order/src/held-order.ts',
+    find: 'if (asked.amountCents === totalCents) return',
+    replace: 'if (asked.amountCents <= totalCents) return',
+    tests: ['services/order/src/held-order.test.ts'],
+  },
 ];

@@ -1,43 +1,49 @@
 -- Moves sellable -> frozen for every line of an order, or moves nothing and says what is missing.
 --
 -- $1 order id, $2 transaction, $3 SKU ids, $4 their quantities (same order).
--- Gives one row: missing = [{skuId, wanted, left}], empty when everything was frozen; placed = false when another
--- transaction has reserved for this order id.
+-- Gives one row: placed = false when another transaction has reserved for this order id, and then nothing was looked at;
+-- missing = [{skuId, wanted, left}], empty when everything was frozen. If anything is missing, the reservation that was
+-- placed holds nothing, and the caller has to undo it.
 --
--- One statement, because the rows of a popular SKU stay locked until the commit. The rows are locked in the order of
--- their ids, all of them before one is judged, so that orders that share SKUs queue up and never deadlock.
+-- One statement, because the rows of a popular SKU stay locked until the commit. The reservation comes before the stock,
+-- and stock rows are locked in the order of their ids, all of them before one is judged, so that orders that share SKUs
+-- queue up and never deadlock.
 with wanted as (
   select sku_id, quantity
   from unnest($3::text[], $4::integer[]) as line (sku_id, quantity)
+), placed as (
+  -- Waits for whoever inserts or changes this order's reservation at the moment: stock that were locked by now, they
+  -- might be waiting for.
+  insert into reservation (order_id, transaction, state)
+  values ($1, $2, 'TRIED')
+  on conflict (order_id) do nothing
+  returning order_id
 ), locked as (
   select stock.sku_id, stock.sellable, wanted.quantity
-  from stock
-  join wanted using (sku_id)
+  from placed
+  cross join wanted
+  join stock using (sku_id)
   order by stock.sku_id
   for update of stock
 ), missing as (
   select wanted.sku_id, wanted.quantity, coalesce(locked.sellable, 0) as sellable
-  from wanted
+  from placed
+  cross join wanted
   left join locked using (sku_id)
   where coalesce(locked.sellable, 0) < wanted.quantity
-), placed as (
-  insert into reservation (order_id, transaction, state)
-  select $1, $2, 'TRIED'
-  where not exists (select from missing)
-  on conflict (order_id) do nothing
-  returning order_id
 ), lines as (
   insert into reservation_line (order_id, sku_id, quantity)
-  select placed.order_id, locked.sku_id, locked.quantity
+  select placed.order_id, wanted.sku_id, wanted.quantity
   from placed
-  cross join locked
+  cross join wanted
+  where not exists (select from missing)
 ), moved as (
   update stock
   set sellable = stock.sellable - locked.quantity,
       frozen = stock.frozen + locked.quantity
   from locked
-  cross join placed
   where stock.sku_id = locked.sku_id
+    and not exists (select from missing)
 )
 select
   exists (select from placed) as placed,

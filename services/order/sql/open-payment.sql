@@ -1,5 +1,5 @@
 -- Begins to apply a payment: the outbox row of its pay-order transaction's creation. Nothing is begun that has ended here
--- already, or is under way.
+-- already, as the order's row or the fence says, or is under way. The order's row is locked by the same database transaction.
 --
 -- $1 transaction, $2 payment id, $3 order id, $4 amount in cents, $5 traceparent, $6 seconds until a relay may send it.
 insert into creation (transaction, flow, order_id, payload, traceparent, awaited, due_at)
@@ -20,6 +20,7 @@ select
   now() + make_interval(secs => $6)
 from orders
 where order_id = $3
+  and payment_id is distinct from $2
   and not exists (
     select from ordertx_fence
     where transaction = $1

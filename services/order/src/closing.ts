@@ -12,7 +12,7 @@ import { inTransaction, sqlFile, type Log } from '../../kit/src/index.ts';
 import type { Creation } from './creation/creation.ts';
 import type { Relay } from './creation/relay.ts';
 import { FIRST_REPEAT_SECONDS } from './creation/schedule.ts';
-import { isAccepted, lockOrder, type HeldOrder } from './held-order.ts';
+import { lockOrder, type HeldOrder } from './held-order.ts';
 
 const OPEN_CLOSES = { name: 'open-closes', text: sqlFile(import.meta.url, '../sql/open-closes.sql') };
 const OPEN_WITHDRAWAL = sqlFile(import.meta.url, '../sql/open-withdrawal.sql');
@@ -76,8 +76,7 @@ export async function withdrawOrder(
 ): Promise<Withdrawal> {
   return inTransaction(pool, async (client) => {
     const order = await lockOrder(client, orderId);
-    if (order === undefined)
-      return (await isAccepted(client, orderId)) ? { kind: 'wrong-status', status: 'INIT' } : { kind: 'unknown' };
+    if (order === undefined) return { kind: 'unknown' };
     const { status, closing } = order;
     if (closing !== null && status === 'CLOSED') return { kind: 'closed', transaction: closing };
     if (closing !== null && (status === 'CLOSING' || status === 'PENDING_PAYMENT')) {

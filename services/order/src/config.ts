@@ -4,8 +4,9 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import {
-  checkServiceSettings,
+  checkParticipantSettings,
   messageSettings,
+  participantSettings,
   readSettingsOrExit,
   serviceSettings,
   wholeNumber,
@@ -18,6 +19,7 @@ const PAYMENT_TIMEOUT_SECONDS_MAX = 30 * 24 * 3_600;
 
 export const orderSettings = {
   ...serviceSettings,
+  ...participantSettings,
   ...messageSettings,
   paymentTimeoutSeconds: {
     name: 'ORDER_PAYMENT_TIMEOUT_SECONDS',
@@ -50,7 +52,7 @@ export const orderSettings = {
 export type OrderConfig = ValuesOf<typeof orderSettings>;
 
 function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
-  return [...checkServiceSettings(values), ...checkApiServer(values), ...checkNamespace(values)];
+  return [...checkParticipantSettings(values), ...checkApiServer(values), ...checkNamespace(values)];
 }
 
 /** Gets only what could be read: a kubeconfig that is wrong has been reported already. */

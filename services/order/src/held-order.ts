@@ -8,6 +8,7 @@
  *    is refused for good (409), so that no two wait for each other.
  * 2. What has been done for the very same payment or close is no second one: it is tried, and nothing changes.
  * 3. An order that is still INIT is neither: ask again later.
+ * 4. Of closes one is under way at a time, from when it is begun, or from its try if this service has not begun it.
  */
 import type { PoolClient } from 'pg';
 import { sqlFile } from '../../kit/src/index.ts';
@@ -16,7 +17,7 @@ import type { OrderStatus } from './orders.ts';
 const LOCK_ORDER = { name: 'lock-order', text: sqlFile(import.meta.url, '../sql/lock-order.sql') };
 const MOVE_ORDER = { name: 'move-order', text: sqlFile(import.meta.url, '../sql/move-order.sql') };
 const END_CREATION = { name: 'end-creation', text: sqlFile(import.meta.url, '../sql/end-creation.sql') };
-const IS_ACCEPTED = sqlFile(import.meta.url, '../sql/is-accepted.sql');
+const ACCEPTED_ORDER = { name: 'accepted-order', text: sqlFile(import.meta.url, '../sql/accepted-order.sql') };
 
 export interface HeldOrder {
   readonly orderId: string;
@@ -46,15 +47,14 @@ export interface PaymentAsked {
 export function judgePayment(order: HeldOrder, asked: PaymentAsked): Verdict {
   const { orderId, status, totalCents, heldBy, paymentId } = order;
   if (paymentId === asked.paymentId || heldBy === asked.transaction) return { kind: 'done' };
-  if (asked.amountCents !== totalCents) {
-    const detail = `order ${orderId} costs ${totalCents} cents, and the payment is of ${asked.amountCents}`;
-    return { kind: 'refused', detail };
-  }
   switch (status) {
-    case 'PENDING_PAYMENT':
-      return { kind: 'take' };
+    case 'PENDING_PAYMENT': {
+      if (asked.amountCents === totalCents) return { kind: 'take' };
+      const detail = `order ${orderId} costs ${totalCents} cents, and the payment is of ${asked.amountCents}`;
+      return { kind: 'refused', detail };
+    }
     case 'INIT':
-      return { kind: 'later', detail: `order ${orderId} is not ready to be paid yet` };
+      return stillBeingCreated(orderId);
     case 'PAYING':
       return { kind: 'refused', detail: `another payment of order ${orderId} is under way` };
     case 'PAID':
@@ -73,9 +73,10 @@ export function judgePayment(order: HeldOrder, asked: PaymentAsked): Verdict {
 export function judgeClose({ orderId, status, heldBy, closing }: HeldOrder, transaction: string): Verdict {
   switch (status) {
     case 'PENDING_PAYMENT':
-      return { kind: 'take' };
+      if (closing === null || closing === transaction) return { kind: 'take' };
+      return { kind: 'refused', detail: `another close of order ${orderId} is under way` };
     case 'INIT':
-      return { kind: 'later', detail: `order ${orderId} has not come to its end of creation yet` };
+      return stillBeingCreated(orderId);
     case 'CLOSING':
       if (heldBy === transaction) return { kind: 'done' };
       return { kind: 'refused', detail: `order ${orderId} is being closed already` };
@@ -93,16 +94,38 @@ export function judgeClose({ orderId, status, heldBy, closing }: HeldOrder, tran
   }
 }
 
-/** Holds the row until the database transaction ends. Undefined for an order that has none (yet). */
+function stillBeingCreated(orderId: string): Verdict {
+  return { kind: 'later', detail: `order ${orderId} is still being created` };
+}
+
+/**
+ * Holds the row until the database transaction ends. An order that is accepted is INIT also while it has no row, and then nothing
+ * is held. Undefined for an order that nobody placed.
+ */
 export async function lockOrder(client: PoolClient, orderId: string): Promise<HeldOrder | undefined> {
-  const { rows } = await client.query<{
-    readonly order_id: string;
-    readonly status: OrderStatus;
-    readonly total_cents: number;
-    readonly held_by: string | null;
-    readonly payment_id: string | null;
-    readonly closing: string | null;
-  }>({ ...LOCK_ORDER, values: [orderId] });
+  // Between the first two looks the row may come and what was accepted go; a third look then finds it.
+  return (
+    (await read(client, LOCK_ORDER, orderId)) ??
+    (await read(client, ACCEPTED_ORDER, orderId)) ??
+    (await read(client, LOCK_ORDER, orderId))
+  );
+}
+
+interface OrderRow {
+  readonly order_id: string;
+  readonly status: OrderStatus;
+  readonly total_cents: number;
+  readonly held_by: string | null;
+  readonly payment_id: string | null;
+  readonly closing: string | null;
+}
+
+async function read(
+  client: PoolClient,
+  statement: { readonly name: string; readonly text: string },
+  orderId: string,
+): Promise<HeldOrder | undefined> {
+  const { rows } = await client.query<OrderRow>({ ...statement, values: [orderId] });
   const [row] = rows;
   if (row === undefined) return undefined;
   const { order_id, status, total_cents: totalCents, held_by: heldBy, payment_id: paymentId, closing } = row;
@@ -122,12 +145,6 @@ export async function moveOrder(client: PoolClient, orderId: string, move: Move)
   const { status, heldBy, paymentId, reason } = move;
   const { rowCount } = await client.query({ ...MOVE_ORDER, values: [orderId, status, heldBy, paymentId, reason] });
   if (rowCount !== 1) throw new Error(`order ${orderId} is gone while it is locked`);
-}
-
-/** Whether it was accepted and its own row is not there yet: it will be, or is recorded as cancelled. */
-export async function isAccepted(client: PoolClient, orderId: string): Promise<boolean> {
-  const { rowCount } = await client.query(IS_ACCEPTED, [orderId]);
-  return (rowCount ?? 0) > 0;
 }
 
 /** This service's branch has ended: the creation is repeated no more (T10), and whoever waits for it is told. */

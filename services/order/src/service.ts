@@ -5,6 +5,7 @@ import {
   listenForNotifications,
   sqlFile,
   startService,
+  tokenSettings,
   type AnyBranch,
   type RunningService,
   type ServiceBase,
@@ -64,7 +65,7 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
       withdrawOrderRoute({ pool, relay, waiting, namespace }),
       receiveOrderRoute(pool),
     ],
-    branches: branches(config),
+    participant: { branches: branches(config), tokens: tokenSettings(config) },
     handlers: [paymentSucceeded({ relay, namespace }), wmsShipped],
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).

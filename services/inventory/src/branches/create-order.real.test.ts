@@ -1,50 +1,23 @@
 /** Inventory's branch of create-order, through its participant routes and on a real database. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { callBranch, type BranchAnswer } from '../../../../tests/services/call-branch.ts';
-import { runInventory, TEST_NAMESPACE, type RunningTestService } from '../../../../tests/services/running.ts';
-import type { Operation } from '../../../protocol/src/index.ts';
+import { TEST_NAMESPACE } from '../../../../tests/services/running.ts';
+import { openStockroom, type Steps, type Stockroom, type Wanted } from '../../testing/stockroom.ts';
 
-type Wanted = Readonly<Record<string, number>>;
-
-let inventory: RunningTestService;
-let orders = 0;
+let room: Stockroom;
 
 beforeAll(async () => {
-  inventory = await runInventory();
+  room = await openStockroom();
 });
-afterAll(() => inventory.close());
+afterAll(() => room.close());
 
-/** An order with a transaction of its own, seen from inventory. */
-function order(wanted: Wanted, orderId = `o${String(++orders)}`, transaction = `${TEST_NAMESPACE}/create-${orderId}`) {
-  const lines = Object.entries(wanted).map(([skuId, quantity]) => ({ skuId, quantity, unitPriceCents: 100 }));
-  const totalCents = lines.reduce((sum, { quantity }) => sum + quantity * 100, 0);
-  const payload = { orderId, userId: 'u1', lines, totalCents };
-  const call = (operation: Operation): Promise<BranchAnswer> =>
-    callBranch({ url: inventory.url, path: '/tcc/create-order', branch: 'inventory', transaction, operation, payload });
-  return { orderId, try: () => call('try'), confirm: () => call('confirm'), cancel: () => call('cancel') };
-}
+const stock: Stockroom['stock'] = (skuId, stocked) => room.stock(skuId, stocked);
+const stockOf: Stockroom['stockOf'] = (skuId) => room.stockOf(skuId);
+const reservationOf: Stockroom['reservationOf'] = (orderId) => room.reservationOf(orderId);
 
-async function stock(skuId: string, stocked: number): Promise<void> {
-  const answer = await fetch(`${inventory.url}/stock/${skuId}`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ stocked }),
-  });
-  expect(answer.status).toBe(200);
-}
-
-async function stockOf(skuId: string): Promise<unknown> {
-  const answer = await fetch(`${inventory.url}/stock/${skuId}`);
-  return answer.json();
-}
-
-async function reservationOf(orderId: string): Promise<unknown> {
-  const { rows } = await inventory.database.query<{ state: string; lines: unknown }>(
-    `select state, (select jsonb_object_agg(sku_id, quantity) from reservation_line where order_id = $1) as lines
-     from reservation where order_id = $1`,
-    [orderId],
-  );
-  return rows[0];
+/** An order's id and the branch of its creation. */
+function order(wanted: Wanted, orderId?: string, transaction?: string): Steps & { readonly orderId: string } {
+  const made = room.order(wanted, orderId, transaction);
+  return { orderId: made.orderId, ...made.creation };
 }
 
 describe('try', () => {
@@ -55,7 +28,8 @@ describe('try', () => {
     expect(await branch.try()).toMatchObject({ status: 200, state: 'Tried' });
     expect(await stockOf('tea')).toEqual({ skuId: 'tea', stocked: 10, sellable: 6, frozen: 4, sold: 0 });
     expect(await stockOf('pot')).toEqual({ skuId: 'pot', stocked: 3, sellable: 2, frozen: 1, sold: 0 });
-    expect(await reservationOf(orderId)).toEqual({ state: 'TRIED', lines: { tea: 4, pot: 1 } });
+    const reservation = { state: 'TRIED', marked_by: null, ended_by: null, lines: { tea: 4, pot: 1 } };
+    expect(await reservationOf(orderId)).toEqual(reservation);
   });
 
   test('that finds too little freezes nothing, and names every SKU that is short and what is left of it', async () => {
@@ -165,15 +139,32 @@ describe('under contention', () => {
       branches.map((branch, turn) => (turn % 2 === 0 ? branch.cancel() : branch.confirm())),
     );
     expect(ended.filter(({ status }) => status !== 200)).toEqual([]);
-    const { rows } = await inventory.database.query<{ readonly frozen: number }>(
+    const { rows } = await room.inventory.database.query<{ readonly frozen: number }>(
       `select sum(frozen)::integer as frozen from stock where sku_id like 'shelf-%'`,
     );
     expect(rows).toEqual([{ frozen: 75 * 5 }]);
-    // A connection's statistics are complete once it has ended.
-    await inventory.stop();
-    const statistics = await inventory.database.query(
-      'select deadlocks::integer from pg_stat_database where datname = current_database()',
-    );
-    expect(statistics.rows).toEqual([{ deadlocks: 0 }]);
+  });
+
+  test('a second creation of an order holds nothing that the end of the first one waits for', async () => {
+    await stock('near', 5);
+    await stock('far', 5);
+    const { orderId, ...first } = order({ near: 1, far: 1 });
+    await first.try();
+    const second = order({ near: 1 }, orderId, `${TEST_NAMESPACE}/create-${orderId}-again`);
+    // The cancel has the reservation and waits for its first SKU, because SKUs are locked in the order of their ids.
+    const { cancelling, trying } = await room.holding('far', async () => {
+      const cancelling = first.cancel();
+      await room.untilWaiting(1);
+      const trying = second.try();
+      await room.untilWaiting(2);
+      return { cancelling, trying };
+    });
+    expect(await trying).toMatchObject({ status: 409, state: 'Refused' });
+    expect(await cancelling).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await stockOf('near')).toMatchObject({ sellable: 5, frozen: 0 });
+  });
+
+  test('no deadlock came of any of this', async () => {
+    expect(await room.deadlocks()).toBe(0);
   });
 });

@@ -9,7 +9,7 @@
 import type { PoolClient } from 'pg';
 import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
 import { formatTransaction, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
-import { endCreation, isAccepted, judgePayment, lockOrder, moveOrder } from '../held-order.ts';
+import { endCreation, judgePayment, lockOrder, moveOrder } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
 export const payOrderBranch: Branch<PayOrderPayload> = {
@@ -27,11 +27,7 @@ async function takeForPayment(client: PoolClient, call: TryCall<PayOrderPayload>
   const { orderId, paymentId, amountCents } = call.payload;
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
-  if (order === undefined) {
-    if (!(await isAccepted(client, orderId))) return { kind: 'refused', detail: `there is no order ${orderId}` };
-    const detail = `order ${orderId} is not ready to be paid yet`;
-    return { kind: 'later', detail, retryAfterSeconds: ASK_AGAIN_SECONDS };
-  }
+  if (order === undefined) return { kind: 'refused', detail: `there is no order ${orderId}` };
   const verdict = judgePayment(order, { transaction, paymentId, amountCents });
   switch (verdict.kind) {
     case 'take':
@@ -61,9 +57,10 @@ async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>): Prom
 
 async function letGo(client: PoolClient, call: CancelCall<PayOrderPayload>): Promise<Done> {
   const transaction = formatTransaction(call.transaction);
+  // Held also where nothing is let go: payment.succeeded, coming again at this moment, must not begin anew what ends here.
+  const order = call.payload && (await lockOrder(client, call.payload.orderId));
   if (call.tried) {
     const { orderId, paymentId } = call.payload;
-    const order = await lockOrder(client, orderId);
     if (order?.heldBy === transaction) {
       const reason = `payment ${paymentId} was not taken: ${cancelReason(call)}`;
       await moveOrder(client, orderId, { status: 'PENDING_PAYMENT', reason });

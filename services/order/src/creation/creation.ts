@@ -43,6 +43,13 @@ export function closedOrderIdOf(transactionName: string): string {
   return transactionName.replace(/^close-/, '').replace(/-\d+$/, '');
 }
 
+/** The n of `close-<orderId>-<n>`; 0 for a name that is no such one. */
+export function closeNumberOf(transactionName: string, orderId: string): number {
+  const prefix = `close-${orderId}-`;
+  const number = transactionName.startsWith(prefix) ? transactionName.slice(prefix.length) : '';
+  return /^[1-9]\d{0,5}$/.test(number) ? Number(number) : 0;
+}
+
 /** Of a payment's pay-order transaction. */
 export function payName(paymentId: string): string {
   return `pay-${paymentId}`;

@@ -5,7 +5,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { inTransaction, problem, route, type Route } from '../../../kit/src/index.ts';
 import { orderIdSchema, problemSchema } from '../../../protocol/src/index.ts';
-import { isAccepted, lockOrder, moveOrder } from '../held-order.ts';
+import { lockOrder, moveOrder } from '../held-order.ts';
 import { ORDER_STATUSES, type OrderStatus } from '../orders.ts';
 
 const receivedSchema = z.strictObject({ orderId: orderIdSchema, status: z.enum(ORDER_STATUSES) });
@@ -23,18 +23,13 @@ export function receiveOrderRoute(pool: Pool): Route {
     },
     async handle({ params: { orderId } }) {
       const status = await receive(pool, orderId);
-      switch (status) {
-        case undefined:
-          return problem(404, { detail: `there is no order ${orderId}`, code: 'unknown-order' });
-        case 'RECEIVED':
-          return { status: 200, body: { orderId, status } };
-        default:
-          return problem(409, {
-            detail: `order ${orderId} cannot have arrived: it is ${status}, not SHIPPED`,
-            code: 'wrong-status',
-            extra: { orderId, orderStatus: status },
-          });
-      }
+      if (status === undefined) return problem(404, { detail: `there is no order ${orderId}`, code: 'unknown-order' });
+      if (status === 'RECEIVED') return { status: 200, body: { orderId, status } };
+      return problem(409, {
+        detail: `order ${orderId} cannot have arrived: it is ${status}, not SHIPPED`,
+        code: 'wrong-status',
+        extra: { orderId, orderStatus: status },
+      });
     },
   });
 }
@@ -43,8 +38,7 @@ export function receiveOrderRoute(pool: Pool): Route {
 async function receive(pool: Pool, orderId: string): Promise<OrderStatus | undefined> {
   return inTransaction(pool, async (client) => {
     const order = await lockOrder(client, orderId);
-    if (order === undefined) return (await isAccepted(client, orderId)) ? 'INIT' : undefined;
-    if (order.status !== 'SHIPPED') return order.status;
+    if (order?.status !== 'SHIPPED') return order?.status;
     await moveOrder(client, orderId, { status: 'RECEIVED' });
     return 'RECEIVED';
   });

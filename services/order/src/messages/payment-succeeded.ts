@@ -3,14 +3,14 @@
  *
  * The message's inbox row and the outbox row of the creation are one database transaction. Whether the order may be paid is not
  * judged here but by the transaction's try: a payment that comes too late is refunded by the same path as any other that loses.
+ * While the order is INIT even that is too early: the message is left without a receipt, and comes again.
  */
-import type { PoolClient } from 'pg';
-import { sqlFile, type Delivered, type NotYet, type OnceHandler, type RefusedMessage } from '../../../kit/src/index.ts';
+import { sqlFile, type OnceHandler } from '../../../kit/src/index.ts';
 import { paymentSucceededSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
 import { payName, type Creation } from '../creation/creation.ts';
 import type { Relay } from '../creation/relay.ts';
 import { FIRST_REPEAT_SECONDS } from '../creation/schedule.ts';
-import { isAccepted, lockOrder } from '../held-order.ts';
+import { lockOrder } from '../held-order.ts';
 import { continuedOrNew } from '../trace-parent.ts';
 
 const OPEN_PAYMENT = { name: 'open-payment', text: sqlFile(import.meta.url, '../../sql/open-payment.sql') };
@@ -27,25 +27,17 @@ export function paymentSucceeded({ relay, namespace }: PaymentSucceededOptions):
     type: 'payment.succeeded',
     data: paymentSucceededSchema,
     async handle(client, { data, traceparent }) {
-      const unknown = await whileUnknown(client, data.orderId);
-      if (unknown !== undefined) return unknown;
       const { paymentId, orderId, amountCents } = data;
+      // Held, so that no branch of the payment ends between the look at whether it has and the creation's row.
+      const order = await lockOrder(client, orderId);
+      if (order === undefined) return { kind: 'refused', reason: `there is no order ${orderId}` };
+      if (order.status === 'INIT') return { kind: 'not-yet', detail: `order ${orderId} is still being created` };
       const transaction = `${namespace}/${payName(paymentId)}`;
       const { rows } = await client.query<Creation>({
         ...OPEN_PAYMENT,
         values: [transaction, paymentId, orderId, amountCents, continuedOrNew(traceparent), FIRST_REPEAT_SECONDS],
       });
-      return {
-        kind: 'delivered',
-        afterwards: () => rows.forEach((creation) => relay.nudge(creation)),
-      } satisfies Delivered;
+      return { kind: 'delivered', afterwards: () => rows.forEach((creation) => relay.nudge(creation)) };
     },
   };
-}
-
-/** Undefined once the order is there; it is read, not held: the handler changes nothing of it. */
-async function whileUnknown(client: PoolClient, orderId: string): Promise<RefusedMessage | NotYet | undefined> {
-  if ((await lockOrder(client, orderId)) !== undefined) return undefined;
-  if (await isAccepted(client, orderId)) return { kind: 'not-yet', detail: `order ${orderId} is still on its way` };
-  return { kind: 'refused', reason: `there is no order ${orderId}` };
 }

@@ -6,7 +6,7 @@
  */
 import type { OnceHandler } from '../../../kit/src/index.ts';
 import { wmsShippedSchema, type WmsShipped } from '../../../protocol/src/index.ts';
-import { isAccepted, lockOrder, moveOrder } from '../held-order.ts';
+import { lockOrder, moveOrder } from '../held-order.ts';
 
 export const wmsShipped: OnceHandler<WmsShipped> = {
   kind: 'once',
@@ -14,8 +14,7 @@ export const wmsShipped: OnceHandler<WmsShipped> = {
   data: wmsShippedSchema,
   async handle(client, { data: { orderId } }) {
     const order = await lockOrder(client, orderId);
-    const status = order?.status ?? ((await isAccepted(client, orderId)) ? 'INIT' : undefined);
-    switch (status) {
+    switch (order?.status) {
       case undefined:
         return { kind: 'refused', reason: `there is no order ${orderId}` };
       case 'PAID':
@@ -28,10 +27,10 @@ export const wmsShipped: OnceHandler<WmsShipped> = {
       case 'PENDING_PAYMENT':
       case 'PAYING':
       case 'CLOSING':
-        return { kind: 'not-yet', detail: `order ${orderId} is ${status}, not PAID` };
+        return { kind: 'not-yet', detail: `order ${orderId} is ${order.status}, not PAID` };
       case 'CLOSED':
       case 'CANCELLED':
-        return { kind: 'refused', reason: `order ${orderId} is ${status}: it should not have been shipped` };
+        return { kind: 'refused', reason: `order ${orderId} is ${order.status}: it should not have been shipped` };
     }
   },
 };

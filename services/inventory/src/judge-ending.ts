@@ -1,0 +1,71 @@
+/**
+ * Whether a payment or a closing may end an order's reservation: what its try says, from what is reserved.
+ *
+ * Between a payment and a closing nothing is decided here: the order's own row is the only arbiter, and a participant that
+ * refused because the other one was first could let both lose. So:
+ *
+ * 1. What may still turn out either way is waited for: another transaction's mark, and a creation that is not confirmed here.
+ * 2. Only what no waiting changes is refused: nothing reserved, other lines than those reserved, or the end is over and it was
+ *    another transaction's. Of these the order refuses the first and the last as well.
+ * 3. An end that this very transaction has brought about is agreed to again; its confirm then changes nothing.
+ *
+ * A total pure function. Its sentences are read by customer-service people, and those of a wait are the same from try to try.
+ */
+import type { OrderLine } from '../../protocol/src/index.ts';
+import type { Act, Ending, Quantities, Reservation } from './reservation.ts';
+
+export interface AskedEnding extends Act {
+  readonly ending: Ending;
+  readonly lines: readonly OrderLine[];
+}
+
+export type Verdict =
+  | { readonly kind: 'mark' }
+  /** This transaction has ended it so already. */
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'wait' | 'refuse'; readonly detail: string };
+
+export function judgeEnding(reservation: Reservation | undefined, asked: AskedEnding): Verdict {
+  const { orderId, transaction, ending, lines } = asked;
+  if (reservation === undefined) return { kind: 'refuse', detail: `no stock is reserved for order ${orderId}` };
+  switch (reservation.state) {
+    case 'SOLD':
+    case 'RETURNED':
+      if (reservation.state === ending && reservation.endedBy === transaction) return { kind: 'ended' };
+      return { kind: 'refuse', detail: endedInWords(orderId, reservation.state) };
+    case 'TRIED':
+    case 'FROZEN': {
+      const differences = differencesInWords(reservation.held, lines);
+      if (differences !== '') {
+        const detail = `the lines given for order ${orderId} are not those its stock is reserved for: ${differences}`;
+        return { kind: 'refuse', detail };
+      }
+      if (reservation.state === 'TRIED') {
+        return { kind: 'wait', detail: `order ${orderId} is still being created, so its stock is not final yet` };
+      }
+      if (reservation.markedBy !== null && reservation.markedBy !== transaction) {
+        return { kind: 'wait', detail: `another payment or closing of order ${orderId} is under way` };
+      }
+      return { kind: 'mark' };
+    }
+  }
+}
+
+function endedInWords(orderId: string, ending: Ending): string {
+  switch (ending) {
+    case 'SOLD':
+      return `the stock of order ${orderId} is sold already: the order was paid before`;
+    case 'RETURNED':
+      return `the stock of order ${orderId} was returned already: the order was closed or cancelled before`;
+  }
+}
+
+/** Every SKU of which another quantity is given than held, in the order of their ids; empty when they agree. */
+function differencesInWords(held: Quantities, lines: readonly OrderLine[]): string {
+  const given = new Map(lines.map(({ skuId, quantity }) => [skuId, quantity]));
+  const skuIds = [...new Set([...held.keys(), ...given.keys()])].sort();
+  return skuIds
+    .filter((skuId) => held.get(skuId) !== given.get(skuId))
+    .map((skuId) => `${skuId} (${given.get(skuId) ?? 'none'} given, ${held.get(skuId) ?? 'none'} reserved)`)
+    .join(', ');
+}

@@ -1,0 +1,251 @@
+/** The order's own branch of close-order, through its participant routes and on a real database. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { callBranch } from '../../../../tests/services/call-branch.ts';
+import { placeOrder } from '../../../../tests/services/order-client.ts';
+import { done, OrderDesk, type Steps } from '../../testing/order-desk.ts';
+
+/** The least pause between two closes of one order. */
+const PAUSE_SECONDS = 10;
+
+let desk: OrderDesk;
+
+beforeAll(async () => {
+  desk = await OrderDesk.open('close');
+}, 30_000);
+afterAll(() => desk.close());
+
+const PLACED = [['INIT'], ['PENDING_PAYMENT']];
+const TRIED = { status: 200, state: 'Tried' };
+const CONFIRMED = { status: 200, state: 'Confirmed' };
+const CANCELLED = { status: 200, state: 'Cancelled' };
+const refusal = (detail: string) => ({ status: 409, state: 'Refused', code: 'refused', detail });
+
+/** An order whose first close the scanner has begun. */
+async function overdue(): Promise<{ readonly orderId: string; readonly closing: Steps }> {
+  const orderId = await desk.placed();
+  const closing = desk.closing(orderId, 1);
+  await desk.overdue(orderId);
+  await desk.begun(orderId, closing.transaction);
+  return { orderId, closing };
+}
+
+/** An order whose first close is begun because its customer does not want it any more: at once, without a scan. */
+async function withdrawn(): Promise<{ readonly orderId: string; readonly closing: Steps }> {
+  const orderId = await desk.placed();
+  expect(await desk.post(`/orders/${orderId}/withdraw`, { prefer: 'wait=0' })).toMatchObject({ status: 202 });
+  return { orderId, closing: desk.closing(orderId, 1, 'withdrawn') };
+}
+
+/** The scanner has been through all that is overdue now. */
+async function scanned(): Promise<void> {
+  await overdue();
+}
+
+describe('a close of an order that is not paid', () => {
+  test.each([
+    ['unpaid', 'it was not paid in time'],
+    ['withdrawn', 'the customer withdrew it'],
+  ])('that is %s takes it at the try, and has closed it once confirmed', async (cause, words) => {
+    const orderId = await desk.placed();
+    const closing = desk.closing(orderId, 1, cause);
+    expect(await closing.try()).toMatchObject(TRIED);
+    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSING', held_by: closing.transaction });
+    expect(await closing.confirm()).toMatchObject(CONFIRMED);
+    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSED', held_by: null, closing: closing.transaction });
+    expect(await desk.history(orderId)).toEqual([...PLACED, ['CLOSING', words], ['CLOSED', words]]);
+  });
+
+  test('lets it go when it is cancelled, and the history says why', async () => {
+    const { orderId, closing } = await withdrawn();
+    await closing.try();
+    expect(await closing.cancel({ reason: 'Refused', detail: 'the stock is sold' })).toMatchObject(CANCELLED);
+    expect(await desk.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', held_by: null, closing: null });
+    expect((await desk.history(orderId)).slice(2)).toEqual([
+      ['CLOSING', 'the customer withdrew it'],
+      ['PENDING_PAYMENT', 'it was not closed: the stock is sold'],
+    ]);
+  });
+
+  test.each(['confirm', 'cancel'] as const)('changes nothing when its try and its %s come again', async (decided) => {
+    const orderId = await desk.placed();
+    const closing = desk.closing(orderId, 1);
+    await done(closing, 'try', 'try', decided);
+    const once = await desk.seen(orderId);
+    await done(closing, decided);
+    await closing.try();
+    expect(await desk.seen(orderId)).toEqual(once);
+  });
+
+  test('once more, when the fence has forgotten it, is tried, and neither its confirm nor its cancel changes anything', async () => {
+    for (const decided of ['confirm', 'cancel'] as const) {
+      const { orderId, closing } = await desk.closed();
+      const before = await desk.seen(orderId);
+      await desk.forget(closing);
+      await done(closing, 'try', decided);
+      expect(await desk.seen(orderId)).toEqual(before);
+    }
+  });
+
+  test('that somebody made by hand takes it as well, and its number is used up', async () => {
+    const orderId = await desk.placed();
+    const byHand = desk.closing(orderId, 7);
+    await done(byHand, 'try');
+    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSING', closing: byHand.transaction, closes: 7 });
+    await done(byHand, 'cancel');
+    await desk.overdue(orderId);
+    await desk.begun(orderId, desk.closing(orderId, 8).transaction);
+    const named = await desk.placed();
+    const otherName = desk.closingNamed(`cleared-by-hand-${named}`, named);
+    await done(otherName, 'try', 'confirm');
+    expect(await desk.row(named)).toMatchObject({ status: 'CLOSED', closing: otherName.transaction, closes: 0 });
+  });
+});
+
+describe('a close is refused, and the order stays as it is,', () => {
+  async function isRefused(orderId: string, words: string): Promise<void> {
+    const late = desk.closingNamed(`late-${orderId}`, orderId);
+    const before = await desk.seen(orderId);
+    expect(await late.try()).toEqual(refusal(words));
+    expect(await late.try()).toEqual(refusal(words));
+    expect(await late.cancel()).toMatchObject(CANCELLED);
+    expect(await desk.seen(orderId)).toEqual(before);
+  }
+
+  test('while another close is begun', async () => {
+    const { orderId } = await withdrawn();
+    await isRefused(orderId, `another close of order ${orderId} is under way`);
+  });
+
+  test.each([
+    ['PAYING', 'order ORDER is being paid'],
+    ['PAID', 'order ORDER is paid'],
+    ['SHIPPED', 'order ORDER is paid'],
+    ['RECEIVED', 'order ORDER is paid'],
+    ['CLOSING', 'order ORDER is being closed already'],
+    ['CLOSED', 'order ORDER is closed already'],
+    ['CANCELLED', 'order ORDER was cancelled'],
+  ] as const)('when it is %s', async (status, words) => {
+    const orderId = await desk.orderIn(status);
+    await isRefused(orderId, words.replace('ORDER', orderId));
+  });
+
+  test('when nobody placed it', async () => {
+    const orderId = desk.newId();
+    expect(await desk.closing(orderId, 1).try()).toEqual(refusal(`there is no order ${orderId}`));
+    expect(await desk.closing(orderId, 1).cancel()).toMatchObject(CANCELLED);
+    expect(await desk.status(orderId)).toBeUndefined();
+  });
+});
+
+test('a close of an order that is still INIT is asked to come again, before and after its own row is there', async () => {
+  const { orderId } = (await placeOrder(desk.service.url)).body;
+  const closing = desk.closing(orderId, 1);
+  const later = { status: 425, state: 'None', code: undefined, detail: `order ${orderId} is still being created` };
+  expect(await closing.try()).toEqual(later);
+  await done(desk.creation(orderId), 'try');
+  expect(await closing.try()).toEqual(later);
+  await done(desk.creation(orderId), 'confirm');
+  expect(await closing.try()).toMatchObject(TRIED);
+});
+
+describe('a cancelled close leaves the order open for a further one, after a pause,', () => {
+  const cancelledTried = async ({ closing }: { closing: Steps }) => done(closing, 'try', 'cancel');
+  const cancelledUntried = async ({ closing }: { closing: Steps }) => done(closing, 'cancel');
+  async function cancelledRefused({ orderId, closing }: { orderId: string; closing: Steps }): Promise<void> {
+    const payment = desk.payment(orderId);
+    await done(payment, 'try');
+    expect(await closing.try()).toMatchObject({ status: 409 });
+    await done(closing, 'cancel');
+    await done(payment, 'cancel');
+  }
+
+  test.each([
+    ['tried', cancelledTried],
+    ['refused', cancelledRefused],
+    ['untried', cancelledUntried],
+  ])('when it was %s', async (_, cancelled) => {
+    const closed = await overdue();
+    const { orderId } = closed;
+    await cancelled(closed);
+    expect(await desk.outbox(orderId)).toEqual([]);
+    expect(await desk.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', closes: 1, closing: null });
+    const pauseSeconds = (await desk.closeInSeconds(orderId)) ?? 0;
+    expect(pauseSeconds).toBeGreaterThan(0);
+    expect(pauseSeconds).toBeLessThanOrEqual(PAUSE_SECONDS);
+    await scanned();
+    expect(await desk.outbox(orderId)).toEqual([]);
+    await desk.overdue(orderId);
+    const second = desk.closing(orderId, 2);
+    expect(await desk.begun(orderId, second.transaction)).toMatchObject({ payload: { orderId, cause: 'unpaid' } });
+    await done(second, 'try', 'confirm');
+    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSED', closes: 2, closing: second.transaction });
+  });
+
+  test('also when the cancel carries nothing that can be read', async () => {
+    const { orderId, closing } = await withdrawn();
+    const call = { url: desk.service.url, path: '/tcc/close-order', branch: 'order' };
+    const { transaction } = closing;
+    expect(await callBranch({ ...call, transaction, operation: 'cancel', payload: 'nonsense' })).toMatchObject(
+      CANCELLED,
+    );
+    expect(await desk.row(orderId)).toMatchObject({ closes: 1, closing: null });
+    expect(await desk.outbox(orderId)).toEqual([]);
+  });
+
+  test('and not before its time to pay is over, when somebody had closed it early by hand', async () => {
+    const orderId = await desk.placed();
+    const before = await desk.row(orderId);
+    await done(desk.closing(orderId, 1), 'try', 'cancel');
+    expect((await desk.row(orderId)).close_at).toEqual(before.close_at);
+  });
+
+  test('with its own number, also when the one made by hand never took the order', async () => {
+    const orderId = await desk.placed();
+    await done(desk.closing(orderId, 1), 'cancel');
+    await desk.overdue(orderId);
+    await desk.begun(orderId, desk.closing(orderId, 2).transaction);
+  });
+
+  test('for an order that was withdrawn, soon, and again with this cause', async () => {
+    const { orderId, closing } = await withdrawn();
+    await done(closing, 'try', 'cancel');
+    // Its time to pay would be far longer.
+    expect(await desk.closeInSeconds(orderId)).toBeLessThanOrEqual(PAUSE_SECONDS);
+    await desk.overdue(orderId);
+    const second = await desk.begun(orderId, desk.closing(orderId, 2).transaction);
+    expect(second.payload).toMatchObject({ cause: 'withdrawn' });
+  });
+
+  test('and a late try of the one that was cancelled takes nothing', async () => {
+    const { orderId, closing } = await withdrawn();
+    await done(closing, 'cancel');
+    expect(await closing.try()).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await desk.history(orderId)).toEqual(PLACED);
+  });
+});
+
+test.each([
+  ['confirm', ['try'], 'confirm'],
+  ['cancel', ['try'], 'cancel'],
+  ['cancel without a try', [], 'cancel'],
+] as const)('the creation stays in the outbox until the %s and goes with it', async (_, first, last) => {
+  const { orderId, closing } = await withdrawn();
+  await done(closing, ...first);
+  expect(await desk.outbox(orderId)).toHaveLength(1);
+  await done(closing, last);
+  expect(await desk.outbox(orderId)).toEqual([]);
+});
+
+test.each(['confirm', 'cancel'] as const)(
+  'a %s that finds the order in other hands than its try left it is no success',
+  async (operation) => {
+    const { orderId, closing } = await withdrawn();
+    await done(closing, 'try');
+    await desk.service.database.query(
+      `update orders set status = 'PENDING_PAYMENT', held_by = null where order_id = $1`,
+      [orderId],
+    );
+    expect(await closing[operation]()).toMatchObject({ status: 500, state: null });
+    expect(await desk.fenceState(closing.transaction)).toBe('Tried');
+  },
+);

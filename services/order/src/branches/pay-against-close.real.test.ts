@@ -1,0 +1,85 @@
+/** Payments and closes of one order at the same moment: its row decides, and one of them has it. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { done, OrderDesk, type Steps } from '../../testing/order-desk.ts';
+
+const ROUNDS = 40;
+
+let desk: OrderDesk;
+
+beforeAll(async () => {
+  desk = await OrderDesk.open('against');
+}, 30_000);
+afterAll(() => desk.close());
+
+type Kind = 'payment' | 'close';
+const make = (kind: Kind, orderId: string): Steps =>
+  kind === 'payment' ? desk.payment(orderId) : desk.closingNamed(`close-${orderId}-${crypto.randomUUID()}`, orderId);
+const WON: Readonly<Record<Kind, string>> = { payment: 'PAID', close: 'CLOSED' };
+
+test.each<readonly [Kind, Kind]>([
+  ['payment', 'close'],
+  ['close', 'payment'],
+  ['payment', 'payment'],
+  ['close', 'close'],
+])(
+  'of a %s and a %s whose tries come together one is tried and one refused, whoever is first',
+  async (first, second) => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const orderId = await desk.placed();
+      const [one, two] = [make(first, orderId), make(second, orderId)];
+      const answers = await Promise.all([one.try(), two.try()]);
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+      const oneWins = answers[0].status === 200;
+      const [winner, loser, kind] = oneWins ? [one, two, first] : [two, one, second];
+      expect(await desk.row(orderId)).toMatchObject({ held_by: winner.transaction });
+      expect(answers[oneWins ? 1 : 0]).toMatchObject({ state: 'Refused', code: 'refused' });
+      await Promise.all(
+        round % 2 === 0
+          ? [done(winner, 'confirm'), done(loser, 'cancel')]
+          : [done(loser, 'cancel'), done(winner, 'confirm')],
+      );
+      expect(await desk.row(orderId)).toMatchObject({ status: WON[kind], held_by: null });
+      expect(await desk.history(orderId)).toHaveLength(4);
+    }
+  },
+);
+
+test('when the first one is cancelled the next one of either kind may have the order', async () => {
+  for (const [first, second] of [
+    ['payment', 'close'],
+    ['close', 'payment'],
+    ['payment', 'payment'],
+    ['close', 'close'],
+  ] as const) {
+    const orderId = await desk.placed();
+    await done(make(first, orderId), 'try', 'cancel');
+    await done(make(second, orderId), 'try', 'confirm');
+    expect(await desk.status(orderId)).toBe(WON[second]);
+  }
+});
+
+test('a try that comes in the middle of the other one’s confirm waits for it, and is refused', async () => {
+  for (const [first, second] of [
+    ['payment', 'close'],
+    ['close', 'payment'],
+  ] as const) {
+    const orderId = await desk.placed();
+    const [one, two] = [make(first, orderId), make(second, orderId)];
+    await done(one, 'try');
+    const [, late] = await Promise.all([done(one, 'confirm'), two.try()]);
+    expect(late).toMatchObject({ status: 409, state: 'Refused' });
+    expect(await desk.status(orderId)).toBe(WON[first]);
+  }
+});
+
+test('of many payments and closes at once exactly one has the order', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const orderId = await desk.placed();
+    const all = Array.from({ length: 8 }, (_, turn) => make(turn % 2 === 0 ? 'payment' : 'close', orderId));
+    const answers = await Promise.all(all.map((each) => each.try()));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 7 }, () => 409)]);
+    await Promise.all(all.map((each, index) => done(each, answers[index]?.status === 200 ? 'confirm' : 'cancel')));
+    expect(['PAID', 'CLOSED']).toContain(await desk.status(orderId));
+    expect(await desk.history(orderId)).toHaveLength(4);
+  }
+});

@@ -1,0 +1,190 @@
+/** `payment.succeeded` through the real stream: what is begun, and what the payment service is told. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { placeOrder, TEAPOTS } from '../../../../tests/services/order-client.ts';
+import { done, OrderDesk, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-desk.ts';
+
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+let desk: OrderDesk;
+
+beforeAll(async () => {
+  desk = await OrderDesk.open('paid');
+}, 30_000);
+afterAll(() => desk.close());
+
+const idOf = (paymentId: string): string => `payment/payment.succeeded/${paymentId}`;
+
+/** As the payment service tells it. */
+const tell = (
+  orderId: string,
+  { paymentId }: PaymentSteps,
+  more: { readonly amountCents?: number; readonly id?: string; readonly traceparent?: string } = {},
+) => {
+  const { amountCents = TOTAL_CENTS, id = idOf(paymentId), ...trace } = more;
+  return desk.deliver({ type: 'payment.succeeded', data: { paymentId, orderId, amountCents } as const, id, ...trace });
+};
+const delivered = ({ paymentId }: PaymentSteps) => ({ id: idOf(paymentId), consumer: 'order', result: 'delivered' });
+
+async function inboxRows(id: string): Promise<number> {
+  const { rowCount } = await desk.service.database.query('select from ordertx_inbox where id = $1', [id]);
+  return rowCount ?? 0;
+}
+
+/** Every pay-order transaction of this order that the outbox still holds. */
+async function begun(orderId: string): Promise<readonly string[]> {
+  return (await desk.outbox(orderId)).map(({ transaction }) => transaction);
+}
+
+describe('of an order that waits for its payment', () => {
+  test('makes its pay-order transaction, with all that its participants need to know', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    expect(await tell(orderId, payment, { traceparent: TRACEPARENT })).toEqual(delivered(payment));
+    const { spec, metadata } = await desk.transactionSoon(`pay-${payment.paymentId}`);
+    expect(spec).toMatchObject({ flow: 'pay-order', orderId });
+    const { paymentId } = payment;
+    expect(spec.payload).toEqual({
+      ...{ orderId, ...TEAPOTS, totalCents: TOTAL_CENTS, paymentId, amountCents: TOTAL_CENTS },
+    });
+    expect(metadata.annotations).toEqual({ 'ordertx.dev/traceparent': TRACEPARENT });
+    expect(await desk.status(orderId)).toBe('PENDING_PAYMENT');
+  });
+
+  test('gives it a trace of its own where the message has none', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    await tell(orderId, payment);
+    const { metadata } = await desk.transactionSoon(`pay-${payment.paymentId}`);
+    expect(metadata.annotations?.['ordertx.dev/traceparent']).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  test('says what was captured, also when that is not what the order costs', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    expect(await tell(orderId, payment, { amountCents: 1 })).toEqual(delivered(payment));
+    const { spec } = await desk.transactionSoon(`pay-${payment.paymentId}`);
+    expect(spec.payload).toMatchObject({ totalCents: TOTAL_CENTS, amountCents: 1 });
+  });
+
+  test('makes one for each of two payments', async () => {
+    const orderId = await desk.placed();
+    const payments = [desk.payment(orderId), desk.payment(orderId)];
+    for (const payment of payments) expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect((await begun(orderId)).toSorted()).toEqual(payments.map(({ transaction }) => transaction).toSorted());
+  });
+});
+
+describe('that comes again', () => {
+  test('many times at once makes one transaction, and every copy has its receipt', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    const receipts = await Promise.all(Array.from({ length: 10 }, () => tell(orderId, payment)));
+    expect(receipts).toEqual(receipts.map(() => delivered(payment)));
+    expect(await begun(orderId)).toEqual([payment.transaction]);
+  });
+
+  test('while the transaction is under way changes nothing, also when the inbox has forgotten it', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    await tell(orderId, payment);
+    await done(payment, 'try');
+    await desk.forgetMessage(idOf(payment.paymentId));
+    const before = [await desk.outbox(orderId), await desk.seen(orderId)];
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect([await desk.outbox(orderId), await desk.seen(orderId)]).toEqual(before);
+  });
+
+  test.each([
+    ['confirmed', ['try', 'confirm']],
+    ['cancelled', ['try', 'cancel']],
+    ['cancelled without a try', ['cancel']],
+  ] as const)(
+    'begins nothing anew after the branch here was %s, though the inbox has forgotten it',
+    async (_, steps) => {
+      const orderId = await desk.placed();
+      const payment = desk.payment(orderId);
+      await tell(orderId, payment);
+      await done(payment, ...steps);
+      await desk.forgetMessage(idOf(payment.paymentId));
+      const before = await desk.seen(orderId);
+      expect(await tell(orderId, payment)).toEqual(delivered(payment));
+      expect(await begun(orderId)).toEqual([]);
+      expect(await desk.seen(orderId)).toEqual(before);
+    },
+  );
+
+  test('begins nothing anew for the payment that has paid the order, when inbox and fence have forgotten it', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    await tell(orderId, payment);
+    await done(payment, 'try', 'confirm');
+    await desk.forgetMessage(idOf(payment.paymentId));
+    await desk.forget(payment);
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await begun(orderId)).toEqual([]);
+  });
+});
+
+describe('of an order that is still INIT', () => {
+  test('has no receipt before its creation has ended, and is handled when it comes again', async () => {
+    const { orderId } = (await placeOrder(desk.service.url)).body;
+    const payment = desk.payment(orderId);
+    expect(await tell(orderId, payment)).toBeUndefined();
+    await done(desk.creation(orderId), 'try');
+    expect(await tell(orderId, payment)).toBeUndefined();
+    expect(await inboxRows(idOf(payment.paymentId))).toBe(0);
+    expect(await begun(orderId)).toEqual([desk.creation(orderId).transaction]);
+    await done(desk.creation(orderId), 'confirm');
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await begun(orderId)).toEqual([payment.transaction]);
+  });
+
+  test('is handled when it comes again though the creation was cancelled: so it is refunded', async () => {
+    const { orderId } = (await placeOrder(desk.service.url)).body;
+    const payment = desk.payment(orderId);
+    expect(await tell(orderId, payment)).toBeUndefined();
+    await done(desk.creation(orderId), 'cancel');
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await payment.try()).toMatchObject({ status: 409, detail: `order ${orderId} was cancelled` });
+  });
+});
+
+test.each(['CANCELLED', 'CLOSED', 'CLOSING', 'PAYING', 'PAID', 'SHIPPED', 'RECEIVED'] as const)(
+  'of an order that is %s makes its transaction all the same, whose try refuses: so it is refunded',
+  async (status) => {
+    const orderId = await desk.orderIn(status);
+    const payment = desk.payment(orderId);
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await desk.transactionSoon(`pay-${payment.paymentId}`)).toMatchObject({ spec: { flow: 'pay-order' } });
+    expect(await payment.try()).toMatchObject({ status: 409, state: 'Refused', code: 'refused' });
+    await done(payment, 'cancel');
+    expect(await desk.status(orderId)).toBe(status);
+    expect(await begun(orderId)).toEqual([]);
+  },
+);
+
+describe('is refused, in words,', () => {
+  test('of an order that nobody placed, and judged afresh when it comes again', async () => {
+    const orderId = desk.newId();
+    const payment = desk.payment(orderId);
+    const refused = { ...delivered(payment), result: 'refused', reason: `there is no order ${orderId}` };
+    expect(await tell(orderId, payment)).toEqual(refused);
+    expect(await tell(orderId, payment)).toEqual(refused);
+    expect(await inboxRows(idOf(payment.paymentId))).toBe(0);
+    await done(desk.creation(orderId), 'try', 'confirm');
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+  });
+
+  test.each([
+    ['paymentId', { paymentId: 'Not An Id' }],
+    ['amountCents', { amountCents: -1 }],
+    ['currency', { currency: 'EUR' }],
+  ])('when its data is not what it should be: %s', async (field, wrong) => {
+    const orderId = await desk.placed();
+    const { paymentId } = desk.payment(orderId);
+    const data = { paymentId, orderId, amountCents: TOTAL_CENTS, ...wrong };
+    const receipt = await desk.deliver({ type: 'payment.succeeded', data, id: idOf(paymentId) });
+    expect(receipt).toMatchObject({ result: 'refused', reason: expect.stringContaining(field) });
+    expect(await begun(orderId)).toEqual([]);
+  });
+});

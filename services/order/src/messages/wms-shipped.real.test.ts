@@ -1,0 +1,92 @@
+/** `wms.shipped` through the real stream: when an order is SHIPPED, and what the warehouse is told. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { placeOrder } from '../../../../tests/services/order-client.ts';
+import { done, OrderDesk } from '../../testing/order-desk.ts';
+
+let desk: OrderDesk;
+
+beforeAll(async () => {
+  desk = await OrderDesk.open('shipped');
+}, 30_000);
+afterAll(() => desk.close());
+
+const idOf = (orderId: string): string => `wms/wms.shipped/${orderId}`;
+const tell = (orderId: string, id = idOf(orderId)) => desk.deliver({ type: 'wms.shipped', data: { orderId }, id });
+const delivered = (orderId: string) => ({ id: idOf(orderId), consumer: 'order', result: 'delivered' });
+
+const statuses = async (orderId: string): Promise<readonly (string | undefined)[]> =>
+  (await desk.history(orderId)).map(([status]) => status);
+const SHIPPED = ['INIT', 'PENDING_PAYMENT', 'PAYING', 'PAID', 'SHIPPED'];
+
+describe('of an order that is paid', () => {
+  test('makes it SHIPPED', async () => {
+    const orderId = await desk.orderIn('PAID');
+    expect(await tell(orderId)).toEqual(delivered(orderId));
+    expect(await statuses(orderId)).toEqual(SHIPPED);
+    expect(await desk.row(orderId)).toMatchObject({ status: 'SHIPPED', payment_id: expect.any(String) });
+  });
+
+  test('ships it once, however often it comes: at once, again, forgotten by the inbox, under another id', async () => {
+    const orderId = await desk.orderIn('PAID');
+    const receipts = await Promise.all(Array.from({ length: 10 }, () => tell(orderId)));
+    expect(receipts).toEqual(receipts.map(() => delivered(orderId)));
+    expect(await tell(orderId)).toEqual(delivered(orderId));
+    await desk.forgetMessage(idOf(orderId));
+    expect(await tell(orderId)).toEqual(delivered(orderId));
+    expect(await tell(orderId, `${idOf(orderId)}-again`)).toMatchObject({ result: 'delivered' });
+    expect(await statuses(orderId)).toEqual(SHIPPED);
+  });
+
+  test('is without effect once the customer has it', async () => {
+    const orderId = await desk.orderIn('RECEIVED');
+    await desk.forgetMessage(idOf(orderId));
+    const before = await desk.seen(orderId);
+    expect(await tell(orderId)).toEqual(delivered(orderId));
+    expect(await desk.seen(orderId)).toEqual(before);
+  });
+});
+
+describe('that comes before the order is paid has no receipt, changes nothing, and ends right when it comes again:', () => {
+  test('while it is created, waits for its payment, and is being paid', async () => {
+    const { orderId } = (await placeOrder(desk.service.url)).body;
+    const payment = desk.payment(orderId);
+    const early = async (status: string): Promise<void> => {
+      expect(await tell(orderId)).toBeUndefined();
+      expect(await desk.status(orderId)).toBe(status);
+    };
+    await early('INIT');
+    await done(desk.creation(orderId), 'try');
+    await early('INIT');
+    await done(desk.creation(orderId), 'confirm');
+    await early('PENDING_PAYMENT');
+    await done(payment, 'try');
+    await early('PAYING');
+    await done(payment, 'confirm');
+    expect(await tell(orderId)).toEqual(delivered(orderId));
+    expect(await statuses(orderId)).toEqual(SHIPPED);
+  });
+
+  test('while it is being closed: refused once it is closed', async () => {
+    const orderId = await desk.placed();
+    await done(desk.closing(orderId, 1), 'try');
+    expect(await tell(orderId)).toBeUndefined();
+    await done(desk.closing(orderId, 1), 'confirm');
+    expect(await tell(orderId)).toMatchObject({ result: 'refused' });
+  });
+});
+
+describe('is refused, in words, and changes nothing', () => {
+  test.each(['CLOSED', 'CANCELLED'] as const)('of an order that is %s', async (status) => {
+    const orderId = await desk.orderIn(status);
+    const before = await desk.seen(orderId);
+    const reason = `order ${orderId} is ${status}: it should not have been shipped`;
+    expect(await tell(orderId)).toEqual({ ...delivered(orderId), result: 'refused', reason });
+    expect(await tell(orderId)).toEqual({ ...delivered(orderId), result: 'refused', reason });
+    expect(await desk.seen(orderId)).toEqual(before);
+  });
+
+  test('of an order that nobody placed', async () => {
+    const reason = 'there is no order nowhere';
+    expect(await tell('nowhere')).toEqual({ ...delivered('nowhere'), result: 'refused', reason });
+  });
+});
