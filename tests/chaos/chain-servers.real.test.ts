@@ -21,12 +21,13 @@ function told(how: string, became: object): void {
 test(
   'Redis killed and restarted empty three times loses no message and applies none twice',
   async () => {
-    const living = full.begin(50);
-    for (let round = 0; round < 3; round += 1) {
-      await full.inFlight(8);
+    const living: Promise<readonly string[]>[] = [];
+    for (const more of [50, 20, 20]) {
+      living.push(full.begin(more));
+      await full.inFlight(more / 5);
       await full.killAndRestart(full.redis);
     }
-    told('Redis killed three times', await full.settled(await living));
+    told('Redis killed three times', await full.settled((await Promise.all(living)).flat()));
   },
   TEST_MS,
 );
@@ -66,14 +67,15 @@ test(
 test(
   'Postgres killed and restarted twice keeps what was committed, and all goes on',
   async () => {
-    const living = full.begin(50);
+    const living: Promise<readonly string[]>[] = [];
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      living.push(full.begin(50));
       await full.inFlight(10);
       full.postgres.process.kill(signal);
       await full.postgres.process.exited;
       await full.postgres.restart();
     }
-    told('Postgres killed and restarted', await full.settled(await living));
+    told('Postgres killed and restarted', await full.settled((await Promise.all(living)).flat()));
   },
   TEST_MS,
 );

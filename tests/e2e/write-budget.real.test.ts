@@ -4,9 +4,11 @@
  * Counted is everything but reads in our group and of Events, so a write that nobody thought of is seen as well.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { RunningController } from '../../local/controllers.ts';
 import { createNamespace } from '../../local/cluster.ts';
 import { waitFor } from '../../local/deadline.ts';
+import { Customers } from '../world/customers.ts';
 import { openControlPlane, type OwnControlPlane } from '../world/own-control-plane.ts';
 import { samplesOf, sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Line, type Shop } from '../world/shop.ts';
@@ -21,12 +23,17 @@ const WAIT_SECONDS = 30;
 
 let own: OwnControlPlane;
 let shop: Shop;
+let customers: Customers;
 let controller: RunningController;
 
 beforeAll(async () => {
   // Durable, or the latencies printed below would say nothing.
   own = await openControlPlane({ unsafeNoFsync: false });
-  shop = await openShop('budget', { cluster: own.cluster });
+  shop = await openShop('budget', {
+    cluster: own.cluster,
+    services: ['payment', 'dispatch', 'wms', 'member', 'notification'],
+  });
+  customers = new Customers(shop);
   controller = await shop.startController();
   await shop.stock('tea', 1_000_000);
   await shop.stock('gone', 0);
@@ -118,6 +125,21 @@ test('the controller reads nothing back on the way: it asks two things of the AP
   expect(await live([TEA])).toBe('Succeeded');
   await controllerIdle();
   expect(difference(await controllerRequests(), before)).toEqual({ 'PUT 200': 2 });
+});
+
+test('a payment costs no more with its four messages; only a notice that comes after the end adds a write', async () => {
+  const orderId = await customers.orderToPay([TEA]);
+  await controllerIdle();
+  let late = 0;
+  const cost = await costOf(async () => {
+    const paymentId = await customers.pay(orderId);
+    const { status } = await shop.final(`pay-${paymentId}`);
+    expect(status?.messages).toHaveLength(4);
+    late = status?.expires === undefined ? 1 : 0;
+    const through = ({ status: last }: OrderTransaction) => last?.expires !== undefined;
+    await shop.transactionWhen(`pay-${paymentId}`, 'to be through with its notice', through);
+  }, 3);
+  expect(cost).toEqual({ 'POST ordertransactions 201': 1, 'PUT ordertransactions/status 200': 2 + late });
 });
 
 test('a refused transaction costs the same', async () => {
