@@ -1,9 +1,18 @@
-/** Order and inventory as processes: what they say about bad settings, and how a branch is settled by hand. */
+/**
+ * The services as processes: what they say about bad settings and unknown commands, how a branch is settled and a refused message
+ * published again by hand, and that they end well.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { inheritedEnvironment } from '../../local/processes.ts';
-import { world } from '../world/world.ts';
+import { pathToFileURL } from 'node:url';
+import pg from 'pg';
+import { freePort } from '../../local/ports.ts';
+import { inheritedEnvironment, openHousehold } from '../../local/processes.ts';
+import { startService, type ServiceName } from '../../local/services.ts';
+import { migrate } from '../../services/kit/src/index.ts';
+import { memoryLog } from '../../services/kit/testing/memory-log.ts';
+import { freshDatabase, world } from '../world/world.ts';
 import { callBranch } from './call-branch.ts';
 import { callOrderBranch, orderView, TEAPOTS } from './order-client.ts';
 import { runInventory, runOrder, TEST_NAMESPACE, type RunningTestService } from './running.ts';
@@ -11,13 +20,16 @@ import { runInventory, runOrder, TEST_NAMESPACE, type RunningTestService } from 
 // Starting a process takes seconds where others are at work.
 jest.setTimeout(60_000);
 
+const servicesFolder = join(import.meta.dirname, '../../services');
+const migrationsOf = (service: string): URL => pathToFileURL(`${join(servicesFolder, service, 'migrations')}/`);
+
 interface Ended {
   readonly code: number;
   readonly output: string;
 }
 
 function run(service: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
-  const main = join(import.meta.dirname, '../../services', service, 'src/main.ts');
+  const main = join(servicesFolder, service, 'src/main.ts');
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -30,13 +42,34 @@ function run(service: string, args: readonly string[], env: Readonly<Record<stri
   });
 }
 
-describe.each(['order', 'inventory'])('%s', (service) => {
+const PARTICIPANT = ['ORDERTX_AUDIENCE', 'ORDERTX_TOKEN_ISSUER', 'ORDERTX_CONTROLLER_SUBJECT', 'ORDERTX_JWKS_FILE'];
+
+/** What each is not told here and has to ask for, and the commands it knows. */
+const SERVICES: Readonly<Record<ServiceName, { readonly asksFor: readonly string[]; readonly commands: string }>> = {
+  order: { asksFor: [...PARTICIPANT, 'REDIS_URL', 'KUBECONFIG'], commands: 'without one, or with settle' },
+  inventory: { asksFor: PARTICIPANT, commands: 'without one, or with settle' },
+  payment: { asksFor: ['REDIS_URL', 'ORDER_URL'], commands: 'without one, or with outbox' },
+  dispatch: { asksFor: ['REDIS_URL'], commands: 'without one' },
+  wms: { asksFor: ['REDIS_URL'], commands: 'without one, or with outbox' },
+  member: { asksFor: ['REDIS_URL'], commands: 'without one' },
+  notification: { asksFor: ['REDIS_URL', 'NOTIFICATION_WEBHOOK_URL'], commands: 'without one' },
+};
+
+describe.each(Object.entries(SERVICES))('%s', (service, { asksFor, commands }) => {
   test('names every bad setting and ends with code 2', async () => {
-    const { code, output } = await run(service, [], { PORT: 'eighty', ORDERTX_RETENTION_DAYS: '3' });
+    const bad = { PORT: 'eighty', ORDERTX_RETENTION_DAYS: '3', NOTIFICATION_PROVIDER: 'webhook' };
+    const { code, output } = await run(service, [], { ...bad, KUBERNETES_SERVICE_HOST: '' });
     expect(code).toBe(2);
-    for (const name of ['PORT', 'DATABASE_URL', 'ORDERTX_NAMESPACES', 'ORDERTX_RETENTION_DAYS', 'ORDERTX_AUDIENCE']) {
-      expect(output).toContain(name);
-    }
+    const named = [...output.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name).toSorted();
+    const everywhere = ['PORT', 'DATABASE_URL', 'ORDERTX_NAMESPACES', 'ORDERTX_RETENTION_DAYS'];
+    expect(named).toEqual([...everywhere, ...asksFor].toSorted());
+  });
+
+  test('knows no other commands, and says which it knows', async () => {
+    expect(await run(service, ['serve'], {})).toMatchObject({
+      code: 2,
+      output: `unknown command serve: start it ${commands}\n`,
+    });
   });
 });
 
@@ -47,15 +80,41 @@ test('the order service asks for an API server', async () => {
   expect(gone).toMatchObject({ code: 2, output: expect.stringMatching(/KUBECONFIG.*must be the path/) });
 });
 
-test.each(['order', 'inventory'])(
-  '%s knows no other commands',
-  async (service) => {
-    expect(await run(service, ['serve'], {})).toMatchObject({
-      code: 2,
-      output: expect.stringContaining('unknown command serve'),
+test.each(['payment', 'wms'])('%s shows its outbox, and publishes again what was refused', async (service) => {
+  const { url: databaseUrl, drop } = await freshDatabase(service);
+  const { log } = memoryLog();
+  await migrate({ connectionString: databaseUrl, folder: migrationsOf(service), log });
+  const env = { DATABASE_URL: databaseUrl };
+  expect(await run(service, ['outbox', 'list'], env)).toEqual({ code: 0, output: 'the outbox is empty\n' });
+  const pool = new pg.Pool({ connectionString: databaseUrl });
+  await pool.query(
+    `insert into ordertx_outbox (id, stream, type, subject, data, refused_reason) values ('m1', 'order', 't', 'o1', '{}', 'no')`,
+  );
+  expect((await run(service, ['outbox', 'list'], env)).output).toContain('m1  t to order');
+  expect(await run(service, ['outbox', 'retry', '--id', 'm1'], env)).toEqual({
+    code: 0,
+    output: 'm1 is published again\n',
+  });
+  expect((await pool.query('select refused_reason from ordertx_outbox')).rows).toEqual([{ refused_reason: null }]);
+  await pool.end();
+  await drop();
+});
+
+test.each(['wms', 'payment', 'notification'] as const)(
+  '%s serves without a Redis, and ends with code 0 soon after a signal',
+  async (name) => {
+    const household = await openHousehold();
+    const { url: databaseUrl, drop } = await freshDatabase(name);
+    const service = await startService(household, {
+      ...{ name, port: await freePort(), databaseUrl, redisUrl: 'redis://127.0.0.1:1', namespaces: [TEST_NAMESPACE] },
+      ...{ callers: { kind: 'off' }, origins: { order: 'http://127.0.0.1:1' } },
     });
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
+    // Its household kills what has not ended after ten seconds: then it was ended by a signal, and not with a code.
+    expect(await service.part.process.stop()).toMatchObject({ code: 0, signal: null });
+    await household.close();
+    await drop();
   },
-  20_000,
 );
 
 describe('settling by hand', () => {

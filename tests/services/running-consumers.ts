@@ -7,7 +7,6 @@
  */
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import pg from 'pg';
 import { waitFor } from '../../local/deadline.ts';
 import { startDispatch } from '../../services/dispatch/src/service.ts';
 import type { ReceivedMessage } from '../../services/kit/src/index.ts';
@@ -27,10 +26,8 @@ import {
 } from '../../services/protocol/src/index.ts';
 import { startWms } from '../../services/wms/src/service.ts';
 import { freshDatabase, freshRedis } from '../world/world.ts';
-import { TEST_NAMESPACE, type RunningTestService } from './running.ts';
+import { running, TEST_NAMESPACE, TEST_SETTINGS, type RunningTestService } from './running.ts';
 
-/** A test that delivers much at once has as many connections as a service has. */
-const DATABASE_CONNECTIONS_MAX = 10;
 const RECEIPT_DEADLINE_MS = 20_000;
 const LOOK_EVERY_MS = 5;
 
@@ -44,37 +41,17 @@ const START = { dispatch: startDispatch, wms: startWms, member: startMember } as
 
 export type ConsumerName = keyof typeof START;
 
-/** With callers unchecked, on a free port. */
+/** On a free port. */
 export async function runConsumer(name: ConsumerName): Promise<RunningConsumer> {
   const [{ url: databaseUrl, drop }, redisUrl] = await Promise.all([freshDatabase(name), freshRedis()]);
-  const { url, closers } = await START[name]({
-    port: 0,
-    namespaces: [TEST_NAMESPACE],
-    auth: 'off',
-    audience: undefined,
-    tokenIssuer: undefined,
-    jwksFile: undefined,
-    jwksUrl: undefined,
-    controllerSubject: undefined,
-    retentionDays: 30,
-    logLevel: 'silent',
-    databaseUrl,
-    redisUrl,
-  });
-  const database = new pg.Pool({ connectionString: databaseUrl, max: DATABASE_CONNECTIONS_MAX });
+  const started = await START[name]({ ...TEST_SETTINGS, databaseUrl, redisUrl });
   const sender = openSender(redisUrl, name);
-  let stopping: Promise<void> | undefined;
-  async function closeAll(): Promise<void> {
-    for (const closer of closers) await closer();
-  }
-  const stop = (): Promise<void> => (stopping ??= closeAll());
+  const service = running(started, databaseUrl, drop);
   return {
-    ...{ url, databaseUrl, redisUrl, database, sender, stop },
+    ...{ ...service, redisUrl, sender },
     async close() {
-      await stop();
       sender.close();
-      await database.end();
-      await drop();
+      await service.close();
     },
   };
 }

@@ -19,17 +19,26 @@ export interface RunningTestService {
 
 export const TEST_NAMESPACE = 'shop';
 
-const UNCHECKED = {
+/** As many as a service has: some tests deliver much at once. */
+const CONNECTIONS_MAX = 10;
+
+/** What every service is started with here: a free port, and no log. */
+export const TEST_SETTINGS = {
   port: 0,
   namespaces: [TEST_NAMESPACE],
+  retentionDays: 30,
+  logLevel: 'silent',
+} as const;
+
+/** What a participant is started with besides: whoever calls it is believed. */
+const UNCHECKED = {
+  ...TEST_SETTINGS,
   auth: 'off',
   audience: undefined,
   tokenIssuer: undefined,
   jwksFile: undefined,
   jwksUrl: undefined,
   controllerSubject: undefined,
-  retentionDays: 30,
-  logLevel: 'silent',
 } as const;
 
 export async function runInventory(): Promise<RunningTestService> {
@@ -68,13 +77,14 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
   return running(service, databaseUrl, drop);
 }
 
+/** A service whose start has just resolved. */
 interface Started {
   readonly url: string;
   readonly closers: readonly (() => Promise<void>)[];
 }
 
-function running({ url, closers }: Started, databaseUrl: string, drop: () => Promise<void>): RunningTestService {
-  const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+export function running({ url, closers }: Started, databaseUrl: string, drop: () => Promise<void>): RunningTestService {
+  const database = new pg.Pool({ connectionString: databaseUrl, max: CONNECTIONS_MAX });
   let stopping: Promise<void> | undefined;
   async function closeAll(): Promise<void> {
     for (const closer of closers) await closer();

@@ -1,9 +1,9 @@
 /**
- * A service in the test's own process that hears or says messages: a database and a Redis of its own, callers unchecked.
+ * A service in the test's own process that hears or says messages: a database and a Redis of its own.
  */
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { TEST_NAMESPACE } from '../../../tests/services/running.ts';
+import { TEST_SETTINGS } from '../../../tests/services/running.ts';
 import { freshDatabase, freshRedis } from '../../../tests/world/world.ts';
 import type { RunningService } from '../../kit/src/index.ts';
 
@@ -18,21 +18,8 @@ export interface StartedService {
 }
 
 /** What every service that works with messages is started with. */
-export function baseConfig(databaseUrl: string, redisUrl: string) {
-  return {
-    port: 0,
-    namespaces: [TEST_NAMESPACE],
-    databaseUrl,
-    redisUrl,
-    auth: 'off',
-    audience: undefined,
-    tokenIssuer: undefined,
-    jwksFile: undefined,
-    jwksUrl: undefined,
-    controllerSubject: undefined,
-    retentionDays: 30,
-    logLevel: 'silent',
-  } as const;
+function baseConfig(databaseUrl: string, redisUrl: string) {
+  return { ...TEST_SETTINGS, databaseUrl, redisUrl };
 }
 
 export async function startForTest(
