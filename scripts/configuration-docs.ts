@@ -25,11 +25,12 @@ export interface Section {
   readonly settings: readonly DocumentedSetting[];
 }
 
-const shared = new Set<string>(
-  [serviceSettings, participantSettings, messageSettings].flatMap((group) =>
-    Object.values(group).map(({ name }) => name),
-  ),
-);
+const sharedGroups: readonly Readonly<Record<string, DocumentedSetting>>[] = [
+  serviceSettings,
+  participantSettings,
+  messageSettings,
+];
+const shared = new Set(sharedGroups.flatMap((group) => Object.values(group).map(({ name }) => name)));
 
 /** What a service has of its own. */
 function own(settings: Readonly<Record<string, DocumentedSetting>>): readonly DocumentedSetting[] {
