@@ -16,12 +16,10 @@ afterAll(() => full.close(), 60_000);
 test(
   'each process killed once in the middle of it, the whole chain ends right',
   async () => {
-    const first = full.begin(50);
-    await full.inFlight(10);
+    const { living: first } = await full.beginUntil(50, 10);
     const later: Promise<readonly string[]>[] = [];
     for (const [name, part] of Object.entries(full.parts)) {
-      const more = full.begin(10);
-      await full.inFlight(2);
+      const { living: more } = await full.beginUntil(10, 2);
       const before = part.process.pid;
       await full.killAndRestart(part);
       expect([name, part.process.pid === before]).toEqual([name, false]);

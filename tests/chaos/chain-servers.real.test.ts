@@ -23,8 +23,7 @@ test(
   async () => {
     const living: Promise<readonly string[]>[] = [];
     for (const more of [50, 20, 20]) {
-      living.push(full.begin(more));
-      await full.inFlight(more / 5);
+      living.push((await full.beginUntil(more, more / 5)).living);
       await full.killAndRestart(full.redis);
     }
     told('Redis killed three times', await full.settled((await Promise.all(living)).flat()));
@@ -69,8 +68,7 @@ test(
   async () => {
     const living: Promise<readonly string[]>[] = [];
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
-      living.push(full.begin(50));
-      await full.inFlight(10);
+      living.push((await full.beginUntil(50, 10)).living);
       full.postgres.process.kill(signal);
       await full.postgres.process.exited;
       await full.postgres.restart();

@@ -34,13 +34,18 @@ export class FullShop {
     return living;
   }
 
-  /** Waits until this many transactions more than now are there: orders are in flight. */
-  async inFlight(more: number): Promise<void> {
+  /**
+   * Begins orders and waits until this many transactions more than before are there: orders are in flight. Counted before they
+   * begin, because on a quiet machine they are through before anybody has counted.
+   */
+  async beginUntil(count: number, inFlight: number): Promise<{ readonly living: Promise<readonly string[]> }> {
     const before = (await this.shop.transactions()).length;
-    await waitFor(async () => (await this.shop.transactions()).length >= before + more, {
-      what: `${more} transactions to begin`,
+    const living = this.begin(count);
+    await waitFor(async () => (await this.shop.transactions()).length >= before + inFlight, {
+      what: `${inFlight} transactions to begin`,
       deadlineMs: 60_000,
     });
+    return { living };
   }
 
   /** kill -9, and back again. */
