@@ -54,9 +54,9 @@ describe('settings of a service', () => {
       'PORT must be a whole number from 1 to 65535 (it is "0")',
       expect.stringMatching(/^DATABASE_URL is not set; it is needed: /),
       expect.stringMatching(/^ORDERTX_NAMESPACES must be namespace names .* \(it is "Shop"\)$/),
-      'ORDERTX_AUTH must be on or off (it is "maybe")',
       'ORDERTX_RETENTION_DAYS must be a whole number from 8 to 3650 (it is "7")',
       expect.stringMatching(/^LOG_LEVEL must be one of trace, /),
+      'ORDERTX_AUTH must be on or off (it is "maybe")',
     ]);
   });
 
