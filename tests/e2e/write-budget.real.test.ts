@@ -127,19 +127,18 @@ test('the controller reads nothing back on the way: it asks two things of the AP
   expect(difference(await controllerRequests(), before)).toEqual({ 'PUT 200': 2 });
 });
 
-test('a payment costs no more with its four messages; only a notice that comes after the end adds a write', async () => {
+test('a payment costs no more with its four messages; a notice that comes after the end may add one write', async () => {
   const orderId = await customers.orderToPay([TEA]);
   await controllerIdle();
-  let late = 0;
   const cost = await costOf(async () => {
     const paymentId = await customers.pay(orderId);
     const { status } = await shop.final(`pay-${paymentId}`);
     expect(status?.messages).toHaveLength(4);
-    late = status?.expires === undefined ? 1 : 0;
     const through = ({ status: last }: OrderTransaction) => last?.expires !== undefined;
     await shop.transactionWhen(`pay-${paymentId}`, 'to be through with its notice', through);
   }, 3);
-  expect(cost).toEqual({ 'POST ordertransactions 201': 1, 'PUT ordertransactions/status 200': 2 + late });
+  // Whether the notice was through by the end is decided between two processes: both are within the budget, nothing else is.
+  expect([budgetOf(1), { ...budgetOf(1), 'PUT ordertransactions/status 200': 3 }]).toContainEqual(cost);
 });
 
 test('a refused transaction costs the same', async () => {
