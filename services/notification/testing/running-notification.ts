@@ -1,9 +1,9 @@
 /**
  * The notification service for its tests, and whoever writes to it.
  */
+import { MessageSender, type Published } from '../../../tests/services/message-sender.ts';
 import { payloadsOf } from '../../../tests/services/running-consumers.ts';
-import { MessageSender, type Published } from '../../payment/testing/message-sender.ts';
-import { startForTest, type StartedService } from '../../payment/testing/started-service.ts';
+import { startForTest, type StartedService } from '../../../tests/services/started-service.ts';
 import { startNotification } from '../src/service.ts';
 
 export interface RunningNotification extends StartedService {

@@ -2,9 +2,9 @@
  * The payment service for its tests, with a stand-in for the order service, and the calls that customers and providers make.
  */
 import { freePort } from '../../../local/ports.ts';
+import { startForTest, type StartedService } from '../../../tests/services/started-service.ts';
 import { startPayment } from '../src/service.ts';
 import { startOrders, type LoopbackOrders } from './loopback-orders.ts';
-import { startForTest, type StartedService } from './started-service.ts';
 
 export interface RunningPayment extends StartedService {
   readonly orders: LoopbackOrders;

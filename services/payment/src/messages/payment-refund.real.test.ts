@@ -1,7 +1,7 @@
 /** `payment.refund`, through the real stream: what was captured goes back once, and nothing else does. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { MessageSender, type Published } from '../../../../tests/services/message-sender.ts';
 import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
-import { MessageSender, type Published } from '../../testing/message-sender.ts';
 import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';
 
 const DETAIL = 'order o1 is closed';

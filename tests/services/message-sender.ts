@@ -2,8 +2,7 @@
  * Writes to a service's stream as the controller does, and reads the receipts.
  */
 import type { Redis } from 'ioredis';
-import { waitFor } from '../../../local/deadline.ts';
-import { TEST_NAMESPACE } from '../../../tests/services/running.ts';
+import { waitFor } from '../../local/deadline.ts';
 import {
   MESSAGE_FIELD,
   messagesStream,
@@ -12,7 +11,8 @@ import {
   receiptsStream,
   type MessageEvent,
   type Receipt,
-} from '../../protocol/src/index.ts';
+} from '../../services/protocol/src/index.ts';
+import { TEST_NAMESPACE } from './running.ts';
 
 export type Published = Pick<MessageEvent, 'id' | 'type' | 'data'> & Partial<MessageEvent>;
 
