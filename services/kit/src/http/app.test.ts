@@ -153,6 +153,7 @@ describe('a declared route', () => {
     expect(await ask('PUT', '/shelves/%E0%A4%A/items', '{"items":[]}')).toMatchObject({
       status: 400,
       type: 'application/problem+json',
+      body: { detail: "path: Failed to decode param '%E0%A4%A'" },
     });
   });
 
@@ -167,9 +168,6 @@ describe('a declared route', () => {
     expect(
       await ask('PUT', ITEMS, '{"items":[]}', { 'content-type': 'application/json; charset=klingon' }),
     ).toMatchObject({ status: 415 });
-    expect(
-      await ask('PUT', ITEMS, '{"items":[]}', { 'content-type': 'application/json', 'content-encoding': 'br' }),
-    ).toMatchObject({ status: 400 });
   });
 
   test('keeps at most a few issues of a hostile body', async () => {

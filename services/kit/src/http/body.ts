@@ -3,8 +3,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import express, { type RequestHandler } from 'express';
-import { problem } from './problem.ts';
-import { send } from './reply.ts';
+import { problem, ProblemError } from './problem.ts';
+import { send, type Reply } from './reply.ts';
 
 /** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
 export const BODY_BYTES_MAX = 128 * 1024;
@@ -14,7 +14,7 @@ const JSON_MEDIA_TYPES = ['application/json', 'application/*+json'];
 /** As long as their requests live. */
 const bytes = new WeakMap<IncomingMessage, Buffer>();
 
-/** Leaves `request.body` undefined when there is none. Other media types are 415; broken or oversized JSON goes to the error handler. */
+/** Leaves `request.body` undefined when there is none. Other media types are 415; a body that cannot be read goes to the error handler, as a problem. */
 export function jsonBody(): RequestHandler {
   // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
   const parse: RequestHandler = express.json({
@@ -32,8 +32,33 @@ export function jsonBody(): RequestHandler {
       send(response, problem(415, { detail: 'content-type: must be application/json' }));
       return;
     }
-    parse(request, response, next);
+    parse(request, response, (error?: unknown) => next(unreadable(error)));
   };
+}
+
+/** What the parser throws carries a status, and mostly a type that says what broke. */
+function unreadable(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('status' in error) || typeof error.status !== 'number')
+    return error;
+  return new ProblemError(unreadableProblem(error.status, error));
+}
+
+function unreadableProblem(status: number, error: object): Reply {
+  const message = 'message' in error && typeof error.message === 'string' ? error.message : '';
+  switch ('type' in error ? error.type : undefined) {
+    case 'entity.parse.failed':
+      return problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` });
+    case 'entity.too.large':
+      return problem(413, { detail: `body: is larger than ${BODY_BYTES_MAX} bytes` });
+    case 'encoding.unsupported':
+    case 'charset.unsupported':
+      return problem(415, { detail: `body: ${message}` });
+    default:
+      return problem(status, {
+        title: 'Invalid Request',
+        detail: 'body: is not what its content-encoding says, or not whole',
+      });
+  }
 }
 
 /** The bytes that `jsonBody` read, as text, which is what a sender signs: after any content-encoding, before parsing. '' without a body. */

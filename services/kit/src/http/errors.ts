@@ -43,21 +43,10 @@ function databaseProblem(state: 'unavailable' | 'contended'): Reply {
   return problem(503, { detail, headers: { 'retry-after': RETRY_AFTER_SECONDS } });
 }
 
-/** What express and its body parser throw for a broken request carries its status, and a type that says what broke. */
+/** What express throws for a broken request carries its status. A path whose escapes make no text is one of them. */
 function clientProblem(error: unknown): Reply | undefined {
-  if (typeof error !== 'object' || error === null || !('status' in error) || typeof error.status !== 'number')
-    return undefined;
-  const { status } = error;
+  if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') return undefined;
+  const { status, message } = error;
   if (status < 400 || status > 499) return undefined;
-  const type = 'type' in error && typeof error.type === 'string' ? error.type : '';
-  const message = 'message' in error && typeof error.message === 'string' ? error.message : '';
-  const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit : undefined;
-  switch (type) {
-    case 'entity.parse.failed':
-      return problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` });
-    case 'entity.too.large':
-      return problem(413, { detail: `body: is larger than ${limit ?? 'the allowed number of'} bytes` });
-    default:
-      return problem(status, { detail: message });
-  }
+  return problem(status, { detail: error instanceof URIError ? `path: ${message}` : message });
 }

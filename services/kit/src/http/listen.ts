@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { App } from './app.ts';
+import { answerBrokenRequests } from './broken-request.ts';
 
 /** Longer than usual callers keep an idle connection, so that it is they who close it and never a request that meets a closing one. */
 const KEEP_ALIVE_MS = 65_000;
@@ -36,6 +37,7 @@ export async function listen(app: App, options: ListenOptions): Promise<RunningS
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
     app.express,
   );
+  answerBrokenRequests(server);
   // A connection whose last answer goes out after `close` would otherwise be kept until its keep-alive time is over.
   server.on('request', (_request, response) => {
     response.once('close', () => {

@@ -63,12 +63,12 @@ function parameters(schema: ZodType | undefined, place: 'path' | 'query'): JsonO
 }
 
 function headerParameters(route: RouteDocument): JsonObject[] {
-  return Object.entries(route.headers ?? {}).map(([name, { description, required }]) => ({
+  return Object.entries(route.headers ?? {}).map(([name, { description, required, pattern }]) => ({
     name,
     in: 'header',
     required: required ?? false,
     description,
-    schema: { type: 'string' },
+    schema: { type: 'string', ...(pattern !== undefined && { pattern: pattern.source }) },
   }));
 }
 

@@ -24,6 +24,12 @@ export interface RouteRequest<Params, Query, Body> {
   readonly log: Log;
 }
 
+export interface HeaderDocument {
+  readonly description: string;
+  readonly required?: boolean;
+  readonly pattern?: RegExp;
+}
+
 /** What the documentation, the 404 and the 405 need to know of a route. */
 export interface RouteDocument {
   readonly method: 'get' | 'post' | 'put' | 'delete';
@@ -36,7 +42,7 @@ export interface RouteDocument {
   /** A body that is left out counts as an empty object. */
   readonly bodyOptional?: boolean;
   /** Documented only; the handler reads and checks them. */
-  readonly headers?: Readonly<Record<string, { readonly description: string; readonly required?: boolean }>>;
+  readonly headers?: Readonly<Record<string, HeaderDocument>>;
   readonly responses: Readonly<Record<number, { readonly description: string; readonly schema?: ZodType }>>;
 }
 

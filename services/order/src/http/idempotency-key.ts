@@ -4,6 +4,8 @@
 
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
 
+export const IDEMPOTENCY_KEY_PATTERN = new RegExp(`^[\\x21-\\x7e]{1,${IDEMPOTENCY_KEY_CHARS_MAX}}$`);
+
 export type KeyResult =
   { readonly kind: 'key'; readonly key: string } | { readonly kind: 'bad'; readonly detail: string };
 
@@ -15,7 +17,7 @@ export function readIdempotencyKey(header: string | undefined): KeyResult {
       detail: 'Idempotency-Key is required: send a value of your own that stays the same when you repeat this request',
     };
   }
-  if (key.length > IDEMPOTENCY_KEY_CHARS_MAX || !/^[\x21-\x7e]+$/.test(key)) {
+  if (!IDEMPOTENCY_KEY_PATTERN.test(key)) {
     return {
       kind: 'bad',
       detail: `Idempotency-Key must be at most ${IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters without spaces`,

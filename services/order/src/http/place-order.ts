@@ -22,7 +22,7 @@ import {
 import { continuedOrNew } from '../trace-parent.ts';
 import type { Seat, WaitingRoom } from '../waiting-room.ts';
 import { hearTheEnd } from './hear-the-end.ts';
-import { readIdempotencyKey } from './idempotency-key.ts';
+import { IDEMPOTENCY_KEY_PATTERN, readIdempotencyKey } from './idempotency-key.ts';
 import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
 
 export interface PlaceOrderOptions {
@@ -47,7 +47,11 @@ export function placeOrderRoute(options: PlaceOrderOptions): Route {
     summary: 'Place an order',
     body: orderBody,
     headers: {
-      'Idempotency-Key': { description: 'Yours, per user; the same when you repeat the request', required: true },
+      'Idempotency-Key': {
+        description: 'Yours, per user; the same when you repeat the request',
+        required: true,
+        pattern: IDEMPOTENCY_KEY_PATTERN,
+      },
       Prefer: {
         description: `wait=N: answer when the order is decided, or after N seconds (at most ${WAIT_SECONDS_MAX})`,
       },
