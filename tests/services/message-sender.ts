@@ -1,5 +1,7 @@
 /**
- * Writes to a service's stream as the controller does, and reads the receipts.
+ * Stands where the controller and the other services' relays stand: what it publishes lies on the stream as theirs does.
+ *
+ * Each publication names a receipts stream of its own, so that a receipt belongs to just that one.
  */
 import type { Redis } from 'ioredis';
 import { waitFor } from '../../local/deadline.ts';
@@ -16,8 +18,15 @@ import { TEST_NAMESPACE } from './running.ts';
 
 export type Published = Pick<MessageEvent, 'id' | 'type' | 'data'> & Partial<MessageEvent>;
 
+export interface SentMessage {
+  readonly type: string;
+  readonly data: unknown;
+  /** Default: one that belongs to the type and the data's order. */
+  readonly id?: string;
+}
+
 const DEADLINE_MS = 20_000;
-const LOOK_EVERY_MS = 10;
+const LOOK_EVERY_MS = 5;
 
 export class MessageSender {
   readonly #redis: Redis;
@@ -28,6 +37,15 @@ export class MessageSender {
   constructor(redis: Redis, service: string) {
     this.#redis = redis;
     this.#stream = messagesStream(service);
+  }
+
+  /** Publishes once and resolves with the receipt. */
+  async send({ type, data, id = idOf(type, data) }: SentMessage): Promise<Receipt> {
+    const [receipt] = await this.publish({
+      ...{ id, type, subject: orderIdOf(data), time: new Date().toISOString(), reason: 'AllTried', detail: '', data },
+    });
+    if (receipt === undefined) throw new Error(`no receipt of ${id}`);
+    return receipt;
   }
 
   /** Publishes all of them at the same moment and resolves with their receipts, in the order in which they came. */
@@ -54,4 +72,12 @@ export class MessageSender {
 
 function receiptIn(fields: readonly string[]): Receipt {
   return receiptSchema.parse(JSON.parse(fields[fields.indexOf(RECEIPT_FIELD) + 1] ?? ''));
+}
+
+function orderIdOf(data: unknown): string {
+  return (data as { readonly orderId: string }).orderId;
+}
+
+function idOf(type: string, data: unknown): string {
+  return `${TEST_NAMESPACE}/transaction-of-${orderIdOf(data)}/${type}`;
 }

@@ -1,109 +1,32 @@
 /**
- * Services that hear of orders by messages, each in the test's own process with a database and a Redis of its own; and whoever
- * writes to them.
- *
- * The sender stands where the controller and the other services' relays stand: what it publishes lies on the stream as theirs does,
- * and each publication names a receipts stream of its own, so that a receipt belongs to just that one.
+ * Services that hear of orders by messages and say none; what such messages carry, and in which orders they can arrive.
  */
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { waitFor } from '../../local/deadline.ts';
 import { startDispatch } from '../../services/dispatch/src/service.ts';
 import type { ReceivedMessage } from '../../services/kit/src/index.ts';
 import { startMember } from '../../services/member/src/service.ts';
 import {
-  MESSAGE_FIELD,
-  messagesStream,
-  RECEIPT_FIELD,
-  receiptSchema,
-  receiptsStream,
   totalCentsOf,
   type CloseOrderPayload,
   type CreateOrderPayload,
-  type MessageEvent,
   type PayOrderPayload,
-  type Receipt,
 } from '../../services/protocol/src/index.ts';
 import { startWms } from '../../services/wms/src/service.ts';
-import { freshDatabase, freshRedis } from '../world/world.ts';
-import { running, TEST_NAMESPACE, TEST_SETTINGS, type RunningTestService } from './running.ts';
+import { MessageSender, type SentMessage } from './message-sender.ts';
+import { startForTest, type StartedService } from './started-service.ts';
 
-const RECEIPT_DEADLINE_MS = 20_000;
-const LOOK_EVERY_MS = 5;
-
-export interface RunningConsumer extends RunningTestService {
-  readonly redisUrl: string;
+export interface RunningConsumer extends StartedService {
   /** Writes to this service. */
-  readonly sender: Sender;
+  readonly sender: MessageSender;
 }
 
 const START = { dispatch: startDispatch, wms: startWms, member: startMember } as const;
 
 export type ConsumerName = keyof typeof START;
 
-/** On a free port. */
 export async function runConsumer(name: ConsumerName): Promise<RunningConsumer> {
-  const [{ url: databaseUrl, drop }, redisUrl] = await Promise.all([freshDatabase(name), freshRedis()]);
-  const started = await START[name]({ ...TEST_SETTINGS, databaseUrl, redisUrl });
-  const sender = openSender(redisUrl, name);
-  const service = running(started, databaseUrl, drop);
-  return {
-    ...{ ...service, redisUrl, sender },
-    async close() {
-      sender.close();
-      await service.close();
-    },
-  };
-}
-
-export interface SentMessage {
-  readonly type: string;
-  readonly data: unknown;
-  /** Default: one that belongs to the type and the data's order. */
-  readonly id?: string;
-}
-
-export interface Sender {
-  /** Publishes once and resolves with the receipt of just this publication. */
-  send(message: SentMessage): Promise<Receipt>;
-  close(): void;
-}
-
-function openSender(redisUrl: string, stream: string): Sender {
-  const redis = new Redis(redisUrl);
-  let publications = 0;
-  return {
-    async send({ type, data, id = idOf(type, data) }) {
-      const replyto = receiptsStream(`test-${String(++publications)}`);
-      const event: MessageEvent = {
-        specversion: '1.0',
-        ...{ id, source: `ordertx/${TEST_NAMESPACE}/flow-of-${stream}`, type, subject: orderIdOf(data) },
-        time: new Date().toISOString(),
-        datacontenttype: 'application/json',
-        ...{ reason: 'AllTried', detail: '', replyto, attempt: 1, data },
-      };
-      await redis.xadd(messagesStream(stream), '*', MESSAGE_FIELD, JSON.stringify(event));
-      return waitFor(
-        async () => {
-          const [entry] = await redis.xrange(replyto, '-', '+');
-          if (entry === undefined) return undefined;
-          const [, [field, text = '']] = entry;
-          if (field !== RECEIPT_FIELD) throw new Error(`a receipt lies in the field ${String(field)}`);
-          return receiptSchema.parse(JSON.parse(text));
-        },
-        { what: `the receipt of ${id}`, deadlineMs: RECEIPT_DEADLINE_MS, everyMs: LOOK_EVERY_MS },
-      );
-    },
-    close: () => redis.disconnect(),
-  };
-}
-
-function orderIdOf(data: unknown): string {
-  return (data as { readonly orderId: string }).orderId;
-}
-
-function idOf(type: string, data: unknown): string {
-  return `${TEST_NAMESPACE}/transaction-of-${orderIdOf(data)}/${type}`;
+  const service = await startForTest(name, START[name]);
+  return { ...service, sender: new MessageSender(service.redis, name) };
 }
 
 /** The same as a handler is given it, for tests that hand it over themselves. */
