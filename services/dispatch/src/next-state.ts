@@ -19,7 +19,7 @@ export type DispatchMessage = keyof (typeof messageTypes)['dispatch'];
 export type Step =
   | { readonly kind: 'keep' }
   | { readonly kind: 'move'; readonly to: DispatchState }
-  /** `detail` is what is said of the order: "order o1 ...". */
+  /** `detail` is what is said of the order: "the order ...". */
   | { readonly kind: 'contradiction'; readonly detail: string };
 
 /** @param state undefined for an order that nothing was heard of */

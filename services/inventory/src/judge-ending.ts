@@ -26,37 +26,37 @@ export type Verdict =
   | { readonly kind: 'wait' | 'refuse'; readonly detail: string };
 
 export function judgeEnding(reservation: Reservation | undefined, asked: AskedEnding): Verdict {
-  const { orderId, transaction, ending, lines } = asked;
-  if (reservation === undefined) return { kind: 'refuse', detail: `no stock is reserved for order ${orderId}` };
+  const { transaction, ending, lines } = asked;
+  if (reservation === undefined) return { kind: 'refuse', detail: 'no stock is reserved for the order' };
   switch (reservation.state) {
     case 'SOLD':
     case 'RETURNED':
       if (reservation.state === ending && reservation.endedBy === transaction) return { kind: 'ended' };
-      return { kind: 'refuse', detail: endedInWords(orderId, reservation.state) };
+      return { kind: 'refuse', detail: endedInWords(reservation.state) };
     case 'TRIED':
     case 'FROZEN': {
       const differences = differencesInWords(reservation.held, lines);
       if (differences !== '') {
-        const detail = `the lines given for order ${orderId} are not those its stock is reserved for: ${differences}`;
+        const detail = `the lines given for the order are not those its stock is reserved for: ${differences}`;
         return { kind: 'refuse', detail };
       }
       if (reservation.state === 'TRIED') {
-        return { kind: 'wait', detail: `order ${orderId} is still being created, so its stock is not final yet` };
+        return { kind: 'wait', detail: 'the order is still being created, so its stock is not final yet' };
       }
       if (reservation.markedBy !== null && reservation.markedBy !== transaction) {
-        return { kind: 'wait', detail: `another payment or closing of order ${orderId} is under way` };
+        return { kind: 'wait', detail: 'another payment or closing of the order is under way' };
       }
       return { kind: 'mark' };
     }
   }
 }
 
-function endedInWords(orderId: string, ending: Ending): string {
+function endedInWords(ending: Ending): string {
   switch (ending) {
     case 'SOLD':
-      return `the stock of order ${orderId} is sold already: the order was paid before`;
+      return 'the stock is sold already: the order was paid before';
     case 'RETURNED':
-      return `the stock of order ${orderId} was returned already: the order was closed or cancelled before`;
+      return 'the stock was returned already: the order was closed or cancelled before';
   }
 }
 

@@ -34,10 +34,10 @@ describe('refunding', () => {
   });
 
   test.each<[string, Payment | undefined, Partial<typeof ASKED>, string]>([
-    ['of an unknown payment', undefined, {}, 'there is no payment p1'],
+    ['of an unknown payment', undefined, {}, 'there is no such payment'],
     ['of what was never captured', PENDING, {}, 'never captured'],
-    ['for another order', SUCCEEDED, { orderId: 'o2' }, 'is of order o1, not of o2'],
-    ['of another amount', SUCCEEDED, { amountCents: 901 }, '900 cents were captured of payment p1, and 901'],
+    ['for another order', SUCCEEDED, { orderId: 'o2' }, 'is of another order'],
+    ['of another amount', SUCCEEDED, { amountCents: 901 }, '900 cents were captured, and 901'],
     ['of another amount than was refunded', REFUNDED, { amountCents: 901 }, '901'],
   ])('%s is refused in words', (_, payment, changes, words) => {
     const verdict = judgeRefund(payment, { ...ASKED, ...changes });

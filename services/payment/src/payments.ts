@@ -56,14 +56,13 @@ export type RefundVerdict =
   | { readonly kind: 'refused'; readonly detail: string };
 
 export function judgeRefund(payment: Payment | undefined, asked: Asked): RefundVerdict {
-  const { paymentId, orderId, amountCents } = asked;
-  if (payment === undefined) return { kind: 'refused', detail: `there is no payment ${paymentId}` };
-  if (payment.orderId !== orderId)
-    return { kind: 'refused', detail: `payment ${paymentId} is of order ${payment.orderId}, not of ${orderId}` };
+  const { orderId, amountCents } = asked;
+  if (payment === undefined) return { kind: 'refused', detail: 'there is no such payment' };
+  if (payment.orderId !== orderId) return { kind: 'refused', detail: 'the payment is of another order' };
   if (payment.status === 'PENDING')
-    return { kind: 'refused', detail: `payment ${paymentId} was never captured: there is nothing to refund` };
+    return { kind: 'refused', detail: 'the payment was never captured: there is nothing to refund' };
   if (payment.capturedCents !== amountCents) {
-    const detail = `${payment.capturedCents} cents were captured of payment ${paymentId}, and ${amountCents} are to be refunded`;
+    const detail = `${payment.capturedCents} cents were captured, and ${amountCents} are to be refunded`;
     return { kind: 'refused', detail };
   }
   return payment.status === 'REFUNDED' ? { kind: 'done' } : { kind: 'refund' };

@@ -20,7 +20,7 @@ export type ShipmentMessage = keyof (typeof messageTypes)['wms'];
 export type Step =
   | { readonly kind: 'keep' }
   | { readonly kind: 'move'; readonly to: ShipmentState }
-  /** `detail` is what is said of the order: "order o1 ...". */
+  /** `detail` is what is said of the order: "the order ...". */
   | { readonly kind: 'contradiction'; readonly detail: string };
 
 /** @param state undefined for an order that nothing was heard of */

@@ -79,8 +79,8 @@ describe('messages of one order', () => {
         result: 'refused',
         reason:
           loser === 'dispatch.schedule'
-            ? `order ${orderId} cannot be scheduled as paid: it was released as closed before, and someone must look which is true`
-            : `order ${orderId} cannot be released as closed: it was scheduled as paid before, and someone must look which is true`,
+            ? `the order cannot be scheduled as paid: it was released as closed before, and someone must look which is true`
+            : `the order cannot be released as closed: it was scheduled as paid before, and someone must look which is true`,
       };
       expect(receipts.get(loser!)).toMatchObject(refused);
       expect(await send(loser!, orderId)).toMatchObject(refused);

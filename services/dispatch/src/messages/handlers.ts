@@ -23,7 +23,7 @@ function advancing<Data extends { readonly orderId: string }>(
     ...{ kind: 'once', type, data },
     async handle(client, { data: { orderId } }) {
       const step = await advance(client, orderId, type);
-      if (step.kind === 'contradiction') return { kind: 'refused', reason: `order ${orderId} ${step.detail}` };
+      if (step.kind === 'contradiction') return { kind: 'refused', reason: `the order ${step.detail}` };
       return { kind: 'delivered' };
     },
   };

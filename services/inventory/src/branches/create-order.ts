@@ -27,7 +27,7 @@ async function freeze(
   const { orderId, lines } = payload;
   const frozen = await freezeStock(client, { orderId, transaction: formatTransaction(transaction) }, lines);
   if (!frozen.placed) {
-    return { kind: 'refused', detail: `stock for order ${orderId} was already reserved by another transaction` };
+    return { kind: 'refused', detail: 'stock for this order was already reserved by another transaction' };
   }
   if (frozen.missing.length > 0) return { kind: 'refused', detail: outOfStock(frozen.missing) };
   return { kind: 'tried' };

@@ -9,6 +9,9 @@ import { messageTypes, type PayOrderPayload } from '../../../protocol/src/index.
 import { grantOnce } from '../grants.ts';
 import { rewardOf } from '../reward.ts';
 
+const PAID_TWICE =
+  'the order has had its points for another payment: this one brings none, and someone must look why it was paid twice';
+
 export const pointsGrant: OnceHandler<PayOrderPayload> = {
   kind: 'once',
   type: 'points.grant',
@@ -16,7 +19,6 @@ export const pointsGrant: OnceHandler<PayOrderPayload> = {
   async handle(client, { data: { orderId, paymentId, userId, amountCents } }) {
     const grantedFor = await grantOnce(client, { orderId, paymentId, userId, ...rewardOf(amountCents) });
     if (grantedFor === paymentId) return { kind: 'delivered' };
-    const reason = `order ${orderId} has had its points for payment ${grantedFor}: payment ${paymentId} brings none, and someone must look why it was paid twice`;
-    return { kind: 'refused', reason };
+    return { kind: 'refused', reason: PAID_TWICE };
   },
 };

@@ -87,7 +87,7 @@ test('leaves the payment answered as REFUNDED to a provider that calls once more
 test('of what was never captured is refused in view, and judged afresh once it was', async () => {
   const paymentId = await payment.asked('o1', 900);
   const message = refundOf({ paymentId });
-  const reason = `payment ${paymentId} was never captured: there is nothing to refund`;
+  const reason = 'the payment was never captured: there is nothing to refund';
   expect(await sender.publish(message)).toEqual([{ ...delivered(message.id), result: 'refused', reason }]);
   expect([await statusOf(paymentId), await refunds(paymentId)]).toEqual(['PENDING', []]);
   await payment.post(`/payments/${paymentId}/pay`);
@@ -96,8 +96,8 @@ test('of what was never captured is refused in view, and judged afresh once it w
 });
 
 test.each<[string, Partial<Refund>, string]>([
-  ['of a payment nobody asked for', { paymentId: 'p-unknown' }, 'there is no payment p-unknown'],
-  ['for another order', { orderId: 'o2' }, 'is of order o1, not of o2'],
+  ['of a payment nobody asked for', { paymentId: 'p-unknown' }, 'there is no such payment'],
+  ['for another order', { orderId: 'o2' }, 'is of another order'],
   ['of another amount', { amountCents: 901 }, '900 cents were captured'],
 ])('%s is refused in words, and gives nothing back', async (_, changes, words) => {
   const paymentId = await captured('o1');

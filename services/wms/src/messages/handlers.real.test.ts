@@ -77,8 +77,8 @@ describe('messages of one order', () => {
         result: 'refused',
         reason:
           loser === 'stock.outbound'
-            ? `order ${orderId} cannot go outbound as paid: it was released as closed before, and someone must look which is true`
-            : `order ${orderId} cannot be released as closed: it went outbound as paid before, and someone must look which is true`,
+            ? `the order cannot go outbound as paid: it was released as closed before, and someone must look which is true`
+            : `the order cannot be released as closed: it went outbound as paid before, and someone must look which is true`,
       };
       expect(receipts.get(loser!)).toMatchObject(refused);
       expect(await send(loser!, orderId)).toMatchObject(refused);
@@ -121,7 +121,7 @@ describe('an order that has been shipped', () => {
     await ask(`${wms.url}/shipments/${orderId}/ship`, { method: 'POST' });
     expect(await send('stock.release', orderId)).toMatchObject({
       result: 'refused',
-      reason: `order ${orderId} cannot be released as closed: it has been shipped, and someone must look why it was closed`,
+      reason: `the order cannot be released as closed: it has been shipped, and someone must look why it was closed`,
     });
     expect(await stateOf(orderId)).toBe('SHIPPED');
   });

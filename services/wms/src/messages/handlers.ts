@@ -20,7 +20,7 @@ function advancing<Data extends ShippedOrder>(type: ShipmentMessage, data: ZodTy
     ...{ kind: 'once', type, data },
     async handle(client, { data: order }) {
       const step = await advance(client, order, type);
-      if (step.kind === 'contradiction') return { kind: 'refused', reason: `order ${order.orderId} ${step.detail}` };
+      if (step.kind === 'contradiction') return { kind: 'refused', reason: `the order ${step.detail}` };
       return { kind: 'delivered' };
     },
   };
