@@ -87,6 +87,31 @@ export function anyArrival<Type>(types: readonly Type[]): fc.Arbitrary<Waves<Typ
     .map(([deliveries, sizes]) => cut(deliveries, sizes));
 }
 
+export interface Answered<Type> {
+  /** What was looked at after each wave. */
+  readonly looks: readonly unknown[];
+  /** What the deliveries of each type were answered with. */
+  readonly answers: ReadonlyMap<Type, ReadonlySet<string>>;
+}
+
+/** One wave after the other; those of one wave at the same moment. */
+export async function deliverWaves<Type>(
+  waves: Waves<Type>,
+  deliver: (delivery: Delivery<Type>) => Promise<string>,
+  look: () => Promise<unknown>,
+): Promise<Answered<Type>> {
+  const answers = new Map<Type, Set<string>>();
+  const looks: unknown[] = [];
+  for (const wave of waves) {
+    const kinds = await Promise.all(wave.map(deliver));
+    for (const [index, { type }] of wave.entries()) {
+      answers.set(type, (answers.get(type) ?? new Set()).add(kinds[index] ?? ''));
+    }
+    looks.push(await look());
+  }
+  return { looks, answers };
+}
+
 function cut<T>(items: readonly T[], sizes: readonly number[]): readonly (readonly T[])[] {
   const [size = items.length, ...others] = sizes;
   return items.length === 0 ? [] : [items.slice(0, size), ...cut(items.slice(size), others)];
