@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a payment takes an order that is being closed',
     breaks: 'ADR 12: one transaction at a time holds an order',
     file: 'services/order/src/held-order.ts',
-    find: "return { kind: 'refused', detail: `order ${orderId} is being closed` };",
+    find: "return { kind: 'refused', detail: 'the order is being closed' };",
     replace: "return { kind: 'take' };",
     tests: ['services/order/src/held-order.test.ts'],
   },

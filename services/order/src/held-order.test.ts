@@ -13,7 +13,7 @@ const ORDER: HeldOrder = {
 };
 const TAKE: Verdict = { kind: 'take' };
 const DONE: Verdict = { kind: 'done' };
-const LATER: Verdict = { kind: 'later', detail: 'order o1 is still being created' };
+const LATER: Verdict = { kind: 'later', detail: 'the order is still being created' };
 const refused = (detail: string): Verdict => ({ kind: 'refused', detail });
 
 type Who = 'nobody' | 'this' | 'another';
@@ -38,19 +38,19 @@ describe('a payment', () => {
     [
       'PENDING_PAYMENT',
       ...([['nobody'], ['nobody'], ['wrong']] as const),
-      refused('order o1 costs 2500 cents, and the payment is of 2499'),
+      refused('the order costs 2500 cents, and the payment is of 2499'),
     ],
     ['PAYING', ['this'], ['nobody'], ANY, DONE],
-    ['PAYING', ['another'], ['nobody'], ANY, refused('another payment of order o1 is under way')],
-    ['CLOSING', ['another'], ['nobody'], ANY, refused('order o1 is being closed')],
+    ['PAYING', ['another'], ['nobody'], ANY, refused('another payment of the order is under way')],
+    ['CLOSING', ['another'], ['nobody'], ANY, refused('the order is being closed')],
     ['PAID', ['nobody'], ['this'], ANY, DONE],
-    ['PAID', ['nobody'], ['another'], ANY, refused('order o1 is paid already, by another payment')],
+    ['PAID', ['nobody'], ['another'], ANY, refused('the order is paid already, by another payment')],
     ['SHIPPED', ['nobody'], ['this'], ANY, DONE],
-    ['SHIPPED', ['nobody'], ['another'], ANY, refused('order o1 is paid already, by another payment')],
+    ['SHIPPED', ['nobody'], ['another'], ANY, refused('the order is paid already, by another payment')],
     ['RECEIVED', ['nobody'], ['this'], ANY, DONE],
-    ['RECEIVED', ['nobody'], ['another'], ANY, refused('order o1 is paid already, by another payment')],
-    ['CANCELLED', ['nobody'], ['nobody'], ANY, refused('order o1 was cancelled')],
-    ['CLOSED', ['nobody'], ['nobody'], ANY, refused('order o1 is closed')],
+    ['RECEIVED', ['nobody'], ['another'], ANY, refused('the order is paid already, by another payment')],
+    ['CANCELLED', ['nobody'], ['nobody'], ANY, refused('the order was cancelled')],
+    ['CLOSED', ['nobody'], ['nobody'], ANY, refused('the order is closed')],
   ];
   const holders = { nobody: null, this: TRANSACTION, another: 'shop/close-o1-1' };
   const payers = { nobody: null, this: 'p1', another: 'p2' };
@@ -95,16 +95,16 @@ describe('a close', () => {
   const TABLE: readonly Row[] = [
     ['INIT', ['nobody'], ANYBODY, LATER],
     ['PENDING_PAYMENT', ['nobody'], ['nobody', 'this'], TAKE],
-    ['PENDING_PAYMENT', ['nobody'], ['another'], refused('another close of order o1 is under way')],
-    ['PAYING', ['another'], ANYBODY, refused('order o1 is being paid')],
+    ['PENDING_PAYMENT', ['nobody'], ['another'], refused('another close of the order is under way')],
+    ['PAYING', ['another'], ANYBODY, refused('the order is being paid')],
     ['CLOSING', ['this'], ['this', 'another'], DONE],
-    ['CLOSING', ['another'], ['this', 'another'], refused('order o1 is being closed already')],
-    ['PAID', ['nobody'], ANYBODY, refused('order o1 is paid')],
-    ['SHIPPED', ['nobody'], ANYBODY, refused('order o1 is paid')],
-    ['RECEIVED', ['nobody'], ANYBODY, refused('order o1 is paid')],
-    ['CANCELLED', ['nobody'], ANYBODY, refused('order o1 was cancelled')],
+    ['CLOSING', ['another'], ['this', 'another'], refused('the order is being closed already')],
+    ['PAID', ['nobody'], ANYBODY, refused('the order is paid')],
+    ['SHIPPED', ['nobody'], ANYBODY, refused('the order is paid')],
+    ['RECEIVED', ['nobody'], ANYBODY, refused('the order is paid')],
+    ['CANCELLED', ['nobody'], ANYBODY, refused('the order was cancelled')],
     ['CLOSED', ['nobody'], ['this'], DONE],
-    ['CLOSED', ['nobody'], ['another'], refused('order o1 is closed already')],
+    ['CLOSED', ['nobody'], ['another'], refused('the order is closed already')],
   ];
   const transactions = { nobody: null, this: TRANSACTION, another: 'shop/close-o1-1' };
 

@@ -11,7 +11,7 @@
  * 4. Of closes one is under way at a time, from when it is begun, or from its try if this service has not begun it.
  */
 import type { PoolClient } from 'pg';
-import { sqlFile } from '../../kit/src/index.ts';
+import { sqlFile, type Later, type Refused, type Tried } from '../../kit/src/index.ts';
 import type { OrderStatus } from './orders.ts';
 
 const LOCK_ORDER = { name: 'lock-order', text: sqlFile(import.meta.url, '../sql/lock-order.sql') };
@@ -38,6 +38,10 @@ export type Verdict =
   | { readonly kind: 'refused'; readonly detail: string }
   | { readonly kind: 'later'; readonly detail: string };
 
+export const NO_SUCH_ORDER = { kind: 'refused', detail: 'there is no such order' } as const satisfies Verdict;
+const STILL_BEING_CREATED: Verdict = { kind: 'later', detail: 'the order is still being created' };
+const ASK_AGAIN_SECONDS = 1;
+
 export interface PaymentAsked {
   readonly transaction: string;
   readonly paymentId: string;
@@ -45,57 +49,65 @@ export interface PaymentAsked {
 }
 
 export function judgePayment(order: HeldOrder, asked: PaymentAsked): Verdict {
-  const { orderId, status, totalCents, heldBy, paymentId } = order;
+  const { status, totalCents, heldBy, paymentId } = order;
   if (paymentId === asked.paymentId || heldBy === asked.transaction) return { kind: 'done' };
   switch (status) {
     case 'PENDING_PAYMENT': {
       if (asked.amountCents === totalCents) return { kind: 'take' };
-      const detail = `order ${orderId} costs ${totalCents} cents, and the payment is of ${asked.amountCents}`;
+      const detail = `the order costs ${totalCents} cents, and the payment is of ${asked.amountCents}`;
       return { kind: 'refused', detail };
     }
     case 'INIT':
-      return stillBeingCreated(orderId);
+      return STILL_BEING_CREATED;
     case 'PAYING':
-      return { kind: 'refused', detail: `another payment of order ${orderId} is under way` };
+      return { kind: 'refused', detail: 'another payment of the order is under way' };
     case 'PAID':
     case 'SHIPPED':
     case 'RECEIVED':
-      return { kind: 'refused', detail: `order ${orderId} is paid already, by another payment` };
+      return { kind: 'refused', detail: 'the order is paid already, by another payment' };
     case 'CLOSING':
-      return { kind: 'refused', detail: `order ${orderId} is being closed` };
+      return { kind: 'refused', detail: 'the order is being closed' };
     case 'CLOSED':
-      return { kind: 'refused', detail: `order ${orderId} is closed` };
+      return { kind: 'refused', detail: 'the order is closed' };
     case 'CANCELLED':
-      return { kind: 'refused', detail: `order ${orderId} was cancelled` };
+      return { kind: 'refused', detail: 'the order was cancelled' };
   }
 }
 
-export function judgeClose({ orderId, status, heldBy, closing }: HeldOrder, transaction: string): Verdict {
+export function judgeClose({ status, heldBy, closing }: HeldOrder, transaction: string): Verdict {
   switch (status) {
     case 'PENDING_PAYMENT':
       if (closing === null || closing === transaction) return { kind: 'take' };
-      return { kind: 'refused', detail: `another close of order ${orderId} is under way` };
+      return { kind: 'refused', detail: 'another close of the order is under way' };
     case 'INIT':
-      return stillBeingCreated(orderId);
+      return STILL_BEING_CREATED;
     case 'CLOSING':
       if (heldBy === transaction) return { kind: 'done' };
-      return { kind: 'refused', detail: `order ${orderId} is being closed already` };
+      return { kind: 'refused', detail: 'the order is being closed already' };
     case 'CLOSED':
       if (closing === transaction) return { kind: 'done' };
-      return { kind: 'refused', detail: `order ${orderId} is closed already` };
+      return { kind: 'refused', detail: 'the order is closed already' };
     case 'PAYING':
-      return { kind: 'refused', detail: `order ${orderId} is being paid` };
+      return { kind: 'refused', detail: 'the order is being paid' };
     case 'PAID':
     case 'SHIPPED':
     case 'RECEIVED':
-      return { kind: 'refused', detail: `order ${orderId} is paid` };
+      return { kind: 'refused', detail: 'the order is paid' };
     case 'CANCELLED':
-      return { kind: 'refused', detail: `order ${orderId} was cancelled` };
+      return { kind: 'refused', detail: 'the order was cancelled' };
   }
 }
 
-function stillBeingCreated(orderId: string): Verdict {
-  return { kind: 'later', detail: `order ${orderId} is still being created` };
+/** What a try is answered that does not take the order. */
+export function answerOf(verdict: Exclude<Verdict, { readonly kind: 'take' }>): Tried | Refused | Later {
+  switch (verdict.kind) {
+    case 'done':
+      return { kind: 'tried' };
+    case 'refused':
+      return verdict;
+    case 'later':
+      return { ...verdict, retryAfterSeconds: ASK_AGAIN_SECONDS };
+  }
 }
 
 /**

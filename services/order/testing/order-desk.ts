@@ -47,6 +47,14 @@ export interface PaymentSteps extends Steps {
   readonly paymentId: string;
 }
 
+export interface DeskOptions {
+  readonly paymentTimeoutSeconds?: number;
+  /** Default: a fresh one. */
+  readonly namespace?: string;
+  /** One that is there already, and outlives the desk; default: a fresh one. */
+  readonly databaseUrl?: string;
+}
+
 export interface OrderRow {
   readonly status: string;
   readonly held_by: string | null;
@@ -91,9 +99,10 @@ export class OrderDesk {
     this.#api = connect({ url: apiServerUrl, token, certificate });
   }
 
-  static async open(name: string, options: { readonly paymentTimeoutSeconds?: number } = {}): Promise<OrderDesk> {
-    const [namespace, redisUrl] = await Promise.all([freshNamespace(name), freshRedis()]);
-    const service = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, ...options });
+  static async open(name: string, options: DeskOptions = {}): Promise<OrderDesk> {
+    const { namespace = await freshNamespace(name), ...others } = options;
+    const redisUrl = await freshRedis();
+    const service = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, ...others });
     return new OrderDesk(service, namespace, redisUrl);
   }
 

@@ -25,7 +25,7 @@ import {
   type CloseOrderPayload,
 } from '../../../protocol/src/index.ts';
 import { closedOrderIdOf, closeNumberOf } from '../creation/creation.ts';
-import { endCreation, judgeClose, lockOrder, moveOrder } from '../held-order.ts';
+import { answerOf, endCreation, judgeClose, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
 const ADOPT_CLOSE = { name: 'adopt-close', text: sqlFile(import.meta.url, '../../sql/adopt-close.sql') };
@@ -40,7 +40,6 @@ export const closeOrderBranch: Branch<CloseOrderPayload> = {
   cancel: letGo,
 };
 
-const ASK_AGAIN_SECONDS = 1;
 /** Long enough for the payment that refused the close to end, short enough for the stock to be back on sale soon. */
 const CLOSE_AGAIN_SECONDS = 10;
 
@@ -53,23 +52,15 @@ async function takeForClosing(client: PoolClient, call: TryCall<CloseOrderPayloa
   const { orderId, cause } = call.payload;
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
-  if (order === undefined) return { kind: 'refused', detail: `there is no order ${orderId}` };
+  if (order === undefined) return NO_SUCH_ORDER;
   const verdict = judgeClose(order, transaction);
-  switch (verdict.kind) {
-    case 'take':
-      if (order.closing === null) {
-        const values = [orderId, transaction, closeNumberOf(call.transaction.name, orderId)];
-        await client.query({ ...ADOPT_CLOSE, values });
-      }
-      await moveOrder(client, orderId, { status: 'CLOSING', heldBy: transaction, reason: CAUSES[cause] });
-      return { kind: 'tried' };
-    case 'done':
-      return { kind: 'tried' };
-    case 'refused':
-      return verdict;
-    case 'later':
-      return { ...verdict, retryAfterSeconds: ASK_AGAIN_SECONDS };
+  if (verdict.kind !== 'take') return answerOf(verdict);
+  if (order.closing === null) {
+    const values = [orderId, transaction, closeNumberOf(call.transaction.name, orderId)];
+    await client.query({ ...ADOPT_CLOSE, values });
   }
+  await moveOrder(client, orderId, { status: 'CLOSING', heldBy: transaction, reason: CAUSES[cause] });
+  return { kind: 'tried' };
 }
 
 async function close(client: PoolClient, call: ConfirmCall<CloseOrderPayload>): Promise<Done> {

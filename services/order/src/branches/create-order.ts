@@ -50,7 +50,7 @@ async function placeOrder(
   });
   return rowCount === 1
     ? { kind: 'tried' }
-    : { kind: 'refused', detail: `order ${orderId} was already placed by another transaction` };
+    : { kind: 'refused', detail: 'the order was already placed by another transaction' };
 }
 
 async function confirmOrder(

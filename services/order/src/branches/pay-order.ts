@@ -9,7 +9,7 @@
 import type { PoolClient } from 'pg';
 import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
 import { formatTransaction, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
-import { endCreation, judgePayment, lockOrder, moveOrder } from '../held-order.ts';
+import { answerOf, endCreation, judgePayment, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
 export const payOrderBranch: Branch<PayOrderPayload> = {
@@ -21,25 +21,15 @@ export const payOrderBranch: Branch<PayOrderPayload> = {
   cancel: letGo,
 };
 
-const ASK_AGAIN_SECONDS = 1;
-
 async function takeForPayment(client: PoolClient, call: TryCall<PayOrderPayload>): Promise<Tried | Refused | Later> {
   const { orderId, paymentId, amountCents } = call.payload;
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
-  if (order === undefined) return { kind: 'refused', detail: `there is no order ${orderId}` };
+  if (order === undefined) return NO_SUCH_ORDER;
   const verdict = judgePayment(order, { transaction, paymentId, amountCents });
-  switch (verdict.kind) {
-    case 'take':
-      await moveOrder(client, orderId, { status: 'PAYING', heldBy: transaction });
-      return { kind: 'tried' };
-    case 'done':
-      return { kind: 'tried' };
-    case 'refused':
-      return verdict;
-    case 'later':
-      return { ...verdict, retryAfterSeconds: ASK_AGAIN_SECONDS };
-  }
+  if (verdict.kind !== 'take') return answerOf(verdict);
+  await moveOrder(client, orderId, { status: 'PAYING', heldBy: transaction });
+  return { kind: 'tried' };
 }
 
 async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>): Promise<Done> {

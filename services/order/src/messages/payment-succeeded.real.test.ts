@@ -145,7 +145,7 @@ describe('of an order that is still INIT', () => {
     expect(await tell(orderId, payment)).toBeUndefined();
     await done(desk.creation(orderId), 'cancel');
     expect(await tell(orderId, payment)).toEqual(delivered(payment));
-    expect(await payment.try()).toMatchObject({ status: 409, detail: `order ${orderId} was cancelled` });
+    expect(await payment.try()).toMatchObject({ status: 409, detail: 'the order was cancelled' });
   });
 });
 

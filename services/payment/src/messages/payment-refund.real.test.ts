@@ -4,7 +4,7 @@ import { MessageSender, type Published } from '../../../../tests/services/messag
 import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
 import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';
 
-const DETAIL = 'order o1 is closed';
+const DETAIL = 'the order is closed';
 
 let payment: RunningPayment;
 let sender: MessageSender;
