@@ -1,0 +1,312 @@
+/**
+ * An order's life from the moment it waits for its payment: whoever wants something of it, several at the same moment, and a look
+ * at everything the database has of it after each moment.
+ *
+ * The coordinator is played here, and does what one may: a transaction is decided once, confirmed only after its try was answered
+ * Tried, cancelled at any time, also before its try; and every call may come again, however late. Messages are handed to their
+ * handlers and not laid on the stream, so that a fault in one is thrown here and not made good by its next copy.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { waitFor } from '../../../local/deadline.ts';
+import type { BranchAnswer } from '../../../tests/services/call-branch.ts';
+import { received } from '../../../tests/services/running-consumers.ts';
+import type { OnceHandler } from '../../kit/src/index.ts';
+import { handleOnce } from '../../kit/src/messages/inbox.ts';
+import { memoryLog } from '../../kit/testing/memory-log.ts';
+import { startClosing } from '../src/closing.ts';
+import { paymentSucceeded } from '../src/messages/payment-succeeded.ts';
+import { wmsShipped } from '../src/messages/wms-shipped.ts';
+import { explain, type Happened, type Seen } from './one-after-another.ts';
+import { openBook, type Book, type Close, type Contender, type Payment, type Step } from './order-book.ts';
+import { DEADLINE_MS, TOTAL_CENTS, type OrderDesk, type Steps } from './order-desk.ts';
+
+export type Decision = 'confirm' | 'cancel';
+export type ContenderName = 'payment 1' | 'payment 2' | 'close 1' | 'close 2' | 'close 3';
+
+/** What somebody is about to do. Messages with the same copy are the same; with another one they say the same. */
+export type Intent =
+  | { readonly kind: 'try'; readonly of: ContenderName }
+  /** Tried first where the wish is to confirm; what was decided before is said again, whatever the wish. */
+  | { readonly kind: 'decide'; readonly of: ContenderName; readonly wish: Decision }
+  | { readonly kind: 'captured'; readonly of: 'payment 1' | 'payment 2'; readonly copy: number }
+  | { readonly kind: 'shipped'; readonly copy: number }
+  | { readonly kind: 'receipt' | 'withdrawal' | 'overdue' };
+
+export interface LifeOptions {
+  /** What the second payment is of. */
+  readonly secondAmountCents: number;
+}
+
+const COPIES_MAX = 3;
+const LOOK_EVERY_MS = 10;
+/** More at once would take long to be found impossible. */
+const AT_ONCE_MAX = 5;
+const ROUNDS_MAX = 10;
+
+export class OrderLife {
+  readonly #desk: OrderDesk;
+  readonly #payments: readonly [Payment, Payment];
+  readonly #decisions = new Map<string, Decision>();
+  /** After each moment, the latest last. */
+  readonly seen: Seen[] = [];
+  #book: Book;
+
+  private constructor(desk: OrderDesk, orderId: string, { secondAmountCents }: LifeOptions) {
+    this.#desk = desk;
+    this.#book = openBook(orderId, desk.namespace);
+    this.#payments = [this.#payment(orderId, 1, TOTAL_CENTS), this.#payment(orderId, 2, secondAmountCents)];
+  }
+
+  static async begin(desk: OrderDesk, options: LifeOptions): Promise<OrderLife> {
+    return new OrderLife(desk, await desk.placed(), options);
+  }
+
+  #payment(orderId: string, number: number, amountCents: number): Payment {
+    const paymentId = `${orderId}-p${String(number)}`;
+    return { kind: 'payment', transaction: `${this.#desk.namespace}/pay-${paymentId}`, paymentId, amountCents };
+  }
+
+  #close(number: number): Close {
+    const { orderId, namespace } = this.#book;
+    const transaction = `${namespace}/close-${orderId}-${String(number)}`;
+    return { kind: 'close', transaction, number, cause: number % 2 === 1 ? 'unpaid' : 'withdrawn' };
+  }
+
+  get book(): Book {
+    return this.#book;
+  }
+
+  /** All of it at the same moment. Rejects when what is answered, and there afterwards, is that of no order of its steps. */
+  async moment(intents: readonly Intent[]): Promise<void> {
+    await this.#steps(intents.map((intent) => this.#stepOf(intent)));
+  }
+
+  async #steps(steps: readonly Step[]): Promise<void> {
+    const before = this.#book;
+    const happened = await Promise.all(steps.map(async (step) => ({ step, answer: await this.#answer(step) })));
+    const seen = await this.#look();
+    this.seen.push(seen);
+    const book = explain(before, happened, seen);
+    if (book === undefined)
+      throw new Error(`no order of these steps ends like this:\n${storyOf(before, happened, seen)}`);
+    this.#book = book;
+  }
+
+  /** Every transaction that anybody has begun ends, as these wish in turn. */
+  async end(wishes: readonly Decision[]): Promise<void> {
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      // Else the scanner would begin another close when nobody looks for one any more.
+      await this.#steps([{ kind: 'reprieve' }]);
+      const open = this.#open();
+      if (open.length === 0) return;
+      const untried = open.filter(({ transaction }) => !(transaction in this.#book.branches));
+      if (untried.length > 0) await this.#steps(untried.map((of): Step => ({ kind: 'try', of })));
+      await this.#steps(
+        open.map((of, index) => this.#decided(of, wishes[(round + index) % wishes.length] ?? 'cancel')),
+      );
+    }
+    throw new Error(`transactions of order ${this.#book.orderId} do not come to an end`);
+  }
+
+  /** Everything that was ever called or told, once more. It is answered as ever, and nothing changes. */
+  async again(): Promise<void> {
+    const before = this.#book;
+    const calls = this.#contenders()
+      .filter(({ transaction }) => transaction in before.branches)
+      .flatMap((of): Step[] => [
+        { kind: 'try', of },
+        { kind: this.#decisions.get(of.transaction) ?? 'cancel', of },
+      ]);
+    const told = before.handled.flatMap((id) => this.#messages().filter((message) => message.id === id));
+    const steps = [...calls, ...told];
+    for (let first = 0; first < steps.length; first += AT_ONCE_MAX)
+      await this.#steps(steps.slice(first, first + AT_ONCE_MAX));
+    if (!isDeepStrictEqual(this.#book, before)) throw new Error(`repeats have changed order ${before.orderId}`);
+  }
+
+  #open(): readonly Contender[] {
+    const { branches, creations } = this.#book;
+    const isOpen = (transaction: string): boolean => {
+      const { state } = branches[transaction] ?? {};
+      return state === undefined ? transaction in creations : state === 'Tried' || state === 'Refused';
+    };
+    return this.#contenders().filter(({ transaction }) => isOpen(transaction));
+  }
+
+  /** Every one there may be by now. */
+  #contenders(): readonly Contender[] {
+    const closes = Array.from({ length: Math.max(this.#book.closes, 3) }, (_, index) => this.#close(index + 1));
+    return [...this.#payments, ...closes];
+  }
+
+  #messages(): readonly Extract<Step, { readonly id: string }>[] {
+    const copies = Array.from({ length: COPIES_MAX }, (_, copy) => copy);
+    return [
+      ...this.#payments.flatMap((of) => copies.map((copy) => this.#captured(of, copy))),
+      ...copies.map((copy) => this.#shipped(copy)),
+    ];
+  }
+
+  #captured(of: Payment, copy: number) {
+    return { kind: 'captured', of, id: `payment/payment.succeeded/${of.paymentId}/${String(copy)}` } as const;
+  }
+
+  #shipped(copy: number) {
+    return { kind: 'shipped', id: `wms/wms.shipped/${this.#book.orderId}/${String(copy)}` } as const;
+  }
+
+  #named(name: ContenderName): Contender {
+    const number = Number(name.at(-1));
+    return name.startsWith('payment') ? this.#payments[number === 1 ? 0 : 1] : this.#close(number);
+  }
+
+  #stepOf(intent: Intent): Step {
+    switch (intent.kind) {
+      case 'try':
+        return { kind: 'try', of: this.#named(intent.of) };
+      case 'decide':
+        return this.#decided(this.#named(intent.of), intent.wish);
+      case 'captured':
+        return this.#captured(this.#payments[intent.of === 'payment 1' ? 0 : 1], intent.copy);
+      case 'shipped':
+        return this.#shipped(intent.copy);
+      case 'receipt':
+      case 'withdrawal':
+      case 'overdue':
+        return intent;
+    }
+  }
+
+  /** What the coordinator may call for this wish, from what it has heard until the moment before. */
+  #decided(of: Contender, wish: Decision): Step {
+    const { transaction } = of;
+    const earlier = this.#decisions.get(transaction);
+    if (earlier !== undefined) return { kind: earlier, of };
+    const { state } = this.#book.branches[transaction] ?? {};
+    if (wish === 'confirm' && state === undefined) return { kind: 'try', of };
+    const decision = wish === 'confirm' && state === 'Tried' ? 'confirm' : 'cancel';
+    this.#decisions.set(transaction, decision);
+    return { kind: decision, of };
+  }
+
+  async #answer(step: Step): Promise<string> {
+    const { orderId } = this.#book;
+    switch (step.kind) {
+      case 'try':
+      case 'confirm':
+      case 'cancel':
+        return branchAnswer(await this.#callsOf(step.of)[step.kind]());
+      case 'captured': {
+        const { paymentId, amountCents } = step.of;
+        return this.#told(paymentSucceeded({ relay: NOBODY_SENDS, namespace: this.#book.namespace }), step.id, {
+          ...{ paymentId, orderId, amountCents },
+        });
+      }
+      case 'shipped':
+        return this.#told(wmsShipped, step.id, { orderId });
+      case 'receipt':
+        return customerAnswer(await this.#desk.post(`/orders/${orderId}/receipt`));
+      case 'withdrawal':
+        return customerAnswer(await this.#desk.post(`/orders/${orderId}/withdraw`, { prefer: 'wait=0' }));
+      case 'reprieve':
+        return this.#reprieve();
+      case 'overdue':
+        return this.#overdue();
+    }
+  }
+
+  #callsOf(of: Contender): Steps {
+    const { orderId } = this.#book;
+    return of.kind === 'payment' ? this.#desk.payment(orderId, of) : this.#desk.closing(orderId, of.number, of.cause);
+  }
+
+  async #told<Data>(handler: OnceHandler<Data>, id: string, data: Data): Promise<string> {
+    const answer = await handleOnce(this.#desk.service.database, handler, received({ id, type: handler.type, data }));
+    return answer.kind === 'refused' ? `refused: ${answer.reason}` : answer.kind;
+  }
+
+  async #overdue(): Promise<string> {
+    const { database } = this.#desk.service;
+    const { orderId, namespace } = this.#book;
+    const { log, lines } = memoryLog('error');
+    await this.#desk.overdue(orderId);
+    const done = async (): Promise<boolean> => {
+      // Begun and closed at once it scans once.
+      await startClosing({ pool: database, relay: NOBODY_SENDS, namespace, log }).close();
+      const { rowCount } = await database.query(
+        `select from orders
+         where order_id = $1 and status = 'PENDING_PAYMENT' and closing is null and close_at <= now()`,
+        [orderId],
+      );
+      return rowCount === 0;
+    };
+    const what = `order ${orderId} to be closed or taken, now that it is overdue`;
+    await waitFor(done, { what, deadlineMs: DEADLINE_MS, everyMs: LOOK_EVERY_MS });
+    return lines.length === 0 ? 'scanned' : JSON.stringify(lines);
+  }
+
+  async #reprieve(): Promise<string> {
+    const { database } = this.#desk.service;
+    await database.query(`update orders set close_at = now() + interval '1 hour' where order_id = $1`, [
+      this.#book.orderId,
+    ]);
+    return 'reprieved';
+  }
+
+  async #look(): Promise<Seen> {
+    const { orderId, namespace } = this.#book;
+    const transactions = this.#payments.map(({ transaction }) => transaction);
+    const ids = this.#messages().map(({ id }) => id);
+    const values = [orderId, transactions, `${namespace}/close-${orderId}-%`, ids];
+    const { rows } = await this.#desk.service.database.query<Omit<Seen, 'orderId' | 'namespace'>>(ALL_OF_IT, values);
+    const [row] = rows;
+    if (row === undefined) throw new Error(`order ${orderId} is gone`);
+    return { orderId, namespace, ...row };
+  }
+}
+
+/** In one statement, so that all of it is of one moment: the service's own scanner never rests. */
+const ALL_OF_IT = `
+  select
+    status,
+    held_by as "heldBy",
+    payment_id as "paymentId",
+    closes,
+    closing,
+    withdrawn,
+    close_at <= now() as due,
+    (
+      select json_agg(json_build_array(status, reason) order by step)
+      from order_history
+      where order_history.order_id = orders.order_id
+    ) as history,
+    (
+      select coalesce(json_object_agg(transaction, json_build_object('state', state, 'refusal', refusal)), '{}')
+      from ordertx_fence
+      where transaction = any($2) or transaction like $3
+    ) as branches,
+    (
+      select coalesce(json_object_agg(transaction, payload ->> 'cause'), '{}')
+      from creation
+      where creation.order_id = orders.order_id
+    ) as creations,
+    (select coalesce(json_agg(id), '[]') from ordertx_inbox where id = any($4)) as handled
+  from orders
+  where order_id = $1`;
+
+const NOBODY_SENDS = { nudge: () => undefined };
+
+function branchAnswer({ status, state, code, detail }: BranchAnswer): string {
+  const refusal = code === undefined ? '' : ` ${code}`;
+  return `${status} ${String(state)}${refusal}${code === 'refused' ? `: ${String(detail)}` : ''}`;
+}
+
+function customerAnswer({ status, body }: Awaited<ReturnType<OrderDesk['post']>>): string {
+  const words = status < 300 ? [body.status, body.transaction] : [body.code, body.orderStatus];
+  return [String(status), ...words.filter((word) => typeof word === 'string')].join(' ');
+}
+
+function storyOf(before: Book, happened: readonly Happened[], seen: Seen): string {
+  const steps = happened.map(({ step, answer }) => `  ${JSON.stringify(step)}: ${answer}`);
+  return [`before: ${JSON.stringify(before)}`, ...steps, `after: ${JSON.stringify(seen)}`].join('\n');
+}
