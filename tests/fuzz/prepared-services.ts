@@ -12,13 +12,28 @@ import { startForTest } from '../services/started-service.ts';
 import type { Operation } from '../../services/protocol/src/index.ts';
 import { callBranch } from '../services/call-branch.ts';
 import { TEAPOTS } from '../services/order-client.ts';
-import { payloadsOf, runConsumer, type ConsumerName } from '../services/running-consumers.ts';
-import { runInventory, TEST_NAMESPACE } from '../services/running.ts';
+import { payloadsOf, runConsumer, type ConsumerName, type RunningConsumer } from '../services/running-consumers.ts';
+import { runInventory, TEST_NAMESPACE, type RunningTestService } from '../services/running.ts';
 import type { FuzzTarget } from './fuzz-run.ts';
 import type { KnownCall } from './requests.ts';
 
 export interface PreparedService extends FuzzTarget {
   close(): Promise<void>;
+}
+
+type Prepared = Omit<PreparedService, 'url' | 'close'>;
+
+/** What is half prepared is closed, or the run would wait for it for ever. */
+async function prepared<Service extends RunningTestService>(
+  service: Service,
+  prepare: (service: Service) => Promise<Prepared>,
+): Promise<PreparedService> {
+  try {
+    return { ...(await prepare(service)), url: service.url, close: () => service.close() };
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
 }
 
 const OPERATIONS = ['try', 'confirm', 'cancel'] as const;
@@ -54,8 +69,10 @@ export async function preparedOrder(desk: OrderDesk): Promise<PreparedService> {
 }
 
 export async function preparedInventory(): Promise<PreparedService> {
-  const inventory = await runInventory();
-  const { url } = inventory;
+  return prepared(await runInventory(), stockInventory);
+}
+
+async function stockInventory({ url }: RunningTestService): Promise<Prepared> {
   // The calls have SKUs of their own: their stock is not what is fuzzed.
   for (const skuId of ['kettle', 'jug', 'teapot']) await put(`${url}/stock/${skuId}`, { stocked: 1_000 });
   const lines = [
@@ -95,7 +112,7 @@ export async function preparedInventory(): Promise<PreparedService> {
     }
   }
   return {
-    ...{ name: 'inventory', url, close: () => inventory.close() },
+    name: 'inventory',
     known: { namespace: TEST_NAMESPACE, calls, ids: { skuId: ['teapot'], userId: ['u1'] } },
   };
 }
@@ -106,19 +123,26 @@ export async function preparedPayment(desk: OrderDesk, providerSecret?: string):
   const service = await startForTest('payment', (base) =>
     startPayment({ ...base, port, orderUrl: desk.service.url, publicUrl: undefined, providerSecret }),
   );
+  return prepared(service, () => askPayments(service, desk, providerSecret));
+}
+
+async function askPayments(
+  { url }: RunningTestService,
+  desk: OrderDesk,
+  providerSecret: string | undefined,
+): Promise<Prepared> {
   const orderIds = [await desk.placed(), await desk.placed(), await desk.orderIn('PAID')];
   const paymentIds: string[] = [];
   for (const orderId of orderIds.slice(0, 2)) {
-    const answer = await fetch(`${service.url}/payments`, {
+    const answer = await fetch(`${url}/payments`, {
       ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ orderId }) },
     });
     paymentIds.push(((await answer.json()) as { readonly paymentId: string }).paymentId);
   }
   return {
-    ...{ name: providerSecret === undefined ? 'payment' : 'payment, signed', url: service.url },
+    name: providerSecret === undefined ? 'payment' : 'payment, signed',
     ...(providerSecret !== undefined && { providerSecret }),
     known: { namespace: desk.namespace, calls: {}, ids: { orderId: orderIds, paymentId: paymentIds } },
-    close: () => service.close(),
   };
 }
 
@@ -129,28 +153,32 @@ const MESSAGES = {
 } as const satisfies Record<ConsumerName, readonly (string | undefined)[]>;
 
 export async function preparedConsumer(name: ConsumerName): Promise<PreparedService> {
-  const consumer = await runConsumer(name);
+  return prepared(await runConsumer(name), (consumer) => tellConsumer(name, consumer));
+}
+
+async function tellConsumer(name: ConsumerName, { sender }: RunningConsumer): Promise<Prepared> {
   const orderIds = ['o1', 'o2', 'o3'];
   for (const [index, type] of MESSAGES[name].entries()) {
     if (type === undefined) continue;
     const orderId = orderIds[index] ?? '';
     const { created, paid, closed } = payloadsOf(orderId);
-    const receipt = await consumer.sender.send({ type, data: [created, paid, closed][index] });
+    const receipt = await sender.send({ type, data: [created, paid, closed][index] });
     if (receipt.result !== 'delivered') throw new Error(`${type} was ${receipt.result}`);
   }
   return {
-    ...{ name, url: consumer.url, close: () => consumer.close() },
+    name,
     known: { namespace: TEST_NAMESPACE, calls: {}, ids: { orderId: orderIds, userId: ['u1'] } },
   };
 }
 
 export async function preparedNotification(): Promise<PreparedService> {
-  const notification = await runNotification();
-  await notification.sender.publish(smsPaidOf('o1', 1));
-  return {
-    ...{ name: 'notification', url: notification.url, close: () => notification.close() },
-    known: { namespace: TEST_NAMESPACE, calls: {}, ids: { orderId: ['o1'] } },
-  };
+  return prepared(await runNotification(), async ({ sender }) => {
+    await sender.publish(smsPaidOf('o1', 1));
+    return {
+      name: 'notification',
+      known: { namespace: TEST_NAMESPACE, calls: {}, ids: { orderId: ['o1'] } },
+    };
+  });
 }
 
 async function put(url: string, body: unknown): Promise<void> {

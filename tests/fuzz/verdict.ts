@@ -11,14 +11,12 @@ const OF_EVERY_APP = [400, 404, 405, 413, 415];
 const OF_EVERY_PARTICIPANT = [403, 421];
 /** A case that the document allows is not for these: they would say that it is broken. */
 const OF_BROKEN_REQUESTS = [400, 405, 413, 415];
-const IN_WORDS = [404, 409];
 const PROBLEM_TYPE = 'application/problem+json';
 
 interface ProblemBody {
   readonly title?: string;
   readonly status?: number;
   readonly detail?: string;
-  readonly code?: string;
 }
 
 export function faultsOf(operation: Operation, made: FuzzCase, answer: Answer): readonly string[] {
@@ -47,7 +45,7 @@ function successFaults(operation: Operation, made: FuzzCase, status: number, bod
 
 function problemFaults(operation: Operation, made: FuzzCase, answer: Answer, body: unknown): readonly string[] {
   const { status, headers } = answer;
-  const { title = '', detail = '', code = '', ...problem } = (body ?? {}) as ProblemBody;
+  const { title = '', detail = '', ...problem } = (body ?? {}) as ProblemBody;
   const named = made.names.some((name) => detail.toLowerCase().includes(name.toLowerCase()));
   return [
     ...(headers['content-type'] === PROBLEM_TYPE ? [] : [`has the content-type ${String(headers['content-type'])}`]),
@@ -57,7 +55,6 @@ function problemFaults(operation: Operation, made: FuzzCase, answer: Answer, bod
     ...(detail === '' ? ['has no detail'] : []),
     ...(made.mutation === undefined && OF_BROKEN_REQUESTS.includes(status) ? ['refuses what the document allows'] : []),
     ...(status === 400 && made.mutation !== undefined && !named ? [`names none of: ${made.names.join(', ')}`] : []),
-    ...(made.mutation === undefined && IN_WORDS.includes(status) && code === '' && detail === '' ? ['is no word'] : []),
     ...(status === 405 && headers.allow === undefined ? ['has no Allow'] : []),
   ];
 }
