@@ -6,11 +6,10 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { pathToFileURL } from 'node:url';
-import pg from 'pg';
 import { freePort } from '../../local/ports.ts';
 import { inheritedEnvironment, openHousehold } from '../../local/processes.ts';
 import { startService, type ServiceName } from '../../local/services.ts';
-import { migrate } from '../../services/kit/src/index.ts';
+import { createPool, migrate } from '../../services/kit/src/index.ts';
 import { memoryLog } from '../../services/kit/testing/memory-log.ts';
 import { freshDatabase, world } from '../world/world.ts';
 import { callBranch } from './call-branch.ts';
@@ -86,7 +85,7 @@ test.each(['payment', 'wms'])('%s shows its outbox, and publishes again what was
   await migrate({ connectionString: databaseUrl, folder: migrationsOf(service), log });
   const env = { DATABASE_URL: databaseUrl };
   expect(await run(service, ['outbox', 'list'], env)).toEqual({ code: 0, output: 'the outbox is empty\n' });
-  const pool = new pg.Pool({ connectionString: databaseUrl });
+  const pool = createPool({ connectionString: databaseUrl, applicationName: 'test', log });
   await pool.query(
     `insert into ordertx_outbox (id, stream, type, subject, data, refused_reason) values ('m1', 'order', 't', 'o1', '{}', 'no')`,
   );

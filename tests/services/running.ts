@@ -85,6 +85,8 @@ interface Started {
 
 export function running({ url, closers }: Started, databaseUrl: string, drop: () => Promise<void>): RunningTestService {
   const database = new pg.Pool({ connectionString: databaseUrl, max: CONNECTIONS_MAX });
+  // The query that fails says it; and `end` does not wait for connections to be closed, so `drop` may still end one.
+  database.on('error', () => undefined);
   let stopping: Promise<void> | undefined;
   async function closeAll(): Promise<void> {
     for (const closer of closers) await closer();

@@ -82,11 +82,7 @@ export async function openStockroom(): Promise<Stockroom> {
     },
     stockOf: async (skuId) => (await fetch(`${inventory.url}/stock/${skuId}`)).json(),
     ...databaseViews(inventory),
-    close() {
-      // A pool has ended before its connections have, and dropping the database cuts off those that are left.
-      inventory.database.on('error', () => undefined);
-      return inventory.close();
-    },
+    close: () => inventory.close(),
   };
 }
 

@@ -2,20 +2,19 @@
  * Notifications in the database, and the attempts to have them sent.
  *
  * An attempt is begun, then the provider is called, then the attempt is ended; nothing can make the three one. So everything that
- * could send twice is decided while it begins, with the notification's row locked:
+ * could send twice is decided while it begins:
  *
  * 1. What is SENT is not sent again.
  * 2. One publication is one attempt. An attempt that was begun is never begun again, also when its process died before it called.
- * 3. Attempts do not overlap: while one is under way, its outcome is not known, and a second call could be a second SMS. One that
- *    has had no outcome for longer than a call can take was cut off, and stands in nobody's way.
+ * 3. Attempts do not overlap (call-lock.ts): while one is under way, its outcome is not known, and a second call could be a second
+ *    SMS. One that has no outcome and holds no lock was cut off, and stands in nobody's way.
  */
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { inTransaction, sqlFile } from '../../kit/src/index.ts';
 import type { Outgoing, Sending } from './providers/provider.ts';
 
 const ADD_NOTIFICATION = { name: 'add-notification', text: sqlFile(import.meta.url, '../sql/add-notification.sql') };
-const LOCK_NOTIFICATION = { name: 'lock-notification', text: sqlFile(import.meta.url, '../sql/lock-notification.sql') };
-const FIND_ATTEMPTS = { name: 'find-attempts', text: sqlFile(import.meta.url, '../sql/find-attempts.sql') };
+const FIND_NOTIFICATION = { name: 'find-notification', text: sqlFile(import.meta.url, '../sql/find-notification.sql') };
 const BEGIN_ATTEMPT = { name: 'begin-attempt', text: sqlFile(import.meta.url, '../sql/begin-attempt.sql') };
 const END_ATTEMPT = { name: 'end-attempt', text: sqlFile(import.meta.url, '../sql/end-attempt.sql') };
 const LIST_NOTIFICATIONS = sqlFile(import.meta.url, '../sql/list-notifications.sql');
@@ -38,58 +37,56 @@ export interface ListedNotification {
   readonly attempts: number;
 }
 
-export interface EarlierAttempt {
-  readonly publication: string;
-  /** Null while nobody knows it. */
-  readonly outcome: Sending['kind'] | null;
-  readonly reason: string | null;
-}
-
 export type Beginning =
   /** Its row is there: call the provider with what is stored, once. */
   | { readonly kind: 'begun'; readonly outgoing: Outgoing }
   | { readonly kind: 'sent-before' }
   | { readonly kind: 'not-begun'; readonly reason: string };
 
-export type Verdict = 'begin' | Exclude<Beginning, { readonly kind: 'begun' }>;
+/** Why an attempt is not to be begun; undefined when it is. */
+export type Objection = Exclude<Beginning, { readonly kind: 'begun' }>;
 
-/** @param earlier attempts of this publication, and others that are under way */
-export function judgeAttempt(
-  status: NotificationStatus,
-  earlier: readonly EarlierAttempt[],
-  publication: string,
-): Verdict {
-  if (status === 'SENT') return { kind: 'sent-before' };
-  const same = earlier.find((attempt) => attempt.publication === publication);
-  if (same !== undefined) {
-    const outcome = same.outcome === null ? 'not known' : `${same.outcome}: ${same.reason ?? ''}`;
-    return { kind: 'not-begun', reason: `this attempt was made before and its outcome was ${outcome}` };
-  }
-  if (earlier.length > 0) return { kind: 'not-begun', reason: 'an earlier attempt is still under way' };
-  return 'begin';
+/** Cheap, and without the call lock, so that it is held by those alone who call: what it says holds for good, unless it is nothing. */
+export async function objectionTo(pool: Pool, id: string, publication: string): Promise<Objection | undefined> {
+  return judge(await find(pool, id, publication));
 }
 
-/** @param cutOffSeconds after which an attempt without an outcome is not under way any more */
-export async function beginAttempt(
-  pool: Pool,
-  notification: Notification,
-  publication: string,
-  cutOffSeconds: number,
-): Promise<Beginning> {
+/** For whoever holds the notification's call lock. */
+export async function beginAttempt(pool: Pool, notification: Notification, publication: string): Promise<Beginning> {
   const { id, orderId, channel, to, text } = notification;
   return inTransaction(pool, async (client) => {
     await client.query({ ...ADD_NOTIFICATION, values: [id, orderId, channel, to, text] });
-    const { rows: locked } = await client.query<StoredNotification>({ ...LOCK_NOTIFICATION, values: [id] });
-    const [stored] = locked;
-    if (stored === undefined) throw new Error(`notification ${id} is gone while it is written`);
-    const find = { ...FIND_ATTEMPTS, values: [id, publication, cutOffSeconds] };
-    const { rows: earlier } = await client.query<EarlierAttempt>(find);
-    const verdict = judgeAttempt(stored.status, earlier, publication);
-    if (verdict !== 'begin') return verdict;
+    const found = await find(client, id, publication);
+    if (found === undefined) throw new Error(`notification ${id} is gone while it is written`);
+    const objection = judge(found);
+    if (objection !== undefined) return objection;
     await client.query({ ...BEGIN_ATTEMPT, values: [id, publication] });
-    const outgoing = { id, channel: stored.channel, to: stored.recipient, text: stored.text };
-    return { kind: 'begun', outgoing };
+    return { kind: 'begun', outgoing: { id, channel: found.channel, to: found.recipient, text: found.text } };
   });
+}
+
+interface FoundNotification extends StoredNotification {
+  /** For this publication. */
+  readonly attempted: boolean;
+  /** Null while nobody knows it. */
+  readonly outcome: Sending['kind'] | null;
+  readonly reason: string | null;
+}
+
+async function find(
+  database: Pool | PoolClient,
+  id: string,
+  publication: string,
+): Promise<FoundNotification | undefined> {
+  const { rows } = await database.query<FoundNotification>({ ...FIND_NOTIFICATION, values: [id, publication] });
+  return rows[0];
+}
+
+function judge(found: FoundNotification | undefined): Objection | undefined {
+  if (found?.status === 'SENT') return { kind: 'sent-before' };
+  if (found?.attempted !== true) return undefined;
+  const outcome = found.outcome === null ? 'not known' : `${found.outcome}: ${found.reason ?? ''}`;
+  return { kind: 'not-begun', reason: `this attempt was made before and its outcome was ${outcome}` };
 }
 
 export async function endAttempt(pool: Pool, id: string, publication: string, sending: Sending): Promise<void> {

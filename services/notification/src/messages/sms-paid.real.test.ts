@@ -1,6 +1,10 @@
 /** `sms.paid`, through the real stream to a provider on loopback: one publication is at most one call, and what is sent stays sent. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ServerResponse } from 'node:http';
+import pg from 'pg';
+import { waitFor } from '../../../../local/deadline.ts';
+import { createPool, sqlFile } from '../../../kit/src/index.ts';
+import { memoryLog } from '../../../kit/testing/memory-log.ts';
 import { until } from '../../../kit/testing/until.ts';
 import type { Receipt } from '../../../protocol/src/index.ts';
 import { answerWith, startWebhook, type LoopbackWebhook } from '../../testing/loopback-webhook.ts';
@@ -10,6 +14,9 @@ import {
   TIMEOUT_SECONDS,
   type RunningNotification,
 } from '../../testing/running-notification.ts';
+import { callAlone } from '../call-lock.ts';
+
+const DEADLINE_MS = 10_000;
 
 let webhook: LoopbackWebhook;
 let notification: RunningNotification;
@@ -44,6 +51,20 @@ async function cutOff(orderId: string, attempt: number, ago: string): Promise<vo
     `insert into attempts (notification_id, publication, begun_at) values ($1, $2, now() - $3::interval)`,
     [id, `attempt ${String(attempt)}`, ago],
   );
+}
+
+const CALL_LOCKS = `
+  from pg_locks
+  where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`;
+
+async function callLocks(): Promise<number> {
+  return (await notification.database.query(`select ${CALL_LOCKS}`)).rowCount ?? 0;
+}
+
+/** As when a process has died, or the database was restarted: whoever is calling the provider holds no lock any more. */
+async function endCallLocks(): Promise<void> {
+  const { rowCount } = await notification.database.query(`select pg_terminate_backend(pid, 5000) ${CALL_LOCKS}`);
+  expect(rowCount).toBe(1);
 }
 
 test('it is sent, and its receipt says so', async () => {
@@ -125,16 +146,13 @@ test('while an attempt is under way the next publication makes none: two calls c
   expect(await notification.listed(orderId)).toMatchObject([{ status: 'SENT', attempts: 1 }]);
 });
 
-test('an attempt that ends after it was taken for cut off takes nothing back', async () => {
+test('an attempt that has lost its lock and ends after the next one takes nothing back', async () => {
   const orderId = newOrder();
   const held: ServerResponse[] = [];
   webhook.answers((response) => held.push(response));
   const first = publish(orderId, 1);
   await until('the provider is called', () => held.length === 1);
-  await notification.database.query(
-    `update attempts set begun_at = now() - interval '1 hour' where notification_id = $1`,
-    [smsPaidOf(orderId, 1).id],
-  );
+  await endCallLocks();
   webhook.answers(answerWith(200));
   expect(await publish(orderId, 2)).toMatchObject([{ result: 'delivered' }]);
   held.forEach((response) => answerWith(500)(response));
@@ -153,22 +171,55 @@ describe('an attempt that was cut off between its row and its outcome', () => {
     expect(await notification.listed(orderId)).toMatchObject([{ status: 'PENDING', attempts: 1 }]);
   });
 
-  test('may still be under way, so another publication waits for as long as a call can take', async () => {
+  test('stands in nobody’s way', async () => {
     const orderId = newOrder();
     await cutOff(orderId, 1, '1 second');
-    expect(await publish(orderId, 2)).toMatchObject([
-      { result: 'failed', reason: 'an earlier attempt is still under way' },
-    ]);
-    expect(callsFor(orderId)).toBe(0);
-  });
-
-  test('longer ago than a call can take stands in nobody’s way', async () => {
-    const orderId = newOrder();
-    await cutOff(orderId, 1, '1 minute');
     expect(await publish(orderId, 2)).toMatchObject([{ result: 'delivered' }]);
     expect(callsFor(orderId)).toBe(1);
     expect(await notification.listed(orderId)).toMatchObject([{ status: 'SENT', attempts: 2, text: 'a text' }]);
   });
+});
+
+describe('an attempt of another replica', () => {
+  async function lockElsewhere(orderId: string, idleMsMax: number): Promise<void> {
+    const replica = new pg.Client(notification.databaseUrl);
+    replica.on('error', () => undefined);
+    await replica.connect();
+    const values = [smsPaidOf(orderId, 1).id, String(idleMsMax)];
+    await replica.query(sqlFile(import.meta.url, '../../sql/try-lock-calls.sql'), values);
+  }
+
+  test('is under way for as long as the replica lives', async () => {
+    const orderId = newOrder();
+    await lockElsewhere(orderId, 60_000);
+    const reason = 'an earlier attempt is still under way';
+    expect(await publish(orderId, 1)).toMatchObject([{ result: 'failed', reason }]);
+    expect(callsFor(orderId)).toBe(0);
+    await endCallLocks();
+    expect(await publish(orderId, 2)).toMatchObject([{ result: 'delivered' }]);
+  });
+
+  test('is over once it has taken longer than a call can, also when nothing is heard of the replica any more', async () => {
+    const orderId = newOrder();
+    await lockElsewhere(orderId, 20);
+    await waitFor(async () => (await callLocks()) === 0, { what: 'the lock to be gone', deadlineMs: DEADLINE_MS });
+    expect(await publish(orderId, 1)).toMatchObject([{ result: 'delivered' }]);
+  });
+});
+
+test('no lock and no time limit stay behind on the connections that have made attempts', async () => {
+  await Promise.all(Array.from({ length: 12 }, () => publish(newOrder(), 1, 1, 2)));
+  expect(await callLocks()).toBe(0);
+  const { log } = memoryLog();
+  const pool = createPool({
+    connectionString: notification.databaseUrl,
+    applicationName: 'test',
+    log,
+    connectionsMax: 1,
+  });
+  await callAlone({ pool, id: 'shop/pay-p/sms', secondsMax: 60 }, async () => undefined);
+  expect((await pool.query('show idle_session_timeout')).rows).toEqual([{ idle_session_timeout: '0' }]);
+  await pool.end();
 });
 
 test('what is no message of this service is refused in words', async () => {

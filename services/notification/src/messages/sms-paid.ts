@@ -6,9 +6,10 @@
  * neither: then nothing can be said, and nothing was called, or nobody can record what came of it.
  */
 import type { Pool } from 'pg';
-import type { BestEffortHandler, Log } from '../../../kit/src/index.ts';
+import type { BestEffortHandler, Delivered, FailedAttempt, Log } from '../../../kit/src/index.ts';
 import { payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
-import { beginAttempt, endAttempt, type Notification } from '../notifications.ts';
+import { callAlone } from '../call-lock.ts';
+import { beginAttempt, endAttempt, objectionTo, type Notification, type Objection } from '../notifications.ts';
 import type { Outgoing, Provider, Sending } from '../providers/provider.ts';
 
 export interface SmsPaidOptions {
@@ -19,35 +20,41 @@ export interface SmsPaidOptions {
   readonly timeoutSeconds: number;
 }
 
-/**
- * What an attempt takes besides the provider's answer: a database that is slow to record it. Less, and a call might be taken for cut
- * off while its outcome is on the way; more, and a crash holds up the next attempt for longer than the publications last.
- */
+/** What an attempt takes besides the provider's answer: a database that is slow to record it. */
 const RECORDING_SECONDS = 5;
 
-export function smsPaid({ pool, provider, log, timeoutSeconds }: SmsPaidOptions): BestEffortHandler<PayOrderPayload> {
-  const cutOffSeconds = timeoutSeconds + RECORDING_SECONDS;
+export function smsPaid(options: SmsPaidOptions): BestEffortHandler<PayOrderPayload> {
+  const { pool, timeoutSeconds } = options;
   return {
     kind: 'best-effort',
     type: 'sms.paid',
     data: payOrderPayloadSchema,
     async attempt({ id, data, publication }) {
-      const beginning = await beginAttempt(pool, notificationOf(id, data), publication, cutOffSeconds);
-      switch (beginning.kind) {
-        case 'sent-before':
-          return { kind: 'delivered' };
-        case 'not-begun':
-          return { kind: 'failed', reason: beginning.reason };
-        case 'begun': {
-          const sending = await send(provider, beginning.outgoing, log);
-          await endAttempt(pool, id, publication, sending);
-          if (sending.kind === 'sent') return { kind: 'delivered' };
-          log.warn({ reason: sending.reason }, 'a notification could not be sent');
-          return sending;
-        }
-      }
+      const objection = await objectionTo(pool, id, publication);
+      if (objection !== undefined) return answerTo(objection);
+      const lock = { pool, id, secondsMax: timeoutSeconds + RECORDING_SECONDS };
+      const outcome = await callAlone(lock, () => attempt(options, notificationOf(id, data), publication));
+      return outcome ?? { kind: 'failed', reason: 'an earlier attempt is still under way' };
     },
   };
+}
+
+async function attempt(
+  { pool, provider, log }: SmsPaidOptions,
+  notification: Notification,
+  publication: string,
+): Promise<Delivered | FailedAttempt> {
+  const beginning = await beginAttempt(pool, notification, publication);
+  if (beginning.kind !== 'begun') return answerTo(beginning);
+  const sending = await send(provider, beginning.outgoing, log);
+  await endAttempt(pool, notification.id, publication, sending);
+  if (sending.kind === 'sent') return { kind: 'delivered' };
+  log.warn({ reason: sending.reason }, 'a notification could not be sent');
+  return sending;
+}
+
+function answerTo(objection: Objection): Delivered | FailedAttempt {
+  return objection.kind === 'sent-before' ? { kind: 'delivered' } : { kind: 'failed', reason: objection.reason };
 }
 
 /** A provider that breaks its promise must not leave the attempt without an outcome. */

@@ -1,0 +1,55 @@
+/**
+ * One provider call at a time for a notification, over all replicas.
+ *
+ * The lock belongs to a database session, so it ends with the process that holds it: who comes next need not guess whether a call
+ * without an outcome is still under way. Of a machine that is gone without a word the server ends the session once it has been idle
+ * for longer than a call can take.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { sqlFile } from '../../kit/src/index.ts';
+
+const TRY_LOCK_CALLS = { name: 'try-lock-calls', text: sqlFile(import.meta.url, '../sql/try-lock-calls.sql') };
+const UNLOCK_CALLS = { name: 'unlock-calls', text: sqlFile(import.meta.url, '../sql/unlock-calls.sql') };
+
+export interface CallLock {
+  readonly pool: Pool;
+  /** The notification's. */
+  readonly id: string;
+  /** Longer than the call can take. */
+  readonly secondsMax: number;
+}
+
+/** Resolves with undefined, and calls nothing, while another call is under way. Keeps one of the pool's connections meanwhile. */
+export async function callAlone<T>({ pool, id, secondsMax }: CallLock, call: () => Promise<T>): Promise<T | undefined> {
+  const client = await pool.connect();
+  // The pool listens only while a connection is idle; an error event that nobody hears would end the process.
+  const ignore = (): void => undefined;
+  client.on('error', ignore);
+  let clean = false;
+  try {
+    const values = [id, String(secondsMax * 1_000)];
+    const { rows } = await client.query<{ readonly idle_timeout: string | null }>({ ...TRY_LOCK_CALLS, values });
+    if (typeof rows[0]?.idle_timeout !== 'string') {
+      clean = true;
+      return undefined;
+    }
+    try {
+      return await call();
+    } finally {
+      clean = await unlocked(client, id);
+    }
+  } finally {
+    client.off('error', ignore);
+    client.release(!clean);
+  }
+}
+
+/** Where it fails the session is ended, and the lock with it. */
+async function unlocked(client: PoolClient, id: string): Promise<boolean> {
+  try {
+    await client.query({ ...UNLOCK_CALLS, values: [id] });
+    return true;
+  } catch {
+    return false;
+  }
+}
