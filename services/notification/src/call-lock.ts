@@ -19,7 +19,10 @@ export interface CallLock {
   readonly secondsMax: number;
 }
 
-/** Resolves with undefined, and calls nothing, while another call is under way. Keeps one of the pool's connections meanwhile. */
+/**
+ * Resolves with undefined, and calls nothing, while another call is under way. Keeps one of the pool's connections meanwhile: the
+ * consumer handles fewer messages at once than the pool has connections, so that what is called finds one for itself.
+ */
 export async function callAlone<T>({ pool, id, secondsMax }: CallLock, call: () => Promise<T>): Promise<T | undefined> {
   const client = await pool.connect();
   // The pool listens only while a connection is idle; an error event that nobody hears would end the process.
