@@ -14,7 +14,10 @@ const JSON_MEDIA_TYPES = ['application/json', 'application/*+json'];
 /** As long as their requests live. */
 const bytes = new WeakMap<IncomingMessage, Buffer>();
 
-/** Leaves `request.body` undefined when there is none. Other media types are 415; a body that cannot be read goes to the error handler, as a problem. */
+/**
+ * Leaves `request.body` undefined when there is none. Other media types are 415; what is wrong with a body goes to the error handler
+ * as a problem that names the body.
+ */
 export function jsonBody(): RequestHandler {
   // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
   const parse: RequestHandler = express.json({
@@ -36,15 +39,15 @@ export function jsonBody(): RequestHandler {
   };
 }
 
-/** What the parser throws carries a status, and mostly a type that says what broke. */
+/** What the parser throws at a broken body carries a 4xx, and mostly a type that says what broke; anything else is no fault of the body. */
 function unreadable(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || !('status' in error) || typeof error.status !== 'number')
-    return error;
+  if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') return error;
+  if (error.status < 400 || error.status > 499) return error;
   return new ProblemError(unreadableProblem(error.status, error));
 }
 
-function unreadableProblem(status: number, error: object): Reply {
-  const message = 'message' in error && typeof error.message === 'string' ? error.message : '';
+function unreadableProblem(status: number, error: Error): Reply {
+  const { message } = error;
   switch ('type' in error ? error.type : undefined) {
     case 'entity.parse.failed':
       return problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` });

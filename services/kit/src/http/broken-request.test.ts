@@ -11,6 +11,7 @@ const HEADERS_CHARS_TOO_MANY = 20_000;
 
 let server: Server;
 let waiting: ServerResponse | undefined;
+let connections = 0;
 
 beforeAll(async () => {
   server = createServer((_, response) => {
@@ -18,6 +19,10 @@ beforeAll(async () => {
     waiting = response;
   });
   answerBrokenRequests(server);
+  server.on('connection', (socket) => {
+    connections += 1;
+    socket.once('close', () => (connections -= 1));
+  });
   await new Promise<void>((resolve) => server.listen(0, resolve));
 });
 afterAll(() => {
@@ -49,6 +54,14 @@ test.each([
   expect(head).toContain('content-type: application/problem+json');
   expect(head).toContain(`content-length: ${String(Buffer.byteLength(body))}`);
   expect(JSON.parse(body)).toMatchObject({ status, detail: expect.stringContaining(word) });
+});
+
+test('a sender that never ends its own side is not waited for', async () => {
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  const answer = everythingFrom(socket);
+  socket.write('BREW\r\n\r\n');
+  await expect(answer).resolves.toMatch(/^HTTP\/1.1 400 /);
+  await until('the connection is gone', () => connections === 0);
 });
 
 test('behind a request whose answer is under way, the connection ends and the answer is left as it is', async () => {

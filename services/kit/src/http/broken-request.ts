@@ -27,7 +27,8 @@ export function answerBrokenRequests(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Into the middle of another answer nothing can be written, and to someone who has gone neither.
     if (!socket.writable || answering.has(socket) || error.code === 'ECONNRESET') socket.destroy(error);
-    else socket.end(answerTo(error));
+    // Who never closes its own side would otherwise keep the connection for ever.
+    else socket.end(answerTo(error), () => socket.destroy());
   });
 }
 
