@@ -71,7 +71,11 @@ test(
       living.push((await full.beginUntil(50, 10)).living);
       full.postgres.process.kill(signal);
       await full.postgres.process.exited;
-      await full.postgres.restart();
+      // The backends of a killed postmaster end a moment after it, and until then none starts on their data.
+      await waitFor(async () => full.postgres.restart().then(() => true), {
+        what: 'Postgres to be back',
+        deadlineMs: 60_000,
+      });
     }
     told('Postgres killed and restarted', await full.settled((await Promise.all(living)).flat()));
   },

@@ -25,9 +25,6 @@ export interface CallLock {
  */
 export async function callAlone<T>({ pool, id, secondsMax }: CallLock, call: () => Promise<T>): Promise<T | undefined> {
   const client = await pool.connect();
-  // The pool listens only while a connection is idle; an error event that nobody hears would end the process.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   let clean = false;
   try {
     const values = [id, String(secondsMax * 1_000)];
@@ -42,7 +39,6 @@ export async function callAlone<T>({ pool, id, secondsMax }: CallLock, call: () 
       clean = await unlocked(client, id);
     }
   } finally {
-    client.off('error', ignore);
     client.release(!clean);
   }
 }

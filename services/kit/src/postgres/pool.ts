@@ -49,6 +49,9 @@ export function createPool(options: PoolOptions): Pool {
     maxLifetimeSeconds: CONNECTION_LIFETIME_SECONDS,
     keepAlive: true,
   });
+  // The pool listens only while a connection is idle, and its user cannot before it is told of it: a server that shuts down says so in
+  // the same breath in which it has let someone in. The query that fails says it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   // Without a listener, an idle connection that the server closes would end the process.
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
   return pool;

@@ -23,9 +23,6 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
 /** The same, but `work` says itself whether to keep what it did. */
 export async function endTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<Ending<T>>): Promise<T> {
   const client = await pool.connect();
-  // The pool listens only while a connection is idle; an error event that nobody hears would end the process.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   let ended = false;
   try {
     await client.query('begin isolation level read committed');
@@ -39,7 +36,6 @@ export async function endTransaction<T>(pool: Pool, work: (client: PoolClient) =
     if (!ended && !isConnectionLost(error)) ended = await rollBack(client);
     throw error;
   } finally {
-    client.off('error', ignore);
     client.release(!ended);
   }
 }
