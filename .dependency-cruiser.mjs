@@ -13,7 +13,7 @@ const STAND_IN = '(/testing/|/(fakes|[a-z-]+-fake|manual-[a-z-]+|loopback-[a-z-]
 /** Tests may know more than what they test: they build it, and look at it from outside. */
 const TEST = `(${TEST_FILE}|${STAND_IN})`;
 const ADAPTERS = '^controller/src/(participants|messages|kubernetes|telemetry)/';
-const SERVICES = '(order|inventory|payment|dispatch|wms|member|notification)';
+const SERVICES = '(order|inventory|payment|dispatch|wms|member|notification|reconcile)';
 const PRODUCTION = '^(controller|services|crds)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -1,7 +1,7 @@
 /**
  * Books of a healthy shop of all services, and ways to break them, one invariant at a time.
  */
-import type { Books } from './books.ts';
+import type { Books } from '../../services/reconcile/src/books.ts';
 
 const WANTED = new Map([['tea', 2]]);
 

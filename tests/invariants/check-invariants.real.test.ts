@@ -7,7 +7,7 @@ import { runInventory, runOrder, TEST_NAMESPACE, type RunningTestService } from 
 import { world } from '../world/world.ts';
 import { checkInvariants, type Violation } from './check-invariants.ts';
 import { BROKEN_BOOKS } from './broken-books.ts';
-import { INVARIANTS } from './invariants.ts';
+import { INVARIANTS } from '../../services/reconcile/src/invariants.ts';
 
 let order: RunningTestService;
 let inventory: RunningTestService;

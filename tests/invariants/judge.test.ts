@@ -1,7 +1,7 @@
 /** The invariants about money and about those who follow by messages, each broken in the books and named with its ids. */
 import { expect, test } from '@jest/globals';
 import { BROKEN_BOOKS, HEALTHY_BOOKS } from './broken-books.ts';
-import { judge } from './invariants.ts';
+import { judge } from '../../services/reconcile/src/invariants.ts';
 
 test('healthy books break none', () => {
   expect(judge(HEALTHY_BOOKS)).toEqual([]);

@@ -5,8 +5,10 @@
  * an absent one would say is undefined, and invariants about it hold. A service that joins adds its reader and its part here.
  */
 import pg from 'pg';
-import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
-import type { ParticipantName, ServiceName } from '../../local/services.ts';
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+
+/** Whose data is read. */
+export type ServiceName = 'order' | 'inventory' | 'payment' | 'dispatch' | 'wms' | 'member' | 'notification';
 
 /** Quantity by SKU id. */
 export type Quantities = ReadonlyMap<string, number>;
@@ -89,7 +91,7 @@ export interface Books {
 
 export interface Sources {
   /** Connection strings by service; as `services.NAME.databaseUrl` in stack.json. */
-  readonly databases: Readonly<Record<ParticipantName, string> & Partial<Record<ServiceName, string>>>;
+  readonly databases: Readonly<Record<'order' | 'inventory', string> & Partial<Record<ServiceName, string>>>;
   readonly transactions?: readonly OrderTransaction[];
 }
 
