@@ -10,7 +10,7 @@ import { startController, type RunningController } from './controllers.ts';
 import { applyFlows } from './flows.ts';
 import { freePort } from './ports.ts';
 import { createDatabase } from './postgres.ts';
-import type { Household } from './processes.ts';
+import type { ProcessGroup } from './process-group.ts';
 import { SERVICES, startService, type RunningService, type ServiceName, type ServiceOptions } from './services.ts';
 
 export type BusinessOptions = {
@@ -32,9 +32,9 @@ export type Business = {
   readonly controllers: readonly RunningController[];
 };
 
-export async function startBusiness(household: Household, options: BusinessOptions): Promise<Business> {
+export async function startBusiness(group: ProcessGroup, options: BusinessOptions): Promise<Business> {
   const { cluster, namespace } = options;
-  const access = await grantAccess(cluster, namespace, household.folder);
+  const access = await grantAccess(cluster, namespace, group.folder);
   const servicePorts = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
   const origins = originsOf(servicePorts);
   await applyFlows(cluster, namespace, origins);
@@ -43,13 +43,12 @@ export async function startBusiness(household: Household, options: BusinessOptio
   const jwksUrl = `http://127.0.0.1:${controllerPorts[0]}/jwks`;
   const services = Promise.all(
     servicePorts.map(
-      async ([name, port]) =>
-        [name, await service(household, options, access, { name, port, origins, jwksUrl })] as const,
+      async ([name, port]) => [name, await service(group, options, access, { name, port, origins, jwksUrl })] as const,
     ),
   );
   const controllers = Promise.all(
     controllerPorts.map((port, index) =>
-      startController(household, {
+      startController(group, {
         ...{ name: `controller-${index + 1}`, port, redisUrl: options.redisUrl, namespaces: [namespace] },
         ...{ kubeconfig: access.controllerKubeconfig, serviceAccount: access.controllerAccount },
         allowEndpoints: Object.values(origins),
@@ -72,7 +71,7 @@ function originsOf(ports: readonly (readonly [ServiceName, number])[]): Readonly
 type Place = Pick<ServiceOptions, 'name' | 'port' | 'origins'> & { readonly jwksUrl: string };
 
 async function service(
-  household: Household,
+  group: ProcessGroup,
   options: BusinessOptions,
   access: Access,
   { name, port, origins, jwksUrl }: Place,
@@ -81,7 +80,7 @@ async function service(
   const databaseUrl = await createDatabase(options.postgresUrl, `${options.databasePrefix}${name}`);
   const createsTransactions = SERVICES.some((traits) => traits.name === name && traits.createsTransactions);
   const env = options.serviceEnv?.[name];
-  return startService(household, {
+  return startService(group, {
     ...{ name, port, origins, databaseUrl, redisUrl, namespaces: [namespace] },
     callers: { kind: 'on', issuer: cluster.issuer, jwksUrl, subject: access.controllerSubject },
     ...(createsTransactions && { kubeconfig: access.orderKubeconfig }),

@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { runPart, type Part } from './parts.ts';
-import { inheritedEnvironment, type Household } from './processes.ts';
+import { inheritedEnvironment, type ProcessGroup } from './process-group.ts';
 import { answersReadyz } from './services.ts';
 
 export type ControllerOptions = {
@@ -27,7 +27,7 @@ export type RunningController = { readonly url: string; readonly part: Part };
 const READY_MS = 30_000;
 const ROOT = join(import.meta.dirname, '..');
 
-export async function startController(household: Household, options: ControllerOptions): Promise<RunningController> {
+export async function startController(group: ProcessGroup, options: ControllerOptions): Promise<RunningController> {
   const { name, port, serviceAccount } = options;
   const url = `http://127.0.0.1:${port}`;
   const env = {
@@ -43,6 +43,6 @@ export async function startController(household: Household, options: ControllerO
   };
   const args = [join(ROOT, 'controller', 'src', 'main.ts'), `--allow-endpoints=${options.allowEndpoints.join(',')}`];
   const spec = { name, command: process.execPath, args, env, cwd: ROOT };
-  const part = await runPart(household, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+  const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, part };
 }

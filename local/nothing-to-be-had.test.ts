@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findControlPlaneBinaries } from './control-plane/binaries.ts';
-import type { Household } from './processes.ts';
+import type { ProcessGroup } from './process-group.ts';
 import { findRedisServer } from './redis-server.ts';
 
 const VARIABLES = [
@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 /** Starts nothing: whoever gets so far as to build has found a compiler. */
-const household: Pick<Household, 'removeAtEnd' | 'start'> = {
+const group: Pick<ProcessGroup, 'removeAtEnd' | 'start'> = {
   removeAtEnd: () => undefined,
   start: () => Promise.reject(new Error('nothing is built here')),
 };
@@ -51,7 +51,7 @@ async function messageOf(attempt: Promise<unknown>): Promise<string> {
 
 describe('without a control plane', () => {
   test('an empty cache, no network and no Go: every way is named with what it lacked', async () => {
-    const message = await messageOf(findControlPlaneBinaries(household));
+    const message = await messageOf(findControlPlaneBinaries(group));
     expect(message).toContain('KUBEBUILDER_ASSETS is not set');
     expect(message).toContain(join(empty, 'cache', 'ordertx', 'control-plane'));
     expect(message).toMatch(/the published envtest archive: .*ECONNREFUSED 127\.0\.0\.1:1/);
@@ -63,14 +63,14 @@ describe('without a control plane', () => {
   test('a KUBEBUILDER_ASSETS that lacks a program is an error, not a reason to look elsewhere', async () => {
     process.env.KUBEBUILDER_ASSETS = empty;
     await writeFile(join(empty, 'etcd'), '');
-    expect(await messageOf(findControlPlaneBinaries(household))).toBe(
+    expect(await messageOf(findControlPlaneBinaries(group))).toBe(
       `KUBEBUILDER_ASSETS (${empty}) lacks kube-apiserver, kubectl`,
     );
   });
 });
 
 test('without a Redis the error names REDIS_URL and what to install', async () => {
-  const message = await messageOf(findRedisServer(household));
+  const message = await messageOf(findRedisServer(group));
   expect(message).toContain('ordertx found no Redis');
   expect(message).toContain('REDIS_URL=redis://127.0.0.1:6379');
   expect(message).toContain('apt-get install redis-server');

@@ -1,12 +1,13 @@
 /**
  * A part of the system: one process that serves something, from its start until it is stopped.
  *
- * A part is ready when its own check says so; one that dies before is reported with the end of its log. A supervised
- * part is brought back when it dies, with the same arguments and so on the same port; `process` is always the latest.
+ * A part is ready when its own check says so; one that dies before is reported with the end of its log. A part that is
+ * kept running is started again when it dies, with the same arguments and so on the same port; `process` is always the
+ * latest.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { waitFor } from './deadline.ts';
-import type { Household, ProcessSpec, RunningProcess } from './processes.ts';
+import type { ProcessGroup, ProcessSpec, RunningProcess } from './process-group.ts';
 import { progress, say } from './progress.ts';
 
 export type PartSpec = {
@@ -26,8 +27,8 @@ export type Part = {
 const RESTART_PAUSE_MAX_MS = 5_000;
 const RESTART_PAUSE_FIRST_MS = 100;
 
-export async function runPart(household: Household, part: PartSpec): Promise<Part> {
-  let current = await progress(`starting ${part.spec.name}`, () => startUntilReady(household, part));
+export async function runPart(group: ProcessGroup, part: PartSpec): Promise<Part> {
+  let current = await progress(`starting ${part.spec.name}`, () => startUntilReady(group, part));
   return {
     name: part.spec.name,
     get process() {
@@ -35,13 +36,13 @@ export async function runPart(household: Household, part: PartSpec): Promise<Par
     },
     restart: async () => {
       await current.exited;
-      current = await startUntilReady(household, part);
+      current = await startUntilReady(group, part);
     },
   };
 }
 
-async function startUntilReady(household: Household, { spec, ready, readyMs }: PartSpec): Promise<RunningProcess> {
-  const started = await household.start(spec);
+async function startUntilReady(group: ProcessGroup, { spec, ready, readyMs }: PartSpec): Promise<RunningProcess> {
+  const started = await group.start(spec);
   try {
     await waitFor(ready, {
       ...{ what: `${spec.name} to get ready`, deadlineMs: readyMs },
@@ -64,7 +65,7 @@ async function startUntilReady(household: Household, { spec, ready, readyMs }: P
  * Brings `part` back whenever its process ends, until `ending` aborts. `onRestart` is called after each time it is
  * ready again. Never rejects.
  */
-export async function supervise(part: Part, ending: AbortSignal, onRestart: () => Promise<void>): Promise<void> {
+export async function keepRunning(part: Part, ending: AbortSignal, onRestart: () => Promise<void>): Promise<void> {
   const isOver = () => ending.aborted;
   let pauseMs = 0;
   for (;;) {

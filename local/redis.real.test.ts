@@ -4,29 +4,29 @@ import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { Redis as Client } from 'ioredis';
 import { world } from '../tests/world/world.ts';
-import { openHousehold, type Household } from './processes.ts';
+import { openProcessGroup, type ProcessGroup } from './process-group.ts';
 import { startRedis } from './redis.ts';
 
 /** A database of its own in the world's server: nothing else claims it. */
 const DATABASE = 9;
 const KEY = 'ordertx:claimed-by';
 
-let household: Household;
+let group: ProcessGroup;
 let url: string;
 let client: Client;
 
 beforeAll(async () => {
-  household = await openHousehold();
+  group = await openProcessGroup();
   url = `${world().redisUrl}/${DATABASE}`;
   client = new Client(url);
 });
 afterAll(async () => {
   client.disconnect();
-  await household.close();
+  await group.close();
 });
 
 async function claim() {
-  const redis = await startRedis(household, { url });
+  const redis = await startRedis(group, { url });
   if (redis.kind !== 'external') throw new Error('a server of its own was started');
   return redis;
 }
@@ -70,6 +70,6 @@ describe('a Redis from outside', () => {
   });
 
   test('that does not answer is an error that names REDIS_URL', async () => {
-    await expect(startRedis(household, { url: 'redis://127.0.0.1:1' })).rejects.toThrow('REDIS_URL');
+    await expect(startRedis(group, { url: 'redis://127.0.0.1:1' })).rejects.toThrow('REDIS_URL');
   });
 });

@@ -12,7 +12,7 @@ import { Redis as Client } from 'ioredis';
 import { isAlive } from './alive.ts';
 import { runPart, type Part } from './parts.ts';
 import { freePort } from './ports.ts';
-import type { Household } from './processes.ts';
+import type { ProcessGroup } from './process-group.ts';
 import { findRedisServer } from './redis-server.ts';
 
 export type Redis =
@@ -41,22 +41,22 @@ const CLAIM_KEY = 'ordertx:claimed-by';
 const CLAIM_LIFE_MS = 15_000;
 const CLAIM_RENEW_MS = 4_000;
 
-export async function startRedis(household: Household, options: RedisOptions = {}): Promise<Redis> {
+export async function startRedis(group: ProcessGroup, options: RedisOptions = {}): Promise<Redis> {
   const url = options.url ?? process.env.REDIS_URL ?? '';
-  return url === '' ? ownRedis(household, options) : claimRedis(url);
+  return url === '' ? ownRedis(group, options) : claimRedis(url);
 }
 
-async function ownRedis(household: Household, { port: wanted, databases = DATABASES }: RedisOptions): Promise<Redis> {
-  const { command, env } = await findRedisServer(household);
+async function ownRedis(group: ProcessGroup, { port: wanted, databases = DATABASES }: RedisOptions): Promise<Redis> {
+  const { command, env } = await findRedisServer(group);
   const port = wanted ?? (await freePort());
-  const dir = join(household.folder, 'redis');
+  const dir = join(group.folder, 'redis');
   await mkdir(dir);
   const network = { bind: '127.0.0.1', port: String(port) };
   const settings = { ...network, dir, save: '', appendonly: 'no', daemonize: 'no', databases: String(databases) };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const url = `redis://127.0.0.1:${port}`;
   const spec = { ...{ name: 'redis', command, args, cwd: dir }, env: { ...env, PATH: process.env.PATH ?? '' } };
-  const part = await runPart(household, { spec, ready: () => answersPing(url), readyMs: READY_MS });
+  const part = await runPart(group, { spec, ready: () => answersPing(url), readyMs: READY_MS });
   return { kind: 'own', url, port, part };
 }
 

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runPart, type Part } from './parts.ts';
-import { inheritedEnvironment, type Household } from './processes.ts';
+import { inheritedEnvironment, type ProcessGroup } from './process-group.ts';
 
 export type ServiceName = 'order' | 'inventory' | 'payment' | 'dispatch' | 'wms' | 'member' | 'notification';
 
@@ -62,13 +62,13 @@ const READY_MS = 30_000;
 const READYZ_MS = 2_000;
 const ROOT = join(import.meta.dirname, '..');
 
-export async function startService(household: Household, options: ServiceOptions): Promise<RunningService> {
+export async function startService(group: ProcessGroup, options: ServiceOptions): Promise<RunningService> {
   const url = `http://127.0.0.1:${options.port}`;
   const main = join(ROOT, 'services', options.name, 'src', 'main.ts');
   if (!existsSync(main)) throw new Error(`there is no service ${options.name} (${main})`);
   const env = { ...inheritedEnvironment(), ...serviceEnvironment(options), ...options.env };
   const spec = { name: options.name, command: process.execPath, args: [main], env, cwd: ROOT };
-  const part = await runPart(household, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+  const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, databaseUrl: options.databaseUrl, part };
 }
 

@@ -13,9 +13,9 @@ import { startBusiness, type Business, type BusinessOptions } from './business.t
 import { installResources } from './cluster.ts';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane/start.ts';
 import { waitFor } from './deadline.ts';
-import { supervise, type Part } from './parts.ts';
+import { keepRunning, type Part } from './parts.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
-import { openHousehold, type Household } from './processes.ts';
+import { openProcessGroup, type ProcessGroup } from './process-group.ts';
 import { progress, say } from './progress.ts';
 import { startRedis, type Redis, type RedisOptions } from './redis.ts';
 import type { ServiceName } from './services.ts';
@@ -65,8 +65,8 @@ export type Stack = {
 
 /** Starts everything. When `abort` fires, or anything fails, everything is stopped again before it rejects. */
 export async function startStack(options: StackOptions, abort?: AbortSignal): Promise<Stack> {
-  const household = await openHousehold({ logFolder: join(options.folder, LOGS) });
-  const closers: (() => Promise<void>)[] = [() => household.close()];
+  const group = await openProcessGroup({ logFolder: join(options.folder, LOGS) });
+  const closers: (() => Promise<void>)[] = [() => group.close()];
   let closing: Promise<void> | undefined;
   const closeAll = async () => {
     for (const end of closers.toReversed()) await end();
@@ -76,8 +76,8 @@ export async function startStack(options: StackOptions, abort?: AbortSignal): Pr
     abort?.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
   });
   try {
-    await takeFolder(household, options.folder);
-    const parts = startParts(household, options, closers);
+    await takeFolder(group, options.folder);
+    const parts = startParts(group, options, closers);
     parts.catch(() => undefined); // After an interruption nobody waits for it any more.
     const { postgres, redis, cluster, business } = await Promise.race([parts, interrupted]);
     const description = () => describe(postgres, redis, cluster, business);
@@ -86,28 +86,28 @@ export async function startStack(options: StackOptions, abort?: AbortSignal): Pr
     const ending = new AbortController();
     closers.push(async () => ending.abort());
     watchParts(allParts(postgres, redis, cluster, business), options.restart, ending.signal, publish);
-    return { description, cluster, business, postgresUrl: postgres.url, close, broken: household.broken };
+    return { description, cluster, business, postgresUrl: postgres.url, close, broken: group.broken };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function startParts(household: Household, options: StackOptions, closers: (() => Promise<void>)[]) {
+async function startParts(group: ProcessGroup, options: StackOptions, closers: (() => Promise<void>)[]) {
   const unsafeFast = options.unsafeFast ?? false;
   const [postgres, redis, cluster] = await Promise.all([
-    startPostgres(household, { unsafeFast }),
-    startRedis(household, options.redis).then((redis) => {
+    startPostgres(group, { unsafeFast }),
+    startRedis(group, options.redis).then((redis) => {
       if (redis.kind === 'external') closers.push(redis.release);
       return redis;
     }),
-    startControlPlane(household, { unsafeNoFsync: unsafeFast, ...options.controlPlane }).then(async (started) => {
+    startControlPlane(group, { unsafeNoFsync: unsafeFast, ...options.controlPlane }).then(async (started) => {
       closers.push(() => started.admin.close());
       await installResources(started);
       return started;
     }),
   ]);
-  const business = await startBusiness(household, {
+  const business = await startBusiness(group, {
     ...{ cluster, namespace: 'default', postgresUrl: postgres.url, databasePrefix: '', redisUrl: redis.url },
     controllers: options.controllers,
     ...(options.controllerEnv && { controllerEnv: options.controllerEnv }),
@@ -131,7 +131,7 @@ function watchParts(
   onRestart: () => Promise<void>,
 ): void {
   for (const part of parts) {
-    if (restart) void supervise(part, ending, onRestart);
+    if (restart) void keepRunning(part, ending, onRestart);
     else {
       void part.process.exited.then((exit) => {
         const how = exit.signal ?? `exit code ${exit.code}`;
@@ -164,30 +164,30 @@ async function writeDescription(folder: string, description: StackDescription): 
 }
 
 /**
- * Takes `folder` for the household, or throws because a live system has it. The lock names us and our keeper, and the
- * keeper removes it when it has cleared everything away: only then may another system write there.
+ * Takes `folder` for the process group, or throws because a live system has it. The lock names us and our supervisor,
+ * and the supervisor removes it when it has cleared everything away: only then may another system write there.
  */
-async function takeFolder(household: Household, folder: string): Promise<void> {
+async function takeFolder(group: ProcessGroup, folder: string): Promise<void> {
   const lock = join(folder, LOCK);
   for (;;) {
     try {
-      await writeFile(lock, `${process.pid} ${household.keeperPid}`, { flag: 'wx' });
+      await writeFile(lock, `${process.pid} ${group.supervisorPid}`, { flag: 'wx' });
       break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const [owner = 0, keeper = 0] = (await readFile(lock, 'utf8').catch(() => '')).split(' ').map(Number);
+    const [owner = 0, supervisor = 0] = (await readFile(lock, 'utf8').catch(() => '')).split(' ').map(Number);
     if (owner > 0 && isAlive(owner)) {
       throw new Error(
         `a system is already up in ${folder} (process ${owner}); stop it, or choose another folder by --dir`,
       );
     }
     await progress('waiting until a system that was killed is cleared away', () =>
-      waitFor(async () => !isAlive(keeper), { what: `process ${keeper} to end`, deadlineMs: CLEARED_MS }),
+      waitFor(async () => !isAlive(supervisor), { what: `process ${supervisor} to end`, deadlineMs: CLEARED_MS }),
     );
     await rm(lock, { force: true });
   }
-  for (const file of [STACK, LOCK]) household.removeAtEnd(join(folder, file));
+  for (const file of [STACK, LOCK]) group.removeAtEnd(join(folder, file));
   await rm(join(folder, STACK), { force: true });
   const logs = await readdir(join(folder, LOGS));
   for (const log of logs) await rm(join(folder, LOGS, log), { force: true });

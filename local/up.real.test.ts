@@ -8,7 +8,7 @@ import { isAbsolute, join } from 'node:path';
 import { isAlive } from './alive.ts';
 import { waitFor } from './deadline.ts';
 import { isFree } from './ports.ts';
-import { inheritedEnvironment } from './processes.ts';
+import { inheritedEnvironment } from './process-group.ts';
 import type { StackDescription } from './stack.ts';
 
 const UP_MS = 120_000;

@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, cacheFolder } from '../cache.ts';
-import type { Household } from '../processes.ts';
+import type { ProcessGroup } from '../process-group.ts';
 import { say } from '../progress.ts';
 import { KUBERNETES_VERSION, PUBLISHED_CONTROL_PLANE, thisPlatform } from '../versions.ts';
 import { buildControlPlane } from './build.ts';
@@ -18,7 +18,7 @@ export type ControlPlaneBinaries = { readonly etcd: string; readonly apiserver: 
 const PROGRAMS = ['etcd', 'kube-apiserver', 'kubectl'] as const;
 
 export async function findControlPlaneBinaries(
-  household: Pick<Household, 'start' | 'removeAtEnd'>,
+  group: Pick<ProcessGroup, 'start' | 'removeAtEnd'>,
 ): Promise<ControlPlaneBinaries> {
   const assets = process.env.KUBEBUILDER_ASSETS;
   if (assets) return complete(assets, 'KUBEBUILDER_ASSETS');
@@ -34,7 +34,7 @@ export async function findControlPlaneBinaries(
       await cached(
         published,
         (into) => downloadControlPlane(PUBLISHED_CONTROL_PLANE, platform, into),
-        household.removeAtEnd,
+        group.removeAtEnd,
       ),
       'the published archive',
     );
@@ -43,10 +43,7 @@ export async function findControlPlaneBinaries(
     say(`no published control plane to be had (${(error as Error).message}); building it instead`);
   }
   try {
-    return complete(
-      await cached(built, (into) => buildControlPlane(household, into), household.removeAtEnd),
-      'the build',
-    );
+    return complete(await cached(built, (into) => buildControlPlane(group, into), group.removeAtEnd), 'the build');
   } catch (error) {
     failures.push(`- building it from the Go modules: ${(error as Error).message}`);
   }

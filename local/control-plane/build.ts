@@ -6,7 +6,7 @@
  * calls itself v0.0.0-master and tools that check its version refuse it.
  */
 import { join } from 'node:path';
-import { inheritedEnvironment, type Household, type ProcessSpec } from '../processes.ts';
+import { inheritedEnvironment, type ProcessGroup, type ProcessSpec } from '../process-group.ts';
 import { progress } from '../progress.ts';
 import { ETCD_VERSION, KUBERNETES_VERSION } from '../versions.ts';
 import { which } from '../which.ts';
@@ -29,25 +29,25 @@ const PROGRAMS: readonly Program[] = [
   { name: 'etcd', module: 'etcd', main: 'go.etcd.io/etcd/server/v3', minutes: 'under a minute' },
 ];
 
-export async function buildControlPlane(household: Pick<Household, 'start'>, into: string): Promise<void> {
+export async function buildControlPlane(group: Pick<ProcessGroup, 'start'>, into: string): Promise<void> {
   const go = which('go');
   if (!go) throw new Error('there is no `go` on the PATH');
   for (const { name, module, main, minutes } of PROGRAMS) {
     const version = module === 'etcd' ? ETCD_VERSION : KUBERNETES_VERSION;
     const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', linkerFlags(module), '-o', join(into, name), main];
     const what = `building ${name} ${version} (once, ${minutes})`;
-    await progress(what, () => build(household, { name: `build-${name}`, command: go, args }, module));
+    await progress(what, () => build(group, { name: `build-${name}`, command: go, args }, module));
   }
 }
 
-/** Runs the compiler in the household, so that it ends with us: it would go on for minutes. */
+/** Runs the compiler in the process group, so that it ends with us: it would go on for minutes. */
 async function build(
-  household: Pick<Household, 'start'>,
+  group: Pick<ProcessGroup, 'start'>,
   compiler: Pick<ProcessSpec, 'name' | 'command' | 'args'>,
   module: Program['module'],
 ): Promise<void> {
   const cwd = join(import.meta.dirname, 'modules', module);
-  const running = await household.start({ ...compiler, cwd, env: { ...inheritedEnvironment(), CGO_ENABLED: '0' } });
+  const running = await group.start({ ...compiler, cwd, env: { ...inheritedEnvironment(), CGO_ENABLED: '0' } });
   const { code, signal } = await running.exited;
   if (code === 0) return;
   const output = await running.logTail();

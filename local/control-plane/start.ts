@@ -12,7 +12,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runPart, type Part } from '../parts.ts';
 import { freePort } from '../ports.ts';
-import type { Household } from '../processes.ts';
+import type { ProcessGroup } from '../process-group.ts';
 import { connect, type ApiServer } from './api.ts';
 import { findControlPlaneBinaries } from './binaries.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
@@ -49,14 +49,11 @@ const READY_MS = 60_000;
 const ETCD_QUOTA_BYTES = 8 * 1024 ** 3;
 export const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
-export async function startControlPlane(
-  household: Household,
-  options: ControlPlaneOptions = {},
-): Promise<ControlPlane> {
-  const binaries = await findControlPlaneBinaries(household);
-  const folder = join(household.folder, 'control-plane');
+export async function startControlPlane(group: ProcessGroup, options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const binaries = await findControlPlaneBinaries(group);
+  const folder = join(group.folder, 'control-plane');
   await mkdir(folder, { mode: 0o700 });
-  const { etcd, etcdUrl } = await startEtcd(household, binaries.etcd, folder, options);
+  const { etcd, etcdUrl } = await startEtcd(group, binaries.etcd, folder, options);
 
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
@@ -78,9 +75,9 @@ export async function startControlPlane(
       await probe.close();
     }
   };
-  const apiserver = await runPart(household, { spec, ready: isReady, readyMs: READY_MS });
+  const apiserver = await runPart(group, { spec, ready: isReady, readyMs: READY_MS });
   const certificate = await readFile(certificateFile, 'utf8');
-  const kubeconfig = join(household.folder, 'kubeconfig');
+  const kubeconfig = join(group.folder, 'kubeconfig');
   await writeKubeconfig(kubeconfig, { url, certificate, token, user: 'admin', namespace: 'default' });
   const admin = connect({ url, token, certificate });
   return {
@@ -89,7 +86,7 @@ export async function startControlPlane(
   };
 }
 
-async function startEtcd(household: Household, command: string, folder: string, options: ControlPlaneOptions) {
+async function startEtcd(group: ProcessGroup, command: string, folder: string, options: ControlPlaneOptions) {
   const etcdUrl = `http://127.0.0.1:${await freePort()}`;
   const peerUrl = `http://127.0.0.1:${await freePort()}`;
   const args = [
@@ -101,7 +98,7 @@ async function startEtcd(household: Household, command: string, folder: string, 
   ];
   const ready = async () => (await fetch(`${etcdUrl}/health`, { signal: AbortSignal.timeout(1_000) })).ok;
   const spec = { name: 'etcd', command, args, env: environment(), cwd: folder };
-  const etcd = await runPart(household, { spec, ready, readyMs: READY_MS });
+  const etcd = await runPart(group, { spec, ready, readyMs: READY_MS });
   return { etcd, etcdUrl };
 }
 

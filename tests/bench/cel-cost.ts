@@ -18,7 +18,7 @@ import { parse } from 'yaml';
 import type { ApiServer } from '../../local/control-plane/api.ts';
 import { startControlPlane } from '../../local/control-plane/start.ts';
 import { waitFor } from '../../local/deadline.ts';
-import { openHousehold } from '../../local/processes.ts';
+import { openProcessGroup } from '../../local/process-group.ts';
 import { progress } from '../../local/progress.ts';
 import { runTransactions, SHAPES, type Shape } from './cel-cost-transactions.ts';
 import { spread, summarize, type Spread } from './spread.ts';
@@ -58,16 +58,16 @@ async function main(): Promise<void> {
   const transactions = Number(values.transactions);
   if (!(rounds >= 1 && transactions >= 1)) throw new Error('--rounds and --transactions must be whole numbers from 1');
 
-  const household = await openHousehold();
+  const group = await openProcessGroup();
   try {
-    const { admin } = await progress('starting an API server', () => startControlPlane(household));
+    const { admin } = await progress('starting an API server', () => startControlPlane(group));
     await install(admin, WITH_RULES, (crd) => crd);
     await install(admin, WITHOUT_RULES, (crd) => withoutRules(crd) as Crd);
     const figures = await measureAll(admin, rounds, transactions);
     await admin.close();
     report(figures, rounds, transactions);
   } finally {
-    await household.close();
+    await group.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { inheritedEnvironment } from '../../local/processes.ts';
+import { inheritedEnvironment } from '../../local/process-group.ts';
 import {
   CREDIT,
   EXAMPLE,

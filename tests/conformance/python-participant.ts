@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '../../local/deadline.ts';
 import { freePort } from '../../local/ports.ts';
-import { inheritedEnvironment } from '../../local/processes.ts';
+import { inheritedEnvironment } from '../../local/process-group.ts';
 
 export const EXAMPLE = join(import.meta.dirname, '../../docs/examples/python-participant/participant.py');
 /** Its name in a flow. */

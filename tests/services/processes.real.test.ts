@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '../../local/ports.ts';
-import { inheritedEnvironment, openHousehold } from '../../local/processes.ts';
+import { inheritedEnvironment, openProcessGroup } from '../../local/process-group.ts';
 import { startService, type ServiceName } from '../../local/services.ts';
 import { createPool, migrate } from '../../services/kit/src/index.ts';
 import { memoryLog } from '../../services/kit/testing/memory-log.ts';
@@ -102,16 +102,16 @@ test.each(['payment', 'wms'])('%s shows its outbox, and publishes again what was
 test.each(['wms', 'payment', 'notification'] as const)(
   '%s serves without a Redis, and ends with code 0 soon after a signal',
   async (name) => {
-    const household = await openHousehold();
+    const group = await openProcessGroup();
     const { url: databaseUrl, drop } = await freshDatabase(name);
-    const service = await startService(household, {
+    const service = await startService(group, {
       ...{ name, port: await freePort(), databaseUrl, redisUrl: 'redis://127.0.0.1:1', namespaces: [TEST_NAMESPACE] },
       ...{ callers: { kind: 'off' }, origins: { order: 'http://127.0.0.1:1' } },
     });
     expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
-    // Its household kills what has not ended after ten seconds: then it was ended by a signal, and not with a code.
+    // Its process group kills what has not ended after ten seconds: then it was ended by a signal, and not with a code.
     expect(await service.part.process.stop()).toMatchObject({ code: 0, signal: null });
-    await household.close();
+    await group.close();
     await drop();
   },
 );

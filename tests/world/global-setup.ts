@@ -4,19 +4,19 @@
 import { installResources } from '../../local/cluster.ts';
 import { startControlPlane } from '../../local/control-plane/start.ts';
 import { startPostgres } from '../../local/postgres.ts';
-import { openHousehold } from '../../local/processes.ts';
+import { openProcessGroup } from '../../local/process-group.ts';
 import { startRedis } from '../../local/redis.ts';
 import { leaveToTeardown } from './teardown-list.ts';
 import { REDIS_DATABASES, WORLD_VARIABLE, type World } from './world.ts';
 
 export default async function globalSetup(): Promise<void> {
-  const household = await openHousehold();
-  leaveToTeardown(() => household.close());
+  const group = await openProcessGroup();
+  leaveToTeardown(() => group.close());
   const [postgres, redis, controlPlane] = await Promise.all([
-    startPostgres(household, { unsafeFast: true }),
+    startPostgres(group, { unsafeFast: true }),
     // A server of our own whatever REDIS_URL says: a usual one has too few databases for every test file to have its own.
-    startRedis(household, { url: '', databases: REDIS_DATABASES }),
-    startControlPlane(household, { unsafeNoFsync: true }).then(async (started) => {
+    startRedis(group, { url: '', databases: REDIS_DATABASES }),
+    startControlPlane(group, { unsafeNoFsync: true }).then(async (started) => {
       await installResources(started);
       return started;
     }),

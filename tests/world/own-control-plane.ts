@@ -5,7 +5,7 @@
 import { installResources } from '../../local/cluster.ts';
 import type { ApiServer } from '../../local/control-plane/api.ts';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from '../../local/control-plane/start.ts';
-import { openHousehold } from '../../local/processes.ts';
+import { openProcessGroup } from '../../local/process-group.ts';
 import type { ShopOptions } from './shop.ts';
 
 export interface OwnControlPlane {
@@ -17,9 +17,9 @@ export interface OwnControlPlane {
 }
 
 export async function openControlPlane(options: ControlPlaneOptions = {}): Promise<OwnControlPlane> {
-  const household = await openHousehold();
+  const group = await openProcessGroup();
   try {
-    const plane = await startControlPlane(household, { unsafeNoFsync: true, ...options });
+    const plane = await startControlPlane(group, { unsafeNoFsync: true, ...options });
     await installResources(plane);
     const { url, token, certificate, kubectl, kubeconfig, issuer, admin } = plane;
     return {
@@ -27,11 +27,11 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       cluster: { apiServerUrl: url, token, certificate, kubectl, kubeconfig, issuer },
       async close() {
         await admin.close();
-        await household.close();
+        await group.close();
       },
     };
   } catch (error) {
-    await household.close();
+    await group.close();
     throw error;
   }
 }

@@ -17,7 +17,7 @@ import { applyFlows } from '../../local/flows.ts';
 import { freePort } from '../../local/ports.ts';
 import type { Part } from '../../local/parts.ts';
 import { createDatabase, startPostgres } from '../../local/postgres.ts';
-import { openHousehold, type Household } from '../../local/processes.ts';
+import { openProcessGroup, type ProcessGroup } from '../../local/process-group.ts';
 import { startRedis } from '../../local/redis.ts';
 import {
   SERVICES,
@@ -101,7 +101,7 @@ export type ShopServices = Readonly<
 
 interface ShopParts extends Pick<
   Shop,
-  'namespace' | 'household' | 'admin' | 'access' | 'services' | 'redisUrl' | 'ownServers'
+  'namespace' | 'group' | 'admin' | 'access' | 'services' | 'redisUrl' | 'ownServers'
 > {
   readonly cluster: Pick<World, 'kubectl' | 'kubeconfig'>;
   readonly checksCallers: boolean;
@@ -110,7 +110,7 @@ interface ShopParts extends Pick<
 
 export class Shop {
   readonly namespace: string;
-  readonly household: Household;
+  readonly group: ProcessGroup;
   readonly admin: ApiServer;
   readonly access: Access;
   readonly services: ShopServices;
@@ -122,7 +122,7 @@ export class Shop {
 
   constructor(parts: ShopParts) {
     this.namespace = parts.namespace;
-    this.household = parts.household;
+    this.group = parts.group;
     this.admin = parts.admin;
     this.access = parts.access;
     this.services = parts.services;
@@ -138,7 +138,7 @@ export class Shop {
 
   async startController(choice: ControllerChoice = {}): Promise<RunningController> {
     this.#controllers += 1;
-    return startController(this.household, {
+    return startController(this.group, {
       name: choice.name ?? `controller-${this.#controllers}`,
       port: await freePort(),
       kubeconfig: choice.kubeconfig ?? this.access.controllerKubeconfig,
@@ -281,7 +281,7 @@ export class Shop {
   }
 
   async close(): Promise<void> {
-    await this.household.close();
+    await this.group.close();
     await this.admin.close();
     for (const drop of this.#parts.drops) await drop();
   }
@@ -289,15 +289,15 @@ export class Shop {
 
 export async function openShop(prefix: string, options: ShopOptions = {}): Promise<Shop> {
   const cluster = options.cluster ?? world();
-  const household = await openHousehold();
+  const group = await openProcessGroup();
   const admin = connect({ url: cluster.apiServerUrl, token: cluster.token, certificate: cluster.certificate });
   const namespace = options.cluster ? 'default' : await freshNamespace(prefix);
-  const access = await grantAccess({ ...cluster, url: cluster.apiServerUrl, admin }, namespace, household.folder);
+  const access = await grantAccess({ ...cluster, url: cluster.apiServerUrl, admin }, namespace, group.folder);
   if (options.apiServerThrough) {
     await redirect(access.controllerKubeconfig, options.apiServerThrough);
     await redirect(access.orderKubeconfig, options.apiServerThrough);
   }
-  const ground = options.ownServers === true ? await ownGround(household) : await sharedGround();
+  const ground = options.ownServers === true ? await ownGround(group) : await sharedGround();
   const drops: (() => Promise<void>)[] = [];
   const names = new Set<ServiceName>(['order', 'inventory', ...(options.services ?? [])]);
   const ports = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
@@ -308,7 +308,7 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
       .map(async ([name, port]) => {
         const database = await ground.database(`${prefix}-${name}`);
         drops.push(database.drop);
-        const service = await startService(household, {
+        const service = await startService(group, {
           ...{ name, port, databaseUrl: database.url, redisUrl: ground.redisUrl },
           origins,
           namespaces: [namespace],
@@ -323,7 +323,7 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
       }),
   );
   const shop = new Shop({
-    ...{ namespace, household, admin, access, cluster, drops },
+    ...{ namespace, group, admin, access, cluster, drops },
     services: Object.fromEntries(services) as unknown as ShopServices,
     ...{ redisUrl: ground.redisUrl, ownServers: ground.servers },
     checksCallers: options.keySetFile !== undefined,
@@ -343,8 +343,8 @@ async function sharedGround(): Promise<Ground> {
   return { redisUrl: await freshRedis(), servers: undefined, database: freshDatabase };
 }
 
-async function ownGround(household: Household): Promise<Ground> {
-  const [redis, postgres] = await Promise.all([startRedis(household, { url: '' }), startPostgres(household)]);
+async function ownGround(group: ProcessGroup): Promise<Ground> {
+  const [redis, postgres] = await Promise.all([startRedis(group, { url: '' }), startPostgres(group)]);
   if (redis.kind !== 'own') throw new Error('a Redis of its own was asked for');
   return {
     redisUrl: redis.url,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { startControlPlane, type ControlPlane } from '../../../local/control-plane/start.ts';
 import { waitFor } from '../../../local/deadline.ts';
-import { openHousehold, type Household } from '../../../local/processes.ts';
+import { openProcessGroup, type ProcessGroup } from '../../../local/process-group.ts';
 import { adminTransport, expectOk } from '../../../tests/world/api-client.ts';
 import { startTcpProxy, type TcpProxy } from '../../../tests/world/tcp-proxy.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -21,7 +21,7 @@ const NAMESPACE = 'default';
 const COLLECTION = pathOf(CONFIG_MAPS, NAMESPACE);
 const TEST_MS = 120_000;
 
-let household: Household;
+let group: ProcessGroup;
 let plane: ControlPlane;
 let proxy: TcpProxy;
 let direct: HttpTransport;
@@ -68,9 +68,9 @@ async function restartApiServer(between: () => Promise<void> = () => Promise.res
 }
 
 beforeAll(async () => {
-  household = await openHousehold();
+  group = await openProcessGroup();
   // As often as it can be, so that a version is forgotten seconds after it was current; the default is five minutes.
-  plane = await startControlPlane(household, {
+  plane = await startControlPlane(group, {
     unsafeNoFsync: true,
     apiserverFlags: ['--etcd-compaction-interval=1s'],
   });
@@ -92,7 +92,7 @@ afterEach(async () => {
 afterAll(async () => {
   await Promise.all([direct.close(), behindProxy.close(), proxy.close()]);
   await plane.admin.close();
-  await household.close();
+  await group.close();
 }, TEST_MS);
 
 test(
@@ -158,8 +158,8 @@ test(
 test(
   'an etcd that was restored from a snapshot is believed, although its versions are older',
   async () => {
-    const data = join(household.folder, 'control-plane', 'etcd');
-    const snapshot = join(household.folder, 'snapshot');
+    const data = join(group.folder, 'control-plane', 'etcd');
+    const snapshot = join(group.folder, 'snapshot');
     const withoutEtcd = async (act: () => Promise<void>): Promise<void> => {
       plane.etcd.process.kill('SIGTERM');
       await plane.etcd.process.exited;

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { inheritedEnvironment } from '../../../local/processes.ts';
+import { inheritedEnvironment } from '../../../local/process-group.ts';
 
 test('names every bad setting and ends with code 2', async () => {
   const settings = { NOTIFICATION_PROVIDER: 'webhook', NOTIFICATION_TIMEOUT_SECONDS: 'soon', ORDERTX_AUTH: 'off' };

@@ -5,14 +5,14 @@ import { grantAccess } from '../../../../local/access.ts';
 import { connect, type ApiServer } from '../../../../local/control-plane/api.ts';
 import { waitFor } from '../../../../local/deadline.ts';
 import { freePort } from '../../../../local/ports.ts';
-import { openHousehold, type Household } from '../../../../local/processes.ts';
+import { openProcessGroup, type ProcessGroup } from '../../../../local/process-group.ts';
 import { startService, type RunningService } from '../../../../local/services.ts';
 import type { OrderTransaction } from '../../../../crds/generated/ordertransaction.ts';
 import { orderView, placeOrder } from '../../../../tests/services/order-client.ts';
 import { startTcpProxy, type TcpProxy } from '../../../../tests/world/tcp-proxy.ts';
 import { freshDatabase, freshNamespace, world } from '../../../../tests/world/world.ts';
 
-let household: Household;
+let group: ProcessGroup;
 let api: ApiServer;
 /** Stands between the order service and the API server. */
 let proxy: TcpProxy;
@@ -22,22 +22,22 @@ let drop: () => Promise<void>;
 
 beforeAll(async () => {
   const { apiServerUrl, token, certificate, issuer, kubectl, kubeconfig } = world();
-  household = await openHousehold();
+  group = await openProcessGroup();
   namespace = await freshNamespace('killed');
   proxy = await startTcpProxy(Number(new URL(apiServerUrl).port));
   api = connect({ url: apiServerUrl, token, certificate });
   // The service's own account, which may create transactions and nothing else.
   const cluster = { url: `https://127.0.0.1:${proxy.port}`, certificate, issuer, kubectl, kubeconfig, admin: api };
-  const { orderKubeconfig } = await grantAccess(cluster, namespace, household.folder);
+  const { orderKubeconfig } = await grantAccess(cluster, namespace, group.folder);
   const database = await freshDatabase('killed');
   drop = database.drop;
-  order = await startService(household, {
+  order = await startService(group, {
     ...{ name: 'order', port: await freePort(), databaseUrl: database.url, redisUrl: world().redisUrl },
     ...{ namespaces: [namespace], callers: { kind: 'off' }, kubeconfig: orderKubeconfig },
   });
 }, 60_000);
 afterAll(async () => {
-  await household.close();
+  await group.close();
   await proxy.close();
   await api.close();
   await drop();

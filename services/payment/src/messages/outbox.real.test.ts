@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from '../../../../local/deadline.ts';
-import { inheritedEnvironment } from '../../../../local/processes.ts';
+import { inheritedEnvironment } from '../../../../local/process-group.ts';
 import { sumOf } from '../../../../tests/world/prometheus-text.ts';
 import { answer, publications, published } from '../../testing/order-stream.ts';
 import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';

@@ -2,19 +2,20 @@
  * Child processes that die with their parent.
  *
  * etcd, kube-apiserver, Postgres and Redis don't notice when the process that started them is killed with -9. So they
- * are not its children: a small keeper process (keeper.ts) starts them and holds the reading end of a pipe from us.
- * However we end, the pipe closes; the keeper then ends what it started, removes the temporary folder and is gone.
+ * are not its children: a small supervisor process (supervisor.ts) starts them and holds the reading end of a pipe from
+ * us. However we end, the pipe closes; the supervisor then ends what it started, removes the temporary folder and exits.
  *
- * 1. The keeper itself starts the processes, so there is no moment at which one runs that it doesn't know.
+ * 1. The supervisor itself starts the processes, so there is no moment at which one runs that it doesn't know.
  * 2. Keeper and children have sessions of their own: Ctrl-C in a terminal reaches only us, and we stop them in order.
- * 3. If the keeper is killed, we kill the children by the pids we know, and whoever uses the household hears of it.
+ * 3. If the supervisor is killed, we kill the children by the pids we know, and whoever uses the process group hears of
+ *    it.
  */
 import { chmod, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isAlive } from './alive.ts';
-import { startKeeper, type Exit, type KeeperLink, type KeptProcess } from './keeper-link.ts';
-import type { StopSignal } from './keeper.ts';
+import { startSupervisor, type Exit, type SupervisorLink, type SupervisedProcess } from './supervisor-link.ts';
+import type { StopSignal } from './supervisor.ts';
 
 export type ProcessSpec = {
   readonly name: string;
@@ -44,21 +45,21 @@ export type RunningProcess = {
   readonly logTail: () => Promise<string>;
 };
 
-export type Household = {
-  /** A temporary folder that disappears with the household. Other users may enter it (Postgres never runs as root). */
+export type ProcessGroup = {
+  /** A temporary folder that disappears with the process group. Other users may enter it (Postgres never runs as root). */
   readonly folder: string;
   /** Lives a little longer than we do, until everything is cleared away. */
-  readonly keeperPid: number;
+  readonly supervisorPid: number;
   readonly start: (spec: ProcessSpec) => Promise<RunningProcess>;
-  /** Names a file or folder elsewhere that has to disappear with the household too, if it exists then. */
+  /** Names a file or folder elsewhere that has to disappear with the process group too, if it exists then. */
   readonly removeAtEnd: (path: string) => void;
   /** Stops everything, the latest first, and removes the folder. May be called more than once. */
   readonly close: () => Promise<void>;
-  /** Resolves if the keeper dies before close(): nothing guards the parts any more, so they were killed. */
+  /** Resolves if the supervisor dies before close(): nothing guards the parts any more, so they were killed. */
   readonly broken: Promise<Error>;
 };
 
-export type HouseholdOptions = {
+export type ProcessGroupOptions = {
   /** Where each process's output goes, as `<name>.log`; default: `logs` in the temporary folder. */
   readonly logFolder?: string;
   /** How long a process that was asked to end may take before it is killed; default 10 s. */
@@ -68,9 +69,9 @@ export type HouseholdOptions = {
 const STOP_MS = 10_000;
 const LOG_TAIL_BYTES = 4_000;
 
-export async function openHousehold(options: HouseholdOptions = {}): Promise<Household> {
+export async function openProcessGroup(options: ProcessGroupOptions = {}): Promise<ProcessGroup> {
   const folder = await mkdtemp(join(tmpdir(), 'ordertx-'));
-  const keeper = startKeeper(folder, inheritedEnvironment());
+  const supervisor = startSupervisor(folder, inheritedEnvironment());
   await chmod(folder, 0o711);
   const logFolder = options.logFolder ?? join(folder, 'logs');
   await mkdir(logFolder, { recursive: true });
@@ -80,46 +81,51 @@ export async function openHousehold(options: HouseholdOptions = {}): Promise<Hou
   const start = async (spec: ProcessSpec): Promise<RunningProcess> => {
     if (closing) throw new Error(`${spec.name} is not started: the system is being stopped`);
     const logFile = join(logFolder, `${spec.name}.log`);
-    const kept = await keeper.start({ ...spec, env: spec.env ?? inheritedEnvironment(), logFile });
-    const process = runningProcess(spec, kept, logFile, options.stopMs ?? STOP_MS);
+    const supervised = await supervisor.start({ ...spec, env: spec.env ?? inheritedEnvironment(), logFile });
+    const process = runningProcess(spec, supervised, logFile, options.stopMs ?? STOP_MS);
     running.push(process);
     return process;
   };
   const close = async () => {
     for (const process of running.toReversed()) await process.stop();
-    await keeper.end();
+    await supervisor.end();
     await rm(folder, { recursive: true, force: true });
   };
   return {
-    ...{ folder, keeperPid: keeper.pid, start, removeAtEnd: keeper.removeAtEnd },
-    broken: brokenKeeper(keeper, running, () => closing !== undefined),
+    ...{ folder, supervisorPid: supervisor.pid, start, removeAtEnd: supervisor.removeAtEnd },
+    broken: brokenSupervisor(supervisor, running, () => closing !== undefined),
     close: () => (closing ??= close()),
   };
 }
 
-async function brokenKeeper(
-  keeper: KeeperLink,
+async function brokenSupervisor(
+  supervisor: SupervisorLink,
   running: readonly RunningProcess[],
   isClosing: () => boolean,
 ): Promise<Error> {
-  await keeper.gone;
+  await supervisor.gone;
   if (isClosing()) return new Promise<Error>(() => undefined);
   for (const { pid } of running) if (isAlive(pid)) killGroup(pid, 'SIGKILL');
   return new Error(
-    `the process that guards this system's parts (pid ${keeper.pid}) was killed, so the parts were stopped`,
+    `the process that guards this system's parts (pid ${supervisor.pid}) was killed, so the parts were stopped`,
   );
 }
 
-function runningProcess(spec: ProcessSpec, kept: KeptProcess, logFile: string, stopMs: number): RunningProcess {
+function runningProcess(
+  spec: ProcessSpec,
+  supervised: SupervisedProcess,
+  logFile: string,
+  stopMs: number,
+): RunningProcess {
   const kill = (signal: NodeJS.Signals) => {
-    if (!kept.hasExited()) killGroup(kept.pid, signal);
+    if (!supervised.hasExited()) killGroup(supervised.pid, signal);
   };
   const stop = async () => {
     kill(spec.stopSignal ?? 'SIGTERM');
     const impatient = setTimeout(() => kill('SIGKILL'), stopMs);
-    return kept.exited.finally(() => clearTimeout(impatient));
+    return supervised.exited.finally(() => clearTimeout(impatient));
   };
-  return { ...kept, name: spec.name, logFile, kill, stop, logTail: () => tail(logFile) };
+  return { ...supervised, name: spec.name, logFile, kill, stop, logTail: () => tail(logFile) };
 }
 
 /** Our environment without what a test runner, npm or a launcher put there for this process alone. */

@@ -1,5 +1,5 @@
 /**
- * The keeper: starts processes for its parent and outlives it just long enough to clean up (see processes.ts).
+ * The supervisor: starts processes for its parent and outlives it just long enough to clean up (see process-group.ts).
  *
  * Reads one JSON message a line from stdin, writes one a line to stdout. When stdin ends, for whatever reason, it ends
  * every process it started, removes `argv[2]` and whatever else it was told to remove, and exits. It imports nothing
@@ -24,11 +24,11 @@ export type SpawnRequest = {
   readonly logFile: string;
 };
 
-export type ToKeeper =
+export type ToSupervisor =
   | { readonly kind: 'start'; readonly id: number; readonly request: SpawnRequest }
   | { readonly kind: 'remove-at-end'; readonly path: string };
 
-export type FromKeeper =
+export type FromSupervisor =
   | { readonly kind: 'started'; readonly id: number; readonly pid: number }
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string }
   | { readonly kind: 'exited'; readonly id: number; readonly code: number | null; readonly signal: string | null };
@@ -36,10 +36,10 @@ export type FromKeeper =
 /** Postgres needs a moment to end the processes it forked, which live in sessions of their own. */
 const ORDERLY_END_MS = 5_000;
 
-function keep(folder: string): void {
+function supervise(folder: string): void {
   const living = new Map<ChildProcess, SpawnRequest>();
   const leftovers = [folder];
-  const answer = (message: FromKeeper) => process.stdout.write(`${JSON.stringify(message)}\n`);
+  const answer = (message: FromSupervisor) => process.stdout.write(`${JSON.stringify(message)}\n`);
   process.stdout.on('error', () => undefined); // The parent is gone; stdin's end says so too and is acted on.
 
   const start = (id: number, request: SpawnRequest) => {
@@ -81,7 +81,7 @@ function keep(folder: string): void {
 
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    const message = JSON.parse(line) as ToKeeper;
+    const message = JSON.parse(line) as ToSupervisor;
     if (message.kind === 'start') start(message.id, message.request);
     else leftovers.push(message.path);
   });
@@ -100,4 +100,4 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 const folder = process.argv[2];
-if (folder && process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) keep(folder);
+if (folder && process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) supervise(folder);

@@ -1,4 +1,4 @@
-/** Processes of a household end with it, however it ends. */
+/** The processes of a group end with it, however it ends. */
 import { describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { isAlive } from './alive.ts';
 import { waitFor } from './deadline.ts';
-import { openHousehold, type Household, type ProcessSpec } from './processes.ts';
+import { openProcessGroup, type ProcessGroup, type ProcessSpec } from './process-group.ts';
 
 const GONE_MS = 15_000;
 
@@ -24,97 +24,97 @@ async function gone(what: string, isGone: () => boolean): Promise<void> {
   await waitFor(async () => isGone(), { what: `${what} to be gone`, deadlineMs: GONE_MS });
 }
 
-async function withHousehold(use: (household: Household) => Promise<void>): Promise<void> {
-  const household = await openHousehold({ stopMs: 500 });
+async function withProcessGroup(use: (group: ProcessGroup) => Promise<void>): Promise<void> {
+  const group = await openProcessGroup({ stopMs: 500 });
   try {
-    await use(household);
+    await use(group);
   } finally {
-    await household.close();
+    await group.close();
   }
 }
 
-/** Opens a household in a process of its own, which starts an idle process and says what there is. */
-async function householdElsewhere(leftover: string) {
+/** Opens a process group in a process of its own, which starts an idle process and says what there is. */
+async function groupElsewhere(leftover: string) {
   const program = `
-    import { openHousehold } from ${JSON.stringify(join(import.meta.dirname, 'processes.ts'))};
-    const household = await openHousehold();
-    household.removeAtEnd(${JSON.stringify(leftover)});
-    const { pid } = await household.start(${JSON.stringify(idle)});
-    console.log(JSON.stringify({ pid, keeperPid: household.keeperPid, folder: household.folder }));
+    import { openProcessGroup } from ${JSON.stringify(join(import.meta.dirname, 'process-group.ts'))};
+    const group = await openProcessGroup();
+    group.removeAtEnd(${JSON.stringify(leftover)});
+    const { pid } = await group.start(${JSON.stringify(idle)});
+    console.log(JSON.stringify({ pid, supervisorPid: group.supervisorPid, folder: group.folder }));
   `;
   const owner = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const line = await new Promise<string>((resolve) => createInterface({ input: owner.stdout }).once('line', resolve));
-  return { owner, ...(JSON.parse(line) as { pid: number; keeperPid: number; folder: string }) };
+  return { owner, ...(JSON.parse(line) as { pid: number; supervisorPid: number; folder: string }) };
 }
 
-describe('a household', () => {
+describe('a process group', () => {
   test('killed with -9 leaves no process, no folder and nothing else it answers for', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'processes-test-'));
     const leftover = join(elsewhere, 'stack.json');
     await writeFile(leftover, '{}');
-    const { owner, pid, keeperPid, folder } = await householdElsewhere(leftover);
-    expect([isAlive(pid), isAlive(keeperPid), existsSync(folder)]).toEqual([true, true, true]);
+    const { owner, pid, supervisorPid, folder } = await groupElsewhere(leftover);
+    expect([isAlive(pid), isAlive(supervisorPid), existsSync(folder)]).toEqual([true, true, true]);
 
     owner.kill('SIGKILL');
 
     await gone('the process', () => !isAlive(pid));
-    await gone('the keeper', () => !isAlive(keeperPid));
+    await gone('the supervisor', () => !isAlive(supervisorPid));
     expect(existsSync(folder)).toBe(false);
     expect(existsSync(leftover)).toBe(false);
     await rm(elsewhere, { recursive: true });
   });
 
   test('that is closed ends its processes and removes its folder', async () => {
-    const household = await openHousehold();
-    const { pid, exited } = await household.start(idle);
-    await household.close();
+    const group = await openProcessGroup();
+    const { pid, exited } = await group.start(idle);
+    await group.close();
     expect(await exited).toEqual({ code: null, signal: 'SIGTERM' });
     expect(isAlive(pid)).toBe(false);
-    expect(existsSync(household.folder)).toBe(false);
+    expect(existsSync(group.folder)).toBe(false);
   });
 
   test('starts nothing any more once it is being closed', async () => {
-    const household = await openHousehold();
-    const closed = household.close();
-    await expect(household.start(idle)).rejects.toThrow('is being stopped');
+    const group = await openProcessGroup();
+    const closed = group.close();
+    await expect(group.start(idle)).rejects.toThrow('is being stopped');
     await closed;
   });
 
-  test('whose keeper is killed ends its processes and says so', async () => {
-    const household = await openHousehold();
-    const { pid, exited } = await household.start(idle);
-    process.kill(household.keeperPid, 'SIGKILL');
-    expect((await household.broken).message).toContain(`pid ${household.keeperPid}`);
+  test('whose supervisor is killed ends its processes and says so', async () => {
+    const group = await openProcessGroup();
+    const { pid, exited } = await group.start(idle);
+    process.kill(group.supervisorPid, 'SIGKILL');
+    expect((await group.broken).message).toContain(`pid ${group.supervisorPid}`);
     await exited;
     await gone('the process', () => !isAlive(pid));
-    await household.close();
-    expect(existsSync(household.folder)).toBe(false);
+    await group.close();
+    expect(existsSync(group.folder)).toBe(false);
   });
 });
 
 describe('a process', () => {
   test('says how it ended and what it said last', async () => {
-    await withHousehold(async (household) => {
-      const failing = await household.start(nodeProgram('failing', "console.error('no such bean'); process.exit(3)"));
+    await withProcessGroup(async (group) => {
+      const failing = await group.start(nodeProgram('failing', "console.error('no such bean'); process.exit(3)"));
       expect(await failing.exited).toEqual({ code: 3, signal: null });
       expect(await failing.logTail()).toBe('no such bean');
     });
   });
 
   test('that cannot be started is an error that names it', async () => {
-    await withHousehold(async (household) => {
+    await withProcessGroup(async (group) => {
       const missing: ProcessSpec = { name: 'missing', command: '/no/such/program', args: [] };
-      await expect(household.start(missing)).rejects.toThrow('cannot start missing');
+      await expect(group.start(missing)).rejects.toThrow('cannot start missing');
     });
   });
 
   test('is killed together with what it started', async () => {
-    await withHousehold(async (household) => {
+    await withProcessGroup(async (group) => {
       const parent = `const { pid } = require('node:child_process').spawn(process.execPath, ${JSON.stringify(idle.args)});
         console.log(pid); setInterval(() => {}, 1000)`;
-      const process_ = await household.start(nodeProgram('parent', parent));
+      const process_ = await group.start(nodeProgram('parent', parent));
       const child = Number(
         await waitFor(async () => (await process_.logTail()) || undefined, { what: 'the pid', deadlineMs: GONE_MS }),
       );
@@ -125,8 +125,8 @@ describe('a process', () => {
   });
 
   test('that is deaf to being asked is killed', async () => {
-    await withHousehold(async (household) => {
-      const process_ = await household.start(deaf);
+    await withProcessGroup(async (group) => {
+      const process_ = await group.start(deaf);
       await waitFor(async () => (await process_.logTail()) === 'deaf', { what: 'it to be deaf', deadlineMs: GONE_MS });
       expect(await process_.stop()).toEqual({ code: null, signal: 'SIGKILL' });
     });

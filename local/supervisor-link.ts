@@ -1,35 +1,35 @@
 /**
- * Our end of the pipes to the keeper (keeper.ts): asks it to start processes and hears how they end.
+ * Our end of the pipes to the supervisor (supervisor.ts): asks it to start processes and hears how they end.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { FromKeeper, SpawnRequest, ToKeeper } from './keeper.ts';
+import type { FromSupervisor, SpawnRequest, ToSupervisor } from './supervisor.ts';
 
 export type Exit = { readonly code: number | null; readonly signal: string | null };
 
-export type KeptProcess = {
+export type SupervisedProcess = {
   readonly pid: number;
   readonly exited: Promise<Exit>;
   readonly hasExited: () => Exit | undefined;
 };
 
-export type KeeperLink = {
+export type SupervisorLink = {
   /** Rejects if the program can't be started. */
-  readonly start: (request: SpawnRequest) => Promise<KeptProcess>;
+  readonly start: (request: SpawnRequest) => Promise<SupervisedProcess>;
   readonly removeAtEnd: (path: string) => void;
-  /** Closes the pipe: the keeper ends what still runs, removes what it was told to, and ends. */
+  /** Closes the pipe: the supervisor ends what still runs, removes what it was told to, and ends. */
   readonly end: () => Promise<void>;
-  /** Resolves when the keeper is gone, however that came. */
+  /** Resolves when the supervisor is gone, however that came. */
   readonly gone: Promise<void>;
   readonly pid: number;
 };
 
-export function startKeeper(folder: string, env: Readonly<Record<string, string>>): KeeperLink {
-  const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts'), folder], {
+export function startSupervisor(folder: string, env: Readonly<Record<string, string>>): SupervisorLink {
+  const supervisor = spawn(process.execPath, [join(import.meta.dirname, 'supervisor.ts'), folder], {
     ...{ detached: true, stdio: ['pipe', 'pipe', 'inherit'], env, cwd: '/' },
   });
-  if (keeper.pid === undefined) throw new Error(`${process.execPath} can't be started once more`);
+  if (supervisor.pid === undefined) throw new Error(`${process.execPath} can't be started once more`);
   const waiting = new Map<
     number,
     { readonly started: (pid: number) => void; readonly failed: (error: Error) => void }
@@ -37,22 +37,22 @@ export function startKeeper(folder: string, env: Readonly<Record<string, string>
   const exits = new Map<number, (exit: Exit) => void>();
   let nextId = 1;
 
-  createInterface({ input: keeper.stdout }).on('line', (line) => {
-    const message = JSON.parse(line) as FromKeeper;
+  createInterface({ input: supervisor.stdout }).on('line', (line) => {
+    const message = JSON.parse(line) as FromSupervisor;
     if (message.kind === 'started') waiting.get(message.id)?.started(message.pid);
     if (message.kind === 'failed') waiting.get(message.id)?.failed(new Error(message.reason));
     if (message.kind === 'exited') exits.get(message.id)?.({ code: message.code, signal: message.signal });
   });
-  keeper.stdin.on('error', () => undefined); // Whether the keeper is gone is seen by its exit.
-  const send = (message: ToKeeper) => keeper.stdin.write(`${JSON.stringify(message)}\n`);
+  supervisor.stdin.on('error', () => undefined); // Whether the supervisor is gone is seen by its exit.
+  const send = (message: ToSupervisor) => supervisor.stdin.write(`${JSON.stringify(message)}\n`);
 
-  const gone = new Promise<void>((resolve) => keeper.once('exit', () => resolve())).then(() => {
+  const gone = new Promise<void>((resolve) => supervisor.once('exit', () => resolve())).then(() => {
     // Its children may live on, but nobody will hear of their end any more; whoever waits for it must not wait for ever.
-    for (const { failed } of waiting.values()) failed(new Error('the keeper process is gone'));
+    for (const { failed } of waiting.values()) failed(new Error('the supervisor process is gone'));
     for (const exited of exits.values()) exited({ code: null, signal: null });
   });
 
-  const start = async (request: SpawnRequest): Promise<KeptProcess> => {
+  const start = async (request: SpawnRequest): Promise<SupervisedProcess> => {
     const id = nextId++;
     let exit: Exit | undefined;
     const exited = new Promise<Exit>((resolve) => {
@@ -69,8 +69,8 @@ export function startKeeper(folder: string, env: Readonly<Record<string, string>
     return { pid, exited, hasExited: () => exit };
   };
   const end = async () => {
-    keeper.stdin.end();
+    supervisor.stdin.end();
     await gone;
   };
-  return { start, end, gone, pid: keeper.pid, removeAtEnd: (path) => send({ kind: 'remove-at-end', path }) };
+  return { start, end, gone, pid: supervisor.pid, removeAtEnd: (path) => send({ kind: 'remove-at-end', path }) };
 }
