@@ -1,7 +1,7 @@
 /*
  * Who may import whom.
  *
- * The pure core knows nothing, the loop knows the core, adapters know the loop's doors and never each other, and only
+ * The pure core knows nothing, the loop knows the core, adapters know the loop's ports and never each other, and only
  * main.ts knows everybody. Services know the wire contract and never each other. Type-only imports count as well: a
  * borrowed type is a borrowed decision. tests/house/dependency-rules.test.ts sees every rule refuse one import.
  *
@@ -41,7 +41,7 @@ export default {
       to: { pathNot: '^(controller/src/(reconcile|transaction)|crds/generated)/' },
     },
     {
-      name: 'adapters-know-only-the-doors',
+      name: 'adapters-know-only-the-ports',
       comment:
         'An adapter imports reconcile/ports.ts, transaction, runtime, the wire contract and packages: no other adapter.',
       severity: 'error',
@@ -59,7 +59,7 @@ export default {
     },
     {
       name: 'adapters-decide-nothing',
-      comment: 'What an adapter takes from the core and the doors is a shape, or the words a status is read with.',
+      comment: 'What an adapter takes from the core and the ports is a shape, or the words a status is read with.',
       severity: 'error',
       from: { path: ADAPTERS, pathNot: TEST },
       to: {

@@ -1,9 +1,9 @@
 /*
  * What lint holds the code to.
  *
- * The strict, type-aware set of typescript-eslint, plus the house's own rules below: each is one selector and one
+ * The strict, type-aware set of typescript-eslint, plus rules of our own below: each is one selector and one
  * sentence that says what to do instead. Who may import whom is not decided here but in .dependency-cruiser.mjs, and
- * formatting is prettier's alone. tests/house/lint-rules.real.test.ts sees each house rule refuse what it is there to refuse.
+ * formatting is prettier's alone. tests/house/lint-rules.real.test.ts sees each of ours refuse what it is there to refuse.
  */
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
@@ -20,7 +20,7 @@ function refuse(message, ...selectors) {
   };
 }
 
-const house = {
+const ordertx = {
   rules: {
     'no-environment': refuse(
       'Settings are read and checked once, in config.ts: take this value as an argument.',
@@ -37,17 +37,17 @@ const house = {
       "CallExpression[callee.object.name='Atomics'][callee.property.name='wait']",
       'CallExpression[callee.name=/^sleep(Ms|Seconds|For)?$/]',
     ),
-    'no-drawer': {
+    'no-catch-all': {
       meta: {
         type: 'problem',
         schema: [],
-        messages: { refused: 'Name this after what is in it, not after a drawer.' },
+        messages: { refused: 'Name this after what is in it, not after the kind of thing it is.' },
       },
       create: (context) => ({
         Program: (node) => {
-          const drawer = /(^|[\\/])(utils?|helpers?|types?|common|misc)([\\/]|\.[^\\/]*$)/;
+          const catchAll = /(^|[\\/])(utils?|helpers?|types?|common|misc)([\\/]|\.[^\\/]*$)/;
           const path = context.filename.slice(context.cwd.length);
-          if (drawer.test(path)) context.report({ node, messageId: 'refused' });
+          if (catchAll.test(path)) context.report({ node, messageId: 'refused' });
         },
       }),
     },
@@ -55,16 +55,16 @@ const house = {
 };
 
 /** Where programs for people and for machines start: they may read the environment and print. */
-const WORKSHOP_FLOOR = ['local/**', 'scripts/**', 'tests/**', '**/testing/**', '**/*.test.ts'];
+const PROGRAMS_AND_TESTS = ['local/**', 'scripts/**', 'tests/**', '**/testing/**', '**/*.test.ts'];
 
 export default defineConfig(
   { ignores: ['node_modules/', '.ordertx/', 'coverage/', 'crds/generated/'] },
   {
     files: ['**/*.{ts,js,mjs,cjs}'],
-    plugins: { house },
+    plugins: { ordertx },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
-      'house/no-drawer': 'error',
+      'ordertx/no-catch-all': 'error',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'max-lines': ['error', { max: FILE_LINES_MAX }],
       'no-constant-binary-expression': 'error',
@@ -84,7 +84,7 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      'house/no-environment': 'error',
+      'ordertx/no-environment': 'error',
       'max-lines-per-function': ['error', { max: FUNCTION_LINES_MAX, skipComments: true, skipBlankLines: true }],
       'no-console': 'error',
       '@typescript-eslint/consistent-type-definitions': 'off',
@@ -114,17 +114,17 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/config.ts', ...WORKSHOP_FLOOR],
-    rules: { 'house/no-environment': 'off' },
+    files: ['**/config.ts', ...PROGRAMS_AND_TESTS],
+    rules: { 'ordertx/no-environment': 'off' },
   },
   {
-    files: WORKSHOP_FLOOR,
+    files: PROGRAMS_AND_TESTS,
     rules: { 'no-console': 'off' },
   },
   {
     files: ['**/*.test.ts'],
     rules: {
-      'house/no-sleep': 'error',
+      'ordertx/no-sleep': 'error',
       // A describe block is a chapter, not a function; and a test may insist that what it just made is there.
       'max-lines-per-function': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',

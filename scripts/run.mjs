@@ -1,5 +1,5 @@
 /**
- * The one door in: `node scripts/run.mjs <target> [arguments]` on any Node from 20 up.
+ * How every npm script starts: `node scripts/run.mjs <target> [arguments]` on any Node from 20 up.
  *
  * Installs what is missing (setup.mjs), then runs the target on the pinned Node: a TypeScript file, `jest`, or `verify`,
  * which is every check and at last all tests. package.json's scripts all come in here.

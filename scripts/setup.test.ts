@@ -1,5 +1,5 @@
 /**
- * The one door in a fresh clone: packages are installed once, whoever comes first and however often.
+ * The first start in a fresh clone: packages are installed once, whoever comes first and however often.
  *
  * The clone is a folder with run.mjs, setup.mjs and a lock file of one package; npm is a small program on the PATH that
  * installs what `npm ci` would leave behind, and writes down that it was called.

@@ -1,8 +1,8 @@
 /**
  * Every dependency rule is seen refusing an import it is there to refuse, and the allowed neighbour passing.
  *
- * A small house with the real one's floor plan is written to a temporary folder: each row below is one import from one
- * file to another. The real configuration is run over it once.
+ * A small tree laid out as the real one is written to a temporary folder: each row below is one import from one file to
+ * another. The real configuration is run over it once.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { cruise, type ICruiseResult } from 'dependency-cruiser';
@@ -21,7 +21,7 @@ interface Row {
 
 const CORE = 'controller/src/transaction/decide.ts';
 const CRD_TYPES = 'type crds/generated/ordertransaction.ts';
-const DOORS = 'type controller/src/reconcile/ports.ts';
+const PORTS = 'type controller/src/reconcile/ports.ts';
 
 /** `type X` is a type-only import; a bare word is a package. Each importing file occurs once per column. */
 const rows: readonly Row[] = [
@@ -32,7 +32,7 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'transaction-is-pure',
-    refused: ['controller/src/transaction/borrows-a-type.ts', DOORS],
+    refused: ['controller/src/transaction/borrows-a-type.ts', PORTS],
     allowed: ['controller/src/transaction/decide.test.ts', 'node:fs'],
   },
   {
@@ -53,20 +53,20 @@ const rows: readonly Row[] = [
   {
     rule: 'reconcile-knows-only-its-ports',
     refused: ['controller/src/reconcile/logs-itself.ts', 'pino'],
-    allowed: ['controller/src/reconcile/record.ts', DOORS],
+    allowed: ['controller/src/reconcile/record.ts', PORTS],
   },
   {
-    rule: 'adapters-know-only-the-doors',
+    rule: 'adapters-know-only-the-ports',
     refused: ['controller/src/participants/counts.ts', 'controller/src/telemetry/metrics.ts'],
     allowed: ['controller/src/participants/limits.ts', 'controller/src/runtime/queue.ts'],
   },
   {
-    rule: 'adapters-know-only-the-doors',
+    rule: 'adapters-know-only-the-ports',
     refused: ['controller/src/messages/peeks-into-the-loop.ts', 'type controller/src/reconcile/loop.ts'],
-    allowed: ['controller/src/messages/publish.ts', DOORS],
+    allowed: ['controller/src/messages/publish.ts', PORTS],
   },
   {
-    rule: 'adapters-know-only-the-doors',
+    rule: 'adapters-know-only-the-ports',
     refused: ['controller/src/telemetry/reads-settings.ts', 'type controller/src/config.ts'],
     allowed: ['controller/src/messages/envelope.ts', 'services/protocol/src/answer.ts'],
   },
@@ -205,7 +205,7 @@ function importLine(from: string, to: string | undefined): string {
 }
 
 function buildHouse(root: string): void {
-  write(join(root, 'package.json'), JSON.stringify({ name: 'house', type: 'module', dependencies, devDependencies }));
+  write(join(root, 'package.json'), JSON.stringify({ name: 'layout', type: 'module', dependencies, devDependencies }));
   for (const name of [...Object.keys(dependencies), ...Object.keys(devDependencies)]) {
     write(join(root, 'node_modules', name, 'package.json'), JSON.stringify({ name, type: 'module', main: 'index.js' }));
     write(join(root, 'node_modules', name, 'index.js'), 'export const thing = 1;\n');
@@ -226,7 +226,7 @@ async function cruiseHouse(root: string): Promise<ICruiseResult> {
 }
 
 describe('the dependency rules', () => {
-  const root = mkdtempSync(join(tmpdir(), 'ordertx-house-'));
+  const root = mkdtempSync(join(tmpdir(), 'ordertx-layout-'));
   const brokenBy = new Map<string, string[]>();
 
   beforeAll(async () => {

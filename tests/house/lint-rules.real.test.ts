@@ -1,5 +1,5 @@
 /**
- * Every lint rule of the house's own is seen refusing what it is there to refuse, and letting pass what it should.
+ * Every lint rule of our own is seen refusing what it is there to refuse, and letting pass what it should.
  *
  * The snippets are linted with the real configuration, without its type-aware part: that part needs files on disk, and
  * its rules are tested by their authors. Of those, only their being switched on is asserted.
@@ -25,22 +25,22 @@ interface Row {
 
 const refused: readonly Row[] = [
   {
-    rule: 'house/no-environment',
+    rule: 'ordertx/no-environment',
     path: 'controller/src/reconcile/loop.ts',
     code: 'export const n = process.env.SHARDS;',
   },
   {
-    rule: 'house/no-environment',
+    rule: 'ordertx/no-environment',
     path: 'services/kit/src/fence.ts',
     code: "export const n = process['env'].SHARDS;",
   },
   {
-    rule: 'house/no-environment',
+    rule: 'ordertx/no-environment',
     path: 'services/kit/src/fence.ts',
     code: 'const { env } = process; export const n = env;',
   },
   {
-    rule: 'house/no-environment',
+    rule: 'ordertx/no-environment',
     path: 'services/order/src/main.ts',
     code: "import { env } from 'node:process'; export const n = env;",
   },
@@ -50,37 +50,37 @@ const refused: readonly Row[] = [
     code: "console.log('ready');",
   },
   {
-    rule: 'house/no-sleep',
+    rule: 'ordertx/no-sleep',
     path: 'tests/chaos/outage.test.ts',
     code: 'await new Promise((resolve) => setTimeout(resolve, 500));',
   },
   {
-    rule: 'house/no-sleep',
+    rule: 'ordertx/no-sleep',
     path: 'services/kit/src/fence.test.ts',
     code: 'await new Promise((resolve) => globalThis.setTimeout(resolve, 500));',
   },
   {
-    rule: 'house/no-sleep',
+    rule: 'ordertx/no-sleep',
     path: 'services/kit/src/fence.real.test.ts',
     code: "import { setTimeout } from 'node:timers/promises'; await setTimeout(500);",
   },
   {
-    rule: 'house/no-sleep',
+    rule: 'ordertx/no-sleep',
     path: 'services/kit/src/fence.test.ts',
     code: 'await sleep(500);',
   },
   {
-    rule: 'house/no-drawer',
+    rule: 'ordertx/no-catch-all',
     path: 'services/kit/src/utils.ts',
     code: 'export const n = 1;',
   },
   {
-    rule: 'house/no-drawer',
+    rule: 'ordertx/no-catch-all',
     path: 'controller/src/reconcile/helpers.test.ts',
     code: 'export const n = 1;',
   },
   {
-    rule: 'house/no-drawer',
+    rule: 'ordertx/no-catch-all',
     path: 'services/common/src/money.ts',
     code: 'export const n = 1;',
   },
@@ -107,20 +107,20 @@ const refused: readonly Row[] = [
 ];
 
 const accepted: readonly Row[] = [
-  { rule: 'house/no-environment', path: 'controller/src/config.ts', code: 'export const n = process.env.SHARDS;' },
-  { rule: 'house/no-environment', path: 'local/up.ts', code: 'export const n = process.env.SHARDS;' },
+  { rule: 'ordertx/no-environment', path: 'controller/src/config.ts', code: 'export const n = process.env.SHARDS;' },
+  { rule: 'ordertx/no-environment', path: 'local/up.ts', code: 'export const n = process.env.SHARDS;' },
   { rule: 'no-console', path: 'scripts/generate.ts', code: "console.log('written');" },
   {
-    rule: 'house/no-sleep',
+    rule: 'ordertx/no-sleep',
     path: 'services/kit/src/fence.test.ts',
     code: 'await until(() => rows.length === 1, { deadlineMs: 500 });',
   },
   {
-    rule: 'house/no-sleep',
+    rule: 'ordertx/no-sleep',
     path: 'controller/src/runtime/queue.ts',
     code: 'export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));',
   },
-  { rule: 'house/no-drawer', path: 'scripts/generate-resource-types.ts', code: 'export const n = 1;' },
+  { rule: 'ordertx/no-catch-all', path: 'scripts/generate-resource-types.ts', code: 'export const n = 1;' },
   {
     rule: 'max-lines-per-function',
     path: 'controller/src/main.test.ts',

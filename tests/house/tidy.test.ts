@@ -1,5 +1,5 @@
 /**
- * The house is tidy.
+ * The tree is tidy.
  *
  * What no linter sees: how files open and how long they are, what is never checked in, and that documents, scripts and
  * the tree agree. Every check lists the offenders, so that a failure reads as what to do.
@@ -59,8 +59,8 @@ describe('every source file', () => {
   });
 
   test('is named after what is in it', () => {
-    const drawer = /(^|\/)(utils?|helpers?|types?|common|misc)(\/|[.][^/]*$)/;
-    expect(paths.filter((path) => drawer.test(path))).toEqual([]);
+    const catchAll = /(^|\/)(utils?|helpers?|types?|common|misc)(\/|[.][^/]*$)/;
+    expect(paths.filter((path) => catchAll.test(path))).toEqual([]);
   });
 
   test('is finished: what is left to do is not left in a comment', () => {
@@ -163,11 +163,11 @@ describe('the documents', () => {
     }).toEqual({ unnamed: [], missing: [] });
   });
 
-  test('are in a folder of docs/ or are one of the few at the door', () => {
-    const atTheDoor = /^[A-Z]+[.]md$/;
+  test('are in a folder of docs/ or are one of the few at the root', () => {
+    const atTheRoot = /^[A-Z]+[.]md$/;
     const elsewhere = documents
       .map(([path]) => path)
-      .filter((path) => !path.startsWith('docs/') && !atTheDoor.test(path));
+      .filter((path) => !path.startsWith('docs/') && !atTheRoot.test(path));
     expect(elsewhere.filter((path) => basename(path) !== 'README.md')).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The hall's doors: everything the reconcile loop needs from outside, as it needs it.
+ * The reconcile loop's ports: everything it needs from outside, as it needs it.
  *
  * Adapters implement these; main.ts puts them in. The loop knows no HTTP, no Kubernetes client and no clock of its own.
  */

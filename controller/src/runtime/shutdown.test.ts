@@ -18,12 +18,12 @@ function shutdownWith(deadlineMs = 1_000) {
 
 test('parts are stopped one after the other, in the order they were registered; then the process ends', async () => {
   const { exits, steps, shutdown } = shutdownWith();
-  shutdown.onStop('door', async () => expect(steps).toEqual([]));
-  shutdown.onStop('work', () => expect(steps).toEqual(['door stopped']));
+  shutdown.onStop('intake', async () => expect(steps).toEqual([]));
+  shutdown.onStop('work', () => expect(steps).toEqual(['intake stopped']));
   shutdown.request();
   expect(shutdown.signal.aborted).toBe(true);
   await settle();
-  expect(steps).toEqual(['door stopped', 'work stopped']);
+  expect(steps).toEqual(['intake stopped', 'work stopped']);
   expect(exits).toEqual([0]);
 });
 

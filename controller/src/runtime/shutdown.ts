@@ -1,7 +1,7 @@
 /**
  * The graceful end: on the first signal everything is stopped in order and within a deadline; a second one ends at once.
  *
- * What is registered first is stopped first: doors that let work in, then the work, then what the work needs. A step
+ * What is registered first is stopped first: what lets work in, then the work, then what the work needs. A step
  * that throws or hangs does not keep the later ones from running.
  */
 import type { Clock } from './clock.ts';

@@ -2,7 +2,7 @@
  * decide: what to do next for one transaction.
  *
  * A total function of what is stored, what was answered since, the flow and the time; it reads no clock and does
- * nothing itself. The hall (reconcile/) performs the step it returns and asks again. Numbers refer to
+ * nothing itself. The reconcile loop (reconcile/) performs the step it returns and asks again. Numbers refer to
  * docs/reference/transaction.md.
  *
  * 1. No confirm or cancel is named before the *stored* copy carries the decision (T1).
