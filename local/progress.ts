@@ -2,6 +2,7 @@
  * Progress lines on stderr for whatever takes more than a second, so that a first run of several minutes never looks
  * like a hang. stdout stays free for what a command was asked for.
  */
+import { withoutSecrets } from '../services/kit/src/safe-error.ts';
 
 const QUIET_MS = 1_000;
 const REPEAT_MS = 20_000;
@@ -26,5 +27,5 @@ export async function progress<T>(what: string, work: () => Promise<T>): Promise
 }
 
 export function say(line: string): void {
-  process.stderr.write(`ordertx: ${line}\n`);
+  process.stderr.write(`ordertx: ${withoutSecrets(line)}\n`);
 }

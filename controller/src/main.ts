@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { createLog } from '../../services/kit/src/log.ts';
+import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
 import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
 import { ApiEvents } from './kubernetes/events.ts';
@@ -45,6 +45,7 @@ const INFORMER_STALLED_MS_MAX = 300_000;
 const PASS_MS_MAX = 120_000;
 const REDIS_PING_EVERY_MS = 10_000;
 
+endOnUncaught('controller');
 const config = readConfigOrExit();
 const identity = config.replica ?? `${hostname()}-${process.pid}`;
 const log = createLog({ name: 'controller', level: config.logLevel });

@@ -2,7 +2,7 @@
  * A service's process: `main.ts` serves until a signal comes; `main.ts settle ...` and `main.ts outbox ...` do one thing and exit.
  */
 import { closeOnSignal } from '../http/listen.ts';
-import { createLog } from '../log.ts';
+import { createLog, endOnUncaught } from '../log.ts';
 import { outboxCommand } from '../messages/outbox-command.ts';
 import type { AnyBranch } from '../participant/branch.ts';
 import { settleCommand } from '../participant/settle-command.ts';
@@ -20,6 +20,7 @@ export interface ServiceProcess {
 }
 
 export async function runProcess(service: ServiceProcess): Promise<void> {
+  endOnUncaught(service.name);
   const [command, ...args] = process.argv.slice(2);
   const { branches } = service;
   const known = [...(branches ? ['settle'] : []), ...(service.sendsMessages === true ? ['outbox'] : [])];
