@@ -58,7 +58,10 @@ export function withLogFields<T>(fields: Fields, work: () => T): T {
 export function endOnUncaught(name: string): void {
   process.on('uncaughtException', (error) => {
     const line = { level: 'fatal', time: new Date().toISOString(), name, err: describeErrors(error) };
-    writeSync(2, `${withoutSecrets(JSON.stringify({ ...line, msg: 'an error that nobody caught ends the process' }))}\n`);
+    writeSync(
+      2,
+      `${withoutSecrets(JSON.stringify({ ...line, msg: 'an error that nobody caught ends the process' }))}\n`,
+    );
     process.exit(1);
   });
 }

@@ -52,7 +52,9 @@ function describe(error: Error, depth: number): Readonly<Record<string, unknown>
 
 /** A cause that is no error may be anything, also what was being sent. */
 function causeOf(cause: unknown, depth: number): unknown {
-  return typeof cause === 'object' && cause !== null && isError(cause) ? describeErrors(cause, depth + 1) : typeof cause;
+  return typeof cause === 'object' && cause !== null && isError(cause)
+    ? describeErrors(cause, depth + 1)
+    : typeof cause;
 }
 
 /** Also one of another realm, as tests have, and a DOMException, as an aborted request ends with. */
