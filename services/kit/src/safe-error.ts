@@ -5,7 +5,6 @@
  * pg the row that broke a constraint, `new URL` what it could not read. So properties are not copied but chosen: those below say what
  * went wrong and where, never with what.
  */
-import { isNativeError } from 'node:util/types';
 
 /** Of Node's and undici's errors, then of Postgres's (docs: Error and Notice Message Fields); not `detail`, `where`, `hint`: they quote values. */
 const SAFE_PROPERTIES = [
@@ -59,7 +58,7 @@ function causeOf(cause: unknown, depth: number): unknown {
 
 /** Also one of another realm, as tests have, and a DOMException, as an aborted request ends with. */
 function isError(value: object): value is Error {
-  if (isNativeError(value) || value instanceof Error) return true;
+  if (value instanceof Error) return true;
   const { message, stack } = value as Partial<Error>;
   return typeof message === 'string' && typeof stack === 'string';
 }
