@@ -30,7 +30,7 @@ import { WorkQueue } from './runtime/work-queue.ts';
 import { instrumentation } from './telemetry/instrumentation.ts';
 import { ControllerMetrics } from './telemetry/metrics.ts';
 import { startTelemetryServer } from './telemetry/server.ts';
-import { isFinal } from './transaction/phase.ts';
+import { needsWork } from './transaction/phase.ts';
 
 const CONTROLLER = 'ordertransaction';
 /** Passes wait only for status writes (docs/adr/0004), so this bounds how many of those are under way at once. */
@@ -126,10 +126,10 @@ const reconciler = new Reconciler({
   stopping: stopping.signal,
 });
 
-/** Looks at every unfinished transaction that `concerns` it. */
+/** Looks at every transaction that still needs work and that this `concerns`. */
 function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
   for (const transaction of transactions.list()) {
-    if (!isFinal(transaction.status?.phase) && concerns(transaction)) queue.add(keyOf(transaction));
+    if (needsWork(transaction.status) && concerns(transaction)) queue.add(keyOf(transaction));
   }
 }
 transactions.onChange((key) => queue.add(key));

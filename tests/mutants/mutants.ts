@@ -106,4 +106,12 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (asked.amountCents <= totalCents) return',
     tests: ['services/order/src/held-order.test.ts'],
   },
+  {
+    name: 'a finished transaction is not looked at any more',
+    breaks: 'T8: removal waits for best-effort messages, whoever carries them on',
+    file: 'controller/src/main.ts',
+    find: 'if (needsWork(transaction.status) && concerns(transaction))',
+    replace: 'if (transaction.status?.finishedAt === undefined && concerns(transaction))',
+    tests: ['tests/chaos/best-effort-carried-on.real.test.ts'],
+  },
 ];

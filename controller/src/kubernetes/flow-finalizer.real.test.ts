@@ -57,7 +57,9 @@ async function writeStatus(name: string, status: OrderTransactionStatus): Promis
 async function end(name: string): Promise<void> {
   const decision = { decision: 'Confirm', decisionReason: 'AllTried' } as const;
   await writeStatus(name, { phase: 'Confirming', ...decision, branches: [{ name: 'order', state: 'Tried' }] });
-  await writeStatus(name, { phase: 'Succeeded', ...decision, branches: [{ name: 'order', state: 'Confirmed' }] });
+  const ended = { phase: 'Succeeded', ...decision, branches: [{ name: 'order', state: 'Confirmed' }] } as const;
+  await writeStatus(name, ended);
+  await writeStatus(name, { ...ended, expires: '2026-01-01T00:05Z' });
 }
 
 /** Creation and deletion are told apart by whole seconds. */

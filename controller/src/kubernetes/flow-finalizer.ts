@@ -14,6 +14,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { WorkQueue } from '../runtime/work-queue.ts';
+import { needsWork } from '../transaction/phase.ts';
 import type { Informers } from './informers.ts';
 import { FLOWS, pathOf, TRANSACTIONS, type ObjectList } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
@@ -66,8 +67,7 @@ export class FlowFinalizer {
     });
     transactions.onChange((key, transaction) => {
       if (this.#deleting.size === 0) return;
-      const phase = transaction?.status?.phase;
-      if (transaction === undefined || phase === 'Succeeded' || phase === 'Cancelled') this.#recheck(namespaceOf(key));
+      if (transaction === undefined || !needsWork(transaction.status)) this.#recheck(namespaceOf(key));
     });
   }
 
@@ -122,7 +122,8 @@ export class FlowFinalizer {
   async #inUse(flow: TransactionFlow, deletedAt: string): Promise<InUse> {
     const { transport } = this.#options;
     const path = pathOf(TRANSACTIONS, flow.metadata.namespace ?? '');
-    const fieldSelector = `spec.flow=${flow.metadata.name},status.phase!=Succeeded,status.phase!=Cancelled`;
+    // Those that need work: see needsWork.
+    const fieldSelector = `spec.flow=${flow.metadata.name},status.expires=`;
     let next: string | undefined;
     do {
       const query = {

@@ -4,7 +4,7 @@
 import type { OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { withCondition } from './conditions.ts';
-import { finalPhaseFor, messageIsOpen, messagesOf } from './phase.ts';
+import { finalPhaseFor, messageIsOpen, messagesOf, needsWork } from './phase.ts';
 import { givenUp, publishDue } from './publications.ts';
 import { endAlarm, whyCancelled } from './sentences.ts';
 import { store, timeOf, type Step, type View } from './step.ts';
@@ -35,8 +35,7 @@ export function finish(view: View, flow: TransactionFlow, nowMs: number): Step {
 
 /** A final transaction rests, unless best-effort messages are not through yet. Without its flow they cannot be any more. */
 export function afterEnd(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
-  const pending = view.status.expires === undefined;
-  if (!pending) return { kind: 'rest' };
+  if (!needsWork(view.status)) return { kind: 'rest' };
   if (flow === undefined) return store('end', view, withExpiry(abandonMessages(view.status), 0));
   const status = givenUp(view.status, flow, nowMs);
   if (messagesOf(status).some(messageIsOpen)) return publishDue({ ...view, status }, flow, nowMs);

@@ -23,6 +23,14 @@ export function isFinal(phase: Phase | undefined): phase is FinalPhase {
   return phase === 'Succeeded' || phase === 'Cancelled';
 }
 
+/**
+ * Whether a controller still has something to do for it. A final phase does not say so: a finished transaction whose
+ * best-effort messages are not through is published on, and gets its `expires`, without which it is never removed (T8).
+ */
+export function needsWork(status: OrderTransactionStatus | undefined): boolean {
+  return status?.expires === undefined;
+}
+
 /** The operation that a branch is due for: a try until the decision, then what was decided. */
 export function operationFor(decision: Decision | undefined): Operation {
   switch (decision) {
