@@ -119,7 +119,7 @@ const reconciler = new Reconciler({
   messages,
   events,
   ownership: shards ?? ownsEverything,
-  schedule: { soon: (key) => queue.add(key), at: (key, atMs) => queue.addAt(key, atMs) },
+  schedule: { soon: (key) => queue.add(key), after: (key, delayMs) => queue.addAfter(key, delayMs) },
   observer: observe.observer,
   clock,
   random: Math.random,

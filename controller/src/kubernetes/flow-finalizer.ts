@@ -80,8 +80,7 @@ export class FlowFinalizer {
   }
 
   #recheck(namespace: string): void {
-    const atMs = this.#options.clock.now() + AFTER_END_MS;
-    for (const key of this.#deleting) if (namespaceOf(key) === namespace) this.#queue.addAt(key, atMs);
+    for (const key of this.#deleting) if (namespaceOf(key) === namespace) this.#queue.addAfter(key, AFTER_END_MS);
   }
 
   async #handle(key: string): Promise<void> {
@@ -100,15 +99,15 @@ export class FlowFinalizer {
   }
 
   async #mayGo(key: string, flow: TransactionFlow, deletedAt: string, finalizers: readonly string[]): Promise<void> {
-    const { clock, log, recheckMs = RECHECK_MS } = this.#options;
+    const { log, recheckMs = RECHECK_MS } = this.#options;
     const found = await this.#inUse(flow, deletedAt);
     if (found.kind === 'unknown') {
       log.warn({ flow: key }, `whether the flow is still in use is not known: ${found.message}`);
-      this.#queue.addAt(key, clock.now() + RETRY_MS);
+      this.#queue.addAfter(key, RETRY_MS);
       return;
     }
     if (found.inUse) {
-      this.#queue.addAt(key, clock.now() + recheckMs);
+      this.#queue.addAfter(key, recheckMs);
       return;
     }
     log.info({ flow: key }, 'the flow is deleted: no transaction that was begun under it is unfinished');
@@ -141,7 +140,7 @@ export class FlowFinalizer {
   }
 
   async #write(key: string, flow: TransactionFlow, finalizers: readonly string[]): Promise<void> {
-    const { transport, clock, log } = this.#options;
+    const { transport, log } = this.#options;
     const { namespace = '', name, uid, resourceVersion } = flow.metadata;
     const body = { metadata: { uid, resourceVersion, finalizers } };
     const answer = await transport.request({ method: 'PATCH', path: pathOf(FLOWS, namespace, name), body });
@@ -150,7 +149,7 @@ export class FlowFinalizer {
     if (gone) return;
     const stale = answer.kind === 'error' && answer.error.status === 409;
     if (!stale) log.warn({ flow: key }, `the flow's finalizer could not be written: ${sentenceOf(answer)}`);
-    this.#queue.addAt(key, clock.now() + RETRY_MS);
+    this.#queue.addAfter(key, RETRY_MS);
   }
 }
 

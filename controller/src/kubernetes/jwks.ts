@@ -24,7 +24,7 @@ export class KeySet {
 
   /** The JSON Web Key Set; rejects while there has never been one. */
   async read(): Promise<unknown> {
-    if (this.#held && this.#clock.now() - this.#held.readAtMs < FRESH_MS) return this.#held.keys;
+    if (this.#held && this.#clock.monotonicMs() - this.#held.readAtMs < FRESH_MS) return this.#held.keys;
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
     return this.#asking;
   }
@@ -36,7 +36,7 @@ export class KeySet {
       timeoutMs: REQUEST_MS,
     });
     if (answer.kind === 'ok') {
-      this.#held = { keys: answer.body, readAtMs: this.#clock.now() };
+      this.#held = { keys: answer.body, readAtMs: this.#clock.monotonicMs() };
       return answer.body;
     }
     if (this.#held) return this.#held.keys;

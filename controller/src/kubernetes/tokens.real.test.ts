@@ -1,6 +1,6 @@
 /** Tokens from a real TokenRequest API, checked as a participant checks them. */
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose';
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { waitFor } from '../../../local/deadline.ts';
 import { adminTransport, expectOk } from '../../../tests/world/api-client.ts';
 import { startTcpProxy } from '../../../tests/world/tcp-proxy.ts';
@@ -15,6 +15,8 @@ const direct = adminTransport();
 let namespace: string;
 let clock: ManualClock;
 let requests: number;
+/** The shortest that the API server grants, and what is asked for. */
+const LIFE_MS = 600_000;
 
 const counted: Transport = {
   host: direct.host,
@@ -59,14 +61,72 @@ test('callers at the same time share one request, and later ones its token', asy
 test('a token is renewed at four fifths of its life, while the old one still serves', async () => {
   const tokens = tokensOf();
   const first = await tokens.get('a');
-  const lifeMs = decodeJwt(first).exp! * 1000 - clock.now();
-  await clock.advance(0.79 * lifeMs);
+  await clock.advance(0.79 * LIFE_MS);
   expect(await tokens.get('a')).toBe(first);
   expect(requests).toBe(1);
-  await clock.advance(0.02 * lifeMs);
+  await clock.advance(0.02 * LIFE_MS);
   expect(await tokens.get('a')).toBe(first);
-  // The API server's clock did not move with ours, so what it grants now expires as early as the first one.
-  await waitFor(async () => requests > 1, { what: 'the renewal', deadlineMs: 5_000, everyMs: 10 });
+  const renewed = await waitFor(async () => ((await tokens.get('a')) === first ? undefined : tokens.get('a')), {
+    what: 'the renewal',
+    deadlineMs: 5_000,
+    everyMs: 10,
+  });
+  expect(requests).toBe(2);
+  await clock.advance(0.79 * LIFE_MS);
+  expect(await tokens.get('a')).toBe(renewed);
+  expect(requests).toBe(2);
+});
+
+test.each([
+  ['50 minutes behind', -3_000_000],
+  ['20 minutes ahead', 1_200_000],
+])('a clock that is %s costs no request and no token', async (_how, byMs) => {
+  clock.setWall(byMs);
+  const tokens = tokensOf();
+  const first = await tokens.get('a');
+  await clock.advance(0.5 * LIFE_MS);
+  clock.setWall(-2 * byMs);
+  expect(await tokens.get('a')).toBe(first);
+  await clock.advance(0.29 * LIFE_MS);
+  expect(await tokens.get('a')).toBe(first);
+  expect(requests).toBe(1);
+  await clock.advance(0.3 * LIFE_MS);
+  expect(await tokens.get('a')).not.toBe(first);
+});
+
+test('one that is not accepted is never handed out again, and the next is asked for at once', async () => {
+  const tokens = tokensOf();
+  const first = await tokens.get('a');
+  await tokens.get('b');
+  expect(tokens.drop('a', first)).toBe(true);
+  // Of many calls with the same token the first drops it; the others find it gone, and not the one that came since.
+  expect(tokens.drop('a', first)).toBe(true);
+  const second = await tokens.get('a');
+  expect(second).not.toBe(first);
+  expect(tokens.drop('a', first)).toBe(true);
+  expect(await tokens.get('a')).toBe(second);
+  expect(requests).toBe(3);
+});
+
+test('a participant that accepts none does not become a flood of requests', async () => {
+  const tokens = tokensOf();
+  for (let call = 0; call < 600; call += 1) {
+    const token = await tokens.get('a');
+    if (tokens.drop('a', token)) await tokens.get('a');
+    await clock.advance(100);
+  }
+  expect(requests).toBeLessThanOrEqual(1 + 60 / 10);
+});
+
+test('while the API server gives none, callers of the same moment hear so from one request', async () => {
+  const refused = new ServiceAccountTokens(counted, `${namespace}/nobody`, clock);
+  const ask = () => refused.get('a').catch((error: unknown) => (error as Error).message);
+  const first = await Promise.all(Array.from({ length: 20 }, ask));
+  expect(new Set([...first, await ask()])).toEqual(new Set([expect.stringContaining('not found')]));
+  expect(requests).toBe(1);
+  await clock.advance(1_000);
+  await ask();
+  expect(requests).toBe(2);
 });
 
 test('while the API server is away, a token serves to its end, and the key set without end', async () => {
@@ -75,11 +135,29 @@ test('while the API server is away, a token serves to its end, and the key set w
   const [tokens, keySet] = [tokensOf(cutOff), new KeySet(cutOff, clock)];
   const [token, keys] = [await tokens.get('a'), await keySet.read()];
   proxy.break('cut');
-  const lifeMs = decodeJwt(token).exp! * 1000 - clock.now();
-  await clock.advance(0.9 * lifeMs);
+  await clock.advance(0.9 * LIFE_MS);
   expect(await tokens.get('a')).toBe(token);
-  await clock.advance(0.1 * lifeMs);
+  await clock.advance(0.1 * LIFE_MS);
   await expect(tokens.get('a')).rejects.toThrow('no token for the audience a');
   expect(await keySet.read()).toEqual(keys);
   await Promise.all([cutOff.close(), proxy.close()]);
+});
+
+test('a new key is known within a minute, although the clock was set back an hour', async () => {
+  let asked = 0;
+  const answering: Transport = {
+    ...counted,
+    request: async <T>(request: ApiRequest) => {
+      asked += 1;
+      return direct.request<T>(request);
+    },
+  };
+  const keySet = new KeySet(answering, clock);
+  await keySet.read();
+  clock.setWall(-3_600_000);
+  await keySet.read();
+  expect(asked).toBe(1);
+  await clock.advance(60_000);
+  await keySet.read();
+  expect(asked).toBe(2);
 });

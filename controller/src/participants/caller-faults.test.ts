@@ -209,7 +209,7 @@ describe('a large body', () => {
 });
 
 describe('at shutdown', () => {
-  test('calls under way and calls that wait end at once, as unknown', async () => {
+  test('calls under way end at once, as unknown, and calls that wait as never sent', async () => {
     const participant = await startServer(ignore);
     const caller = makeCaller(participant.origin);
     const target = participantAt(participant.origin, { timeoutSeconds: 300, maxConcurrency: 2 });
@@ -217,10 +217,13 @@ describe('at shutdown', () => {
     const calls = Array.from({ length: 50 }, () => caller.call(callTo(target), shutdown.signal));
     await waitUntil(() => participant.requests.length === 2);
     shutdown.abort();
-    for (const outcome of await Promise.all(calls)) expect(outcome).toEqual(unknown(/^the controller stopped/));
+    const outcomes = await Promise.all(calls);
+    for (const outcome of outcomes.slice(0, 2)) expect(outcome).toEqual(unknown(/^the controller stopped/));
+    const unsent = { kind: 'unsent', detail: expect.stringMatching(/^was not called/) };
+    for (const outcome of outcomes.slice(2)) expect(outcome).toEqual(unsent);
     await waitUntil(() => participant.open() === 0);
     expect(participant.requests).toHaveLength(2);
-    expect(await caller.call(callTo(target), shutdown.signal)).toEqual(unknown(/^the controller stopped/));
+    expect(await caller.call(callTo(target), shutdown.signal)).toEqual(unsent);
     expect(participant.requests).toHaveLength(2);
   });
 

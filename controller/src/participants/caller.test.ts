@@ -83,7 +83,7 @@ describe('the request', () => {
 
 describe('the token', () => {
   test("is the one for the participant's own audience", async () => {
-    const tokens = { get: async (audience: string) => `token for ${audience}` };
+    const tokens = { get: async (audience: string) => `token for ${audience}`, drop: () => false };
     const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens });
     await caller.call(callTo(participantAt(participant.origin)), NEVER);
     const { host } = new URL(participant.origin);
@@ -93,11 +93,46 @@ describe('the token', () => {
   test.each([
     ['is refused', () => Promise.reject(new Error('forbidden at 10:04:05'))],
     ['never comes', () => new Promise<string>(() => undefined)],
-  ])('that %s leaves the call unsent and unknown', async (_how, get) => {
-    const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens: { get } });
-    const outcome = await caller.call(callTo(participantAt(participant.origin, { timeoutSeconds: 0.05 })), NEVER);
-    expect(outcome).toEqual({ kind: 'unknown', detail: expect.stringMatching(/^was not called, .* no token/) });
+  ])('that %s leaves the call unsent', async (_how, get) => {
+    const tokens = { get, drop: () => false };
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens, tokenMs: 50 });
+    const outcome = await caller.call(callTo(participantAt(participant.origin)), NEVER);
+    expect(outcome).toEqual({ kind: 'unsent', detail: expect.stringMatching(/^was not called, .* no token/) });
     expect(participant.requests).toEqual([]);
+  });
+
+  test('that comes late leaves the participant its whole time', async () => {
+    let give: (token: string) => void = () => undefined;
+    const tokens = { get: () => new Promise<string>((resolve) => (give = resolve)), drop: () => false };
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens });
+    const outcome = caller.call(callTo(participantAt(participant.origin, { timeoutSeconds: 0.2 })), NEVER);
+    setTimeout(() => give('late'), 400);
+    expect(await outcome).toEqual({ kind: 'succeeded' });
+  });
+
+  test('that is not accepted is thrown away, and the call made once more with a new one', async () => {
+    const given = ['old', 'new', 'newest'];
+    const dropped: string[] = [];
+    const tokens = {
+      get: async () => given[0] ?? '',
+      drop: (_audience: string, token: string) => {
+        dropped.push(token);
+        given.shift();
+        return dropped.length === 1;
+      },
+    };
+    const { participant, caller } = await world(
+      (response, request) =>
+        request.headers.authorization === 'Bearer new' ? answerState(response, 'Tried') : response.writeHead(401).end(),
+      { tokens },
+    );
+    expect(await caller.call(callTo(participantAt(participant.origin)), NEVER)).toEqual({ kind: 'succeeded' });
+    expect(dropped).toEqual(['old']);
+
+    given.shift();
+    const outcome = await caller.call(callTo(participantAt(participant.origin)), NEVER);
+    expect(outcome).toMatchObject({ kind: 'unknown', detail: expect.stringMatching(/^answered 401/) });
+    expect(participant.requests).toHaveLength(3);
   });
 });
 

@@ -6,8 +6,10 @@
  *
  * 1. It resolves, never rejects: whatever happens on the way is a value.
  * 2. A call that is forbidden or too large is never sent, and takes no room at its endpoint.
- * 3. The participant's timeoutSeconds run from the moment it has room, over token, connection, headers and body. Waiting
- *    for room does not count: it says nothing about the participant's answer.
+ * 3. The participant's timeoutSeconds run over connection, headers and body. Waiting for room and for a token does not
+ *    count: it says nothing about the participant's answer. What ends in that waiting was not sent, and says so.
+ * 4. A 401 may mean that the token is not good any more, whatever our clock says: it is thrown away, and the call made
+ *    once more with a new one.
  */
 import { Agent, type Dispatcher } from 'undici';
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
@@ -17,9 +19,9 @@ import type { AllowList } from './allow-list.ts';
 import { classify } from './classify.ts';
 import { Deadline, unlessEnded } from './deadline.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
-import { exchange } from './exchange.ts';
+import { exchange, type Exchange } from './exchange.ts';
 import { EndpointLimits } from './limits.ts';
-import { broken, ended, withoutToken } from './no-answer.ts';
+import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 import { startTrace } from './trace.ts';
 
@@ -32,10 +34,18 @@ export const PAYLOAD_BYTES_MAX = 65_536;
  */
 export const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Above what a request to the API server may take, so that the token source's own limit comes first. */
+const TOKEN_MS_MAX = 15_000;
+
 /** Service-account tokens for participants. */
 export interface Tokens {
   /** A token that is valid for some time yet; rejects when none can be had. `signal` aborts at shutdown. */
   get(audience: string, signal: AbortSignal): Promise<string>;
+  /**
+   * A participant did not accept this one: it is not handed out again. Says whether asking for another is worth while; it
+   * is not where the last one was dropped just now, because then it is not the token that is wrong.
+   */
+  drop(audience: string, token: string): boolean;
 }
 
 export interface CallReport {
@@ -51,6 +61,8 @@ export interface CallerSettings {
   /** Absent with ORDERTX_AUTH=off: calls carry no Authorization. */
   readonly tokens?: Tokens;
   readonly clock: Clock;
+  /** How long a token is waited for; default TOKEN_MS_MAX. */
+  readonly tokenMs?: number;
   /** After each call that was let through to its endpoint. */
   readonly onCall?: (report: CallReport) => void;
 }
@@ -81,7 +93,7 @@ export class ParticipantCaller implements Participants {
       maxConcurrency: participant.maxConcurrency,
       urgent: operation !== 'try',
     };
-    if (!(await this.#limits.acquire(claim, signal))) return ended('aborted');
+    if (!(await this.#limits.acquire(claim, signal))) return notSent();
     try {
       return await this.#attempt(call, target, body, signal);
     } finally {
@@ -113,37 +125,65 @@ export class ParticipantCaller implements Participants {
     traceparent: string,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const token = await this.#token(target.audience, signal);
+    if (token.kind === 'none') return token.outcome;
+    const result = await this.#exchange(call, target, body, traceparent, token.value, signal);
+    const isStale = result.kind === 'answered' && result.answer.status === 401 && this.#dropped(target, token.value);
+    const fresh = isStale ? await this.#token(target.audience, signal) : NO_TOKEN;
+    if (fresh.kind === 'none') return this.#meaningOf(call, result);
+    return this.#meaningOf(call, await this.#exchange(call, target, body, traceparent, fresh.value, signal));
+  }
+
+  async #exchange(
+    call: BranchCall,
+    target: Target,
+    body: Buffer,
+    traceparent: string,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Exchange | { readonly kind: 'unsent' }> {
     const deadline = new Deadline(call.participant.timeoutSeconds * 1000, signal);
     try {
-      const token = await this.#token(target.audience, deadline, signal);
-      if (token.kind === 'none') return token.outcome;
+      if (deadline.end) return { kind: 'unsent' };
       const path = `${target.path}/${call.operation}`;
-      const headers = requestHeaders(call, traceparent, token.value);
-      const result = await exchange(this.#agent, { origin: target.origin, path, headers, body }, deadline);
-      switch (result.kind) {
-        case 'answered':
-          return classify(call.operation, result.answer, this.#settings.clock.now());
-        case 'broken':
-          return broken(result.error);
-        case 'timedOut':
-        case 'aborted':
-          return ended(result.kind);
-      }
+      const headers = requestHeaders(call, traceparent, token);
+      return await exchange(this.#agent, { origin: target.origin, path, headers, body }, deadline);
     } finally {
       deadline.clear();
     }
   }
 
-  async #token(audience: string, deadline: Deadline, signal: AbortSignal): Promise<Token> {
-    const { tokens } = this.#settings;
+  #meaningOf(call: BranchCall, result: Exchange | { readonly kind: 'unsent' }): Outcome {
+    switch (result.kind) {
+      case 'answered':
+        return classify(call.operation, result.answer, this.#settings.clock.now());
+      case 'broken':
+        return broken(result.error);
+      case 'unsent':
+        return notSent();
+      case 'timedOut':
+      case 'aborted':
+        return ended(result.kind);
+    }
+  }
+
+  async #token(audience: string, signal: AbortSignal): Promise<Token> {
+    const { tokens, tokenMs = TOKEN_MS_MAX } = this.#settings;
     if (!tokens) return { kind: 'use', value: undefined };
+    const deadline = new Deadline(tokenMs, signal);
     try {
       const token = await unlessEnded(tokens.get(audience, signal), deadline);
       if (!deadline.end) return { kind: 'use', value: token };
     } catch {
       // Why it could not be had is the token source's to log: it changes from attempt to attempt.
+    } finally {
+      deadline.clear();
     }
-    return { kind: 'none', outcome: deadline.end === 'aborted' ? ended('aborted') : withoutToken() };
+    return { kind: 'none', outcome: deadline.end === 'aborted' ? notSent() : withoutToken() };
+  }
+
+  #dropped({ audience }: Target, token: string | undefined): boolean {
+    return token !== undefined && this.#settings.tokens?.drop(audience, token) === true;
   }
 
   #resolve({ transaction, participant }: BranchCall): ResolvedEndpoint {
@@ -158,6 +198,8 @@ export class ParticipantCaller implements Participants {
 
 type Token =
   { readonly kind: 'use'; readonly value: string | undefined } | { readonly kind: 'none'; readonly outcome: Outcome };
+
+const NO_TOKEN: Token = { kind: 'none', outcome: withoutToken() };
 
 const PAYLOAD_TOO_LARGE: Outcome = {
   kind: 'blocked',

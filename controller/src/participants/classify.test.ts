@@ -203,6 +203,11 @@ describe('Retry-After', () => {
     expect(outcome('try', 500, { 'retry-after': '1' })).not.toHaveProperty('retryAfterMs');
   });
 
+  test('as a date is counted from the answer’s own Date, whatever the time is here', () => {
+    const headers = { 'retry-after': 'Sun, 22 Nov 2026 12:00:30 GMT', date: 'Sun, 22 Nov 2026 12:00:00 GMT' };
+    expect(outcome('try', 503, headers)).toMatchObject({ retryAfterMs: 30_000 });
+  });
+
   test('a 425 is ongoing for every operation', () => {
     for (const operation of OPERATIONS) expect(outcome(operation, 425).kind).toBe('ongoing');
   });

@@ -150,8 +150,14 @@ function cleanSentence(text: string): string | undefined {
 function retryAfter(headers: HttpHeaders, nowMs: number): { readonly retryAfterMs?: number } {
   const value = headers[HEADERS.retryAfter];
   if (typeof value !== 'string') return {};
-  const ms = /^\d{1,10}$/.test(value) ? Number(value) * 1000 : dateMs(value) - nowMs;
+  const ms = /^\d{1,10}$/.test(value) ? Number(value) * 1000 : dateMs(value) - sentMs(headers, nowMs);
   return ms > 0 ? { retryAfterMs: Math.min(ms, RETRY_AFTER_MS_MAX) } : {};
+}
+
+/** A date is by the participant's clock: what it is from then on, its own Date says best. */
+function sentMs(headers: HttpHeaders, nowMs: number): number {
+  const { date } = headers;
+  return (typeof date === 'string' ? dateMs(date) : NaN) || nowMs;
 }
 
 /** NaN for anything but the three forms of an HTTP date: Date.parse alone would take "-5" for a year. */

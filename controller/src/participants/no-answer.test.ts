@@ -1,6 +1,6 @@
 /** Every way in which no answer comes has a sentence that is stable and tells nothing of the error but its kind. */
 import { expect, test } from '@jest/globals';
-import { broken, ended, withoutToken } from './no-answer.ts';
+import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 
 function error(code: unknown, message = 'connect ECONNREFUSED 10.1.2.3:8080 after 3012 ms'): Error {
   return Object.assign(new Error(message), { code });
@@ -24,6 +24,10 @@ test.each([
   expect(broken(error(code))).toEqual({ kind: 'unknown', detail: expect.stringMatching(words) });
 });
 
+test.each(['EMFILE', 'EADDRNOTAVAIL'])('%s is a want of our own: the participant has not been asked', (code) => {
+  expect(broken(error(code))).toEqual({ kind: 'unsent', detail: expect.stringMatching(/^was not called/) });
+});
+
 test.each([
   undefined,
   null,
@@ -45,6 +49,12 @@ test('several addresses tried in vain count as the first one', () => {
 
 test('no sentence carries addresses, ports or times', () => {
   const codes = ['ECONNREFUSED', 'ENOTFOUND', 'ECONNRESET', 'ESOMETHINGNEW', undefined];
-  const outcomes = [...codes.map((code) => broken(error(code))), ended('timedOut'), ended('aborted'), withoutToken()];
+  const outcomes = [
+    ...codes.map((code) => broken(error(code))),
+    ended('timedOut'),
+    ended('aborted'),
+    withoutToken(),
+    notSent(),
+  ];
   for (const outcome of outcomes) expect(JSON.stringify(outcome)).not.toMatch(/[0-9]/);
 });

@@ -20,10 +20,16 @@ export function ended(end: End): Outcome {
   }
 }
 
+/** Nobody was asked: what was missing was ours. */
 export function withoutToken(): Outcome {
-  return unknown(
+  return unsent(
     'was not called, because the API server gave no token for it: may the controller create tokens for its own service account?',
   );
+}
+
+/** The call's waiting ended before it was sent. */
+export function notSent(): Outcome {
+  return unsent('was not called, because the controller no longer waited for room at it');
 }
 
 /** @param error what undici, node:net, node:dns or node:tls ended the exchange with */
@@ -32,6 +38,8 @@ export function broken(error: unknown): Outcome {
   if (error instanceof errors.HTTPParserError) return unknown(NOT_HTTP);
   const code = codeOf(error);
   if (code !== undefined) {
+    const missing = UNSENT_BY_CODE[code];
+    if (missing !== undefined) return unsent(missing);
     const known = BY_CODE[code] ?? BY_KIND.find(({ pattern }) => pattern.test(code))?.detail;
     if (known !== undefined) return unknown(known);
   }
@@ -60,8 +68,14 @@ const BY_CODE: Readonly<Record<string, string>> = {
   UND_ERR_DESTROYED: 'the controller stopped before the answer came: its successor asks again',
   UND_ERR_CLOSED: 'the controller stopped before the answer came: its successor asks again',
   EPROTO: 'the TLS handshake failed: does its port speak https?',
-  EADDRNOTAVAIL: 'the controller has no free local port left: lower maxConcurrency or add replicas',
-  EMFILE: 'the controller has no free file descriptor left: raise its limit or lower maxConcurrency',
+};
+
+/** Of our own, before a connection came about: the participant has not been asked. */
+const UNSENT_BY_CODE: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL:
+    'was not called, because the controller has no free local port left: lower maxConcurrency or add replicas',
+  EMFILE:
+    'was not called, because the controller has no free file descriptor left: raise its limit or lower maxConcurrency',
 };
 
 const BY_KIND: readonly { readonly pattern: RegExp; readonly detail: string }[] = [
@@ -84,4 +98,8 @@ function codeOf(error: unknown): string | undefined {
 
 function unknown(detail: string): Outcome {
   return { kind: 'unknown', detail };
+}
+
+function unsent(detail: string): Outcome {
+  return { kind: 'unsent', detail };
 }

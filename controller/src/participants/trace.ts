@@ -53,7 +53,8 @@ function endSpan(span: Span, outcome: Outcome): void {
   if (span.isRecording()) {
     span.setAttribute('ordertx.outcome', outcome.kind);
     // A business no is an answer like another; what needs somebody's attention is a call without one.
-    if (outcome.kind === 'unknown') span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.detail });
+    if (outcome.kind === 'unknown' || outcome.kind === 'unsent')
+      span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.detail });
   }
   span.end();
 }

@@ -34,9 +34,10 @@ export class ManualQueue implements Schedule {
     this.#clock = clock;
   }
   soon(key: Key): void {
-    this.at(key, this.#clock.now());
+    this.after(key, 0);
   }
-  at(key: Key, atMs: number): void {
+  after(key: Key, delayMs: number): void {
+    const atMs = this.#clock.now() + Math.max(0, delayMs);
     this.#due.set(key, Math.min(atMs, this.#due.get(key) ?? Infinity));
   }
   /** Takes a key that is due now. */
@@ -178,7 +179,7 @@ export class FencedParticipants implements Participants {
   readonly calls: { readonly operation: Operation; readonly branch: string; readonly decided: string | undefined }[] =
     [];
   refusesTry: (branch: string) => boolean = () => false;
-  fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' = () => 'none';
+  fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' = () => 'none';
 
   async call(call: BranchCall): Promise<Outcome> {
     const { transaction, participant, operation } = call;
@@ -187,6 +188,8 @@ export class FencedParticipants implements Participants {
     await Promise.resolve();
     const fault = this.fault(call);
     if (fault === 'lost') return { kind: 'unknown', detail: 'no answer' };
+    if (fault === 'unsent') return { kind: 'unsent', detail: 'no token' };
+    if (fault === 'blocked') return { kind: 'blocked', reason: 'EndpointForbidden', detail: 'allow it' };
     if (fault === 'later') return { kind: 'ongoing', detail: 'later', retryAfterMs: 50 };
     const outcome = this.#fence(`${keyOf(transaction)}/${participant.name}`, participant.name, operation);
     return fault === 'answer-lost' ? { kind: 'unknown', detail: 'no answer' } : outcome;

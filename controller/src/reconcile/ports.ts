@@ -77,8 +77,8 @@ export interface Messages {
 /** The work queue as the loop sees it. */
 export interface Schedule {
   soon(key: Key): void;
-  /** At this time, in milliseconds since the epoch, or earlier. */
-  at(key: Key, atMs: number): void;
+  /** After this time or earlier; measured without the clock on the wall, which may be set meanwhile. */
+  after(key: Key, delayMs: number): void;
 }
 
 /** Who wants to know: metrics and the log. */

@@ -67,6 +67,61 @@ describe('one controller', () => {
     expect([...shop.participants.rows.values()]).toEqual(['Cancelled', 'Cancelled']);
   });
 
+  test('a branch that could not be called counts against no deadline, and is asked once it can be', async () => {
+    const shop = new Shop();
+    shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'unsent' : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(3_600_000);
+    expect(shop.now.status).toMatchObject({ phase: 'Trying', waitingFor: 'inventory' });
+    expect(shop.now.status?.decision).toBeUndefined();
+    expect(shop.participants.calls.length).toBeLessThan(150);
+    shop.participants.fault = () => 'none';
+    await controller.workUntilFinal();
+    expect(shop.now.status).toMatchObject({ phase: 'Succeeded', decisionReason: 'AllTried' });
+  });
+
+  test('a branch that could not be called before the deadline is asked, and its silence then decides', async () => {
+    const shop = new Shop();
+    shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'unsent' : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(60_000);
+    shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
+    await controller.workFor(120_000);
+    expect(shop.now.status).toMatchObject({ phase: 'Cancelling', decisionReason: 'DeadlineExceeded' });
+  });
+
+  test('while an endpoint is forbidden no deadline decides: it is an alarm, until it is allowed or cancelled', async () => {
+    const shop = new Shop();
+    shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'blocked' : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(3_600_000);
+    expect(shop.now.status?.decision).toBeUndefined();
+    expect(shop.now.status?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Stuck', status: 'True', reason: 'EndpointForbidden' }),
+    );
+    shop.server.edit(KEY, (transaction) => ({ ...transaction, spec: { ...transaction.spec, cancelRequested: true } }));
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.now.status).toMatchObject({ phase: 'Cancelling', decisionReason: 'CancelRequested' });
+  });
+
+  test('a next attempt that a clock one hour fast has written is not waited for', async () => {
+    const shop = new Shop();
+    shop.participants.fault = (call) => (call.operation === 'confirm' ? 'lost' : 'none');
+    shop.order();
+    const fast = shop.controller({ skewMs: 3_600_000 });
+    await fast.work();
+    expect(Date.parse(shop.now.status?.branches?.[0]?.nextAttemptTime ?? '')).toBeGreaterThan(shop.clock.now() + 3e6);
+    fast.crash();
+    shop.participants.fault = () => 'none';
+    const controller = shop.controller();
+    await controller.workFor(60_000);
+    expect(shop.now.status?.phase).toBe('Succeeded');
+  });
+
   test('however late: when every try is answered after the deadline, a restarted controller confirms', async () => {
     const shop = new Shop();
     shop.order();

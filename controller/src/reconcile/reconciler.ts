@@ -139,7 +139,7 @@ export class Reconciler {
     const delayMs = Math.min(API_RETRY_INITIAL_MS * 2 ** work.apiFailures, API_RETRY_MAX_MS);
     work.apiFailures += 1;
     const jitteredMs = delayMs * (0.5 + this.#ports.random() / 2);
-    this.#ports.schedule.at(key, this.#ports.clock.now() + jitteredMs);
+    this.#ports.schedule.after(key, jitteredMs);
   }
 
   #begin(
@@ -151,7 +151,7 @@ export class Reconciler {
   ): void {
     for (const call of step.calls) this.#call(key, work, transaction, flow, call);
     this.#publish(key, work, transaction, flow, step.publications);
-    if (step.wakeAtMs !== undefined) this.#ports.schedule.at(key, step.wakeAtMs);
+    if (step.wakeAtMs !== undefined) this.#ports.schedule.after(key, step.wakeAtMs - this.#ports.clock.now());
   }
 
   #call(key: Key, work: Work, transaction: OrderTransaction, flow: TransactionFlow | undefined, call: Call): void {
@@ -167,7 +167,7 @@ export class Reconciler {
         { transaction, participant, operation, attempt, ...told },
         this.#ports.stopping,
       );
-      if (operation === 'try') work.asked.add(call.branch);
+      if (operation === 'try') work.tried(call.branch, outcome);
       return this.#answer({ on: 'branch', target: call.branch, operation, outcome });
     });
   }
@@ -223,6 +223,8 @@ export class Reconciler {
     switch (result.kind) {
       case 'stored':
         checkpoint.stored(this.#ports.clock.now());
+        if (step.status.lastHandledRetryAt !== transaction.status?.lastHandledRetryAt)
+          work.retriedAtMs = this.#ports.clock.now();
         this.#tell(transaction, result.transaction);
         this.#publish(key, work, result.transaction, flow, step.publications);
         return true;

@@ -72,8 +72,9 @@ export class Shop {
     });
   }
 
-  controller(): Controller {
-    return new Controller(this);
+  /** @param skewMs by how much the time it believes in is ahead */
+  controller({ skewMs = 0 } = {}): Controller {
+    return new Controller(this, skewMs);
   }
 
   get now(): OrderTransaction {
@@ -90,7 +91,7 @@ export class Controller {
   readonly #reconciler: Reconciler;
   readonly #stopping = new AbortController();
 
-  constructor(shop: Shop) {
+  constructor(shop: Shop, skewMs: number) {
     this.#shop = shop;
     this.store = new LaggingStore(shop.server);
     this.queue = new ManualQueue(shop.clock);
@@ -113,7 +114,7 @@ export class Controller {
         statusRefused: () => undefined,
         ended: (transaction) => shop.ended.push(keyOf(transaction)),
       },
-      clock: shop.clock,
+      clock: { now: () => shop.clock.now() + skewMs },
       random: () => 0.5,
       stopping: this.#stopping.signal,
     });

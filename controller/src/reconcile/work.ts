@@ -8,14 +8,19 @@ import type { OrderTransaction } from '../../../crds/generated/ordertransaction.
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { Answer } from '../transaction/answers.ts';
 import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
+import type { Outcome } from '../transaction/outcome.ts';
 import type { View } from '../transaction/step.ts';
 
 export class Work {
   readonly uid: string | undefined;
   /** Branches and messages with a call or publication under way. */
   readonly busy = new Set<string>();
-  /** Branches whose try was called by this process and ended, however. */
+  /** Branches whose try was sent by this process and ended, however. */
   readonly asked = new Set<string>();
+  /** Those, and the ones whose try could not be sent. */
+  readonly attempted = new Set<string>();
+  /** When a retry request was last acted on. */
+  retriedAtMs: number | undefined;
   /** A write's answer did not come, or another writer was faster: the stored copy is read before anything is done (T1). */
   mustRead = false;
   /** Consecutive reads or writes of the API server without success. */
@@ -42,6 +47,8 @@ export class Work {
       status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
       busy: this.busy,
       asked: this.asked,
+      attempted: this.attempted,
+      retriedAtMs: this.retriedAtMs,
       outdated: this.#outdated(),
       storedAtMs: this.#storedAtMs,
     };
@@ -50,6 +57,12 @@ export class Work {
   /** A call to this branch begins, by the flow as it is now. */
   begin(branch: string): void {
     this.#calledUnder.set(branch, versionOf(this.#flow));
+  }
+
+  /** A try of this branch has ended. What was never sent has asked nobody, so no deadline counts by it (T5). */
+  tried(branch: string, outcome: Outcome): void {
+    this.attempted.add(branch);
+    if (outcome.kind !== 'unsent' && outcome.kind !== 'blocked') this.asked.add(branch);
   }
 
   #outdated(): ReadonlySet<string> {

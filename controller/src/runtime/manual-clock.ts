@@ -11,6 +11,7 @@ interface Timer {
 export class ManualClock implements Clock {
   #nowMs: number;
   readonly #startMs: number;
+  #wallAheadMs = 0;
   readonly #timers = new Set<Timer>();
 
   constructor(startMs = Date.UTC(2030, 0, 1)) {
@@ -19,7 +20,12 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#wallAheadMs;
+  }
+
+  /** Sets the clock on the wall, forward or back: no time passes by it. */
+  setWall(byMs: number): void {
+    this.#wallAheadMs += byMs;
   }
 
   monotonicMs(): number {

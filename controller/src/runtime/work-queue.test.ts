@@ -86,7 +86,7 @@ describe('a delayed add', () => {
   test('comes at its moment and not before', async () => {
     const gate = new Gate();
     const { clock, queue } = queueWith(gate.handle);
-    queue.addAt('a', clock.now() + 1_000);
+    queue.addAfter('a', 1_000);
     await clock.advance(999);
     expect(gate.started).toEqual([]);
     await clock.advance(1);
@@ -96,9 +96,9 @@ describe('a delayed add', () => {
   test('of several, the earliest counts and the others are gone', async () => {
     const handled: number[] = [];
     const { clock, queue } = queueWith(async () => void handled.push(clock.monotonicMs()));
-    queue.addAt('a', clock.now() + 5_000);
-    queue.addAt('a', clock.now() + 2_000);
-    queue.addAt('a', clock.now() + 9_000);
+    queue.addAfter('a', 5_000);
+    queue.addAfter('a', 2_000);
+    queue.addAfter('a', 9_000);
     await clock.advance(20_000);
     expect(handled).toEqual([2_000]);
   });
@@ -106,24 +106,41 @@ describe('a delayed add', () => {
   test('stays in place when the key is added at once', async () => {
     const handled: number[] = [];
     const { clock, queue } = queueWith(async () => void handled.push(clock.monotonicMs()));
-    queue.addAt('a', clock.now() + 1_000);
+    queue.addAfter('a', 1_000);
     queue.add('a');
     await clock.advance(1_000);
     expect(handled).toEqual([0, 1_000]);
   });
 
-  test('in the past is an immediate one', async () => {
+  test.each([-3_600_000, 3_600_000])(
+    'comes at its moment although the clock is set by %d ms meanwhile',
+    async (byMs) => {
+      const gate = new Gate();
+      const { clock, queue } = queueWith(gate.handle);
+      queue.addAfter('a', 1_000);
+      queue.addAfter('b', 3_000);
+      await clock.advance(999);
+      clock.setWall(byMs);
+      expect(gate.started).toEqual([]);
+      await clock.advance(1);
+      expect(gate.started).toEqual(['a']);
+      await clock.advance(2_000);
+      expect(gate.started).toEqual(['a', 'b']);
+    },
+  );
+
+  test('of no time is an immediate one', async () => {
     const gate = new Gate();
-    const { clock, queue } = queueWith(gate.handle);
-    queue.addAt('a', clock.now() - 1);
+    const { queue } = queueWith(gate.handle);
+    queue.addAfter('a', 0);
     expect(gate.started).toEqual(['a']);
   });
 
   test('is forgotten with its key', async () => {
     const gate = new Gate();
     const { clock, queue } = queueWith(gate.handle);
-    queue.addAt('a', clock.now() + 1_000);
-    queue.addAt('b', clock.now() + 1_000);
+    queue.addAfter('a', 1_000);
+    queue.addAfter('b', 1_000);
     queue.forget('a');
     await clock.advance(1_000);
     expect(gate.started).toEqual(['b']);
@@ -133,7 +150,7 @@ describe('a delayed add', () => {
     const order: string[] = [];
     const { clock, queue } = queueWith(async (key) => void order.push(key));
     const delaysMs = Array.from({ length: 1_000 }, (_, index) => (index * 7919) % 1_009);
-    delaysMs.forEach((delayMs, index) => queue.addAt(`${delayMs}-${index}`, clock.now() + 1 + delayMs));
+    delaysMs.forEach((delayMs, index) => queue.addAfter(`${delayMs}-${index}`, 1 + delayMs));
     expect(clock.timersWaiting).toBe(1);
     await clock.advance(2_000);
     const due = order.map((key) => Number(key.split('-')[0]));
@@ -195,7 +212,7 @@ describe('draining', () => {
     const { clock, queue } = queueWith(gate.handle, { workersMax: 1 });
     queue.add('a');
     queue.add('b');
-    queue.addAt('c', clock.now() + 10);
+    queue.addAfter('c', 10);
     const drained = queue.drain(1_000);
     await clock.advance(100);
     await gate.finish('a');
@@ -235,7 +252,7 @@ test('what is counted is what happened', async () => {
   await gate.finish('a');
   await clock.advance(500);
   await gate.finish('b');
-  queue.addAt('c', clock.now() + 1);
+  queue.addAfter('c', 1);
   expect(counted).toEqual({ added: 2, retried: 1, waited: [0, 2], worked: [2, 0.5] });
   expect(queue.longestRunningMs()).toBe(0);
 });

@@ -10,6 +10,7 @@
  *  Q4  Of several delayed adds of a key the earliest counts. An immediate add leaves a delayed one in place: one wake-up
  *      too many is harmless, one too few is not.
  *  Q5  A handler that throws has a bug: it is reported, and the key comes again with growing delays. Nothing else stops.
+ *  Q6  Delays are counted on the monotonic clock: one that is set while a key waits makes it neither early nor late.
  */
 import { backoffMs, type BackoffPolicy } from './backoff.ts';
 import type { Cancel, Clock } from './clock.ts';
@@ -22,7 +23,7 @@ export interface WorkQueueMetrics {
   waited(seconds: number): void;
   /** How long its handler took. */
   worked(seconds: number): void;
-  /** A key was added for later: by `addAt`, or after its handler threw. */
+  /** A key was added for later: by `addAfter`, or after its handler threw. */
   retried(): void;
 }
 
@@ -94,15 +95,15 @@ export class WorkQueue {
     this.#work();
   }
 
-  /** Adds the key at that moment (milliseconds since the epoch); of several the earliest counts (Q4). */
-  addAt(key: string, atMs: number): void {
+  /** Adds the key when that much time has passed; of several the earliest counts (Q4, Q6). */
+  addAfter(key: string, delayMs: number): void {
     if (this.#state === 'stopped') return;
-    if (atMs <= this.#options.clock.now()) {
+    if (delayMs <= 0) {
       this.add(key);
       return;
     }
     this.#options.metrics?.retried();
-    if (this.#delayed.schedule(key, atMs)) this.#arm();
+    if (this.#delayed.schedule(key, this.#options.clock.monotonicMs() + delayMs)) this.#arm();
   }
 
   /** Drops what is scheduled for later and the record of panics: for a key whose object is gone. A due turn stays. */
@@ -173,11 +174,11 @@ export class WorkQueue {
   }
 
   #panicked(key: string, error: unknown): void {
-    const { clock, onPanic, random = Math.random } = this.#options;
+    const { onPanic, random = Math.random } = this.#options;
     const panics = (this.#panics.get(key) ?? 0) + 1;
     this.#panics.set(key, panics);
     onPanic(key, error);
-    this.addAt(key, clock.now() + backoffMs(PANIC_BACKOFF, panics, random()));
+    this.addAfter(key, backoffMs(PANIC_BACKOFF, panics, random()));
   }
 
   /** Keeps exactly one timer, on the earliest delayed key. */
@@ -189,13 +190,13 @@ export class WorkQueue {
       this.#timer = undefined;
     }
     if (earliestMs === undefined) return;
-    const cancel = this.#options.clock.setTimer(earliestMs - this.#options.clock.now(), () => this.#release());
+    const cancel = this.#options.clock.setTimer(earliestMs - this.#options.clock.monotonicMs(), () => this.#release());
     this.#timer = { atMs: earliestMs, cancel };
   }
 
   #release(): void {
     this.#timer = undefined;
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.monotonicMs();
     for (let key = this.#delayed.takeDue(nowMs); key !== undefined; key = this.#delayed.takeDue(nowMs)) this.add(key);
     this.#arm();
   }

@@ -11,7 +11,7 @@ import type { Answer, BranchAnswer, MessageAnswer } from './answers.ts';
 import { clip, LAST_ERROR_CHARS_MAX, type StuckReason } from './conditions.ts';
 import type { Operation } from './outcome.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf, operationFor } from './phase.ts';
-import { longestDelayMs, republishDelayMs, retryDelayMs } from './retry.ts';
+import { askedForDelayMs, longestDelayMs, republishDelayMs, retryDelayMs } from './retry.ts';
 import { clearAlarm, describe, raiseAlarm } from './sentences.ts';
 
 export function applyOutcomes(
@@ -90,6 +90,14 @@ function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry): Branch
         state,
         attempts,
         nextAttemptTime: nextAttempt(retry, attempts, jitter, atMs, outcome.retryAfterMs),
+      };
+    case 'unsent':
+      return {
+        name,
+        state,
+        attempts,
+        lastError: clip(outcome.detail, LAST_ERROR_CHARS_MAX),
+        nextAttemptTime: nextAttempt(retry, attempts, jitter, atMs),
       };
     case 'unknown':
       return {
@@ -173,11 +181,12 @@ function retell(status: OrderTransactionStatus, alarm: StuckReason | undefined, 
   return alarm ? raiseAlarm(told, alarm, told.message, atMs) : clearAlarm(told, atMs);
 }
 
-/** Retry-After is honoured up to the flow's longest delay, and spread, so that those told the same do not come together. */
 function nextAttempt(retry: Retry, attempts: number, jitter: number, atMs: number, retryAfterMs?: number): string {
-  if (retryAfterMs === undefined) return timeAfter(atMs, retryDelayMs(retry, attempts, jitter));
-  const delayMs = Math.min(retryAfterMs, retry.maxDelaySeconds * 1000);
-  return timeAfter(atMs, Math.round(delayMs * (1 + jitter / 4)));
+  const delayMs =
+    retryAfterMs === undefined
+      ? retryDelayMs(retry, attempts, jitter)
+      : askedForDelayMs(retry, attempts, retryAfterMs, jitter);
+  return timeAfter(atMs, delayMs);
 }
 
 function timeAfter(atMs: number, delayMs: number): string {

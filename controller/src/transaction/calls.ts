@@ -2,8 +2,10 @@
  * Which open branches are to be called now, and when the next one is.
  */
 import type { Branch } from '../../../crds/generated/ordertransaction.ts';
+import type { Retry } from '../../../crds/generated/transactionflow.ts';
 import { branchesOf, branchIsOpen, operationFor } from './phase.ts';
-import { timeOf, type Call, type View } from './step.ts';
+import { dueMs } from './retry.ts';
+import type { Call, View } from './step.ts';
 
 export interface DueCalls {
   readonly calls: readonly Call[];
@@ -11,15 +13,16 @@ export interface DueCalls {
 }
 
 /** @param hurried a branch that is to be asked now, whatever its back-off says */
-export function dueCalls(view: View, nowMs: number, hurried: (branch: Branch) => boolean): DueCalls {
+export function dueCalls(view: View, retry: Retry, nowMs: number, hurried: (branch: Branch) => boolean): DueCalls {
   const { decision } = view.status;
   const operation = operationFor(decision);
   const open = branchesOf(view.status).filter(
     (branch) => branchIsOpen(branch, decision) && !view.busy.has(branch.name),
   );
+  const dueAtMs = (branch: Branch): number => dueMs(branch.nextAttemptTime, retry, nowMs);
   const isDue = (branch: Branch): boolean =>
-    timeOf(branch.nextAttemptTime) <= nowMs || view.outdated.has(branch.name) || hurried(branch);
-  const waiting = open.filter((branch) => !isDue(branch)).map((branch) => timeOf(branch.nextAttemptTime));
+    dueAtMs(branch) <= nowMs || view.outdated.has(branch.name) || hurried(branch);
+  const waiting = open.filter((branch) => !isDue(branch)).map(dueAtMs);
   return {
     calls: open
       .filter(isDue)

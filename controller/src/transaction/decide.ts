@@ -20,7 +20,7 @@ import { isFinal } from './phase.ts';
 import { endAlarm } from './sentences.ts';
 import { noticeTime } from './notice.ts';
 import { missingFlow, waitForFlow } from './flow-guard.ts';
-import { acknowledgeResume, acknowledgeSuspend, takeRetryRequest } from './requests.ts';
+import { acknowledgeResume, acknowledgeSuspend, takeRetryRequest, wakeForRetryRequest } from './requests.ts';
 import type { Step, View } from './step.ts';
 
 export function decide(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
@@ -29,9 +29,9 @@ export function decide(view: View, flow: TransactionFlow | undefined, nowMs: num
   const missing = missingFlow(view, flow);
   if (missing !== undefined) return waitForFlow(view, missing, nowMs);
   const usable = flow as TransactionFlow;
-  const asked = acknowledgeResume(takeRetryRequest(foundAgain(view, nowMs)), nowMs);
+  const asked = acknowledgeResume(takeRetryRequest(foundAgain(view, nowMs), nowMs), nowMs);
   const step = asked.status.decision === undefined ? tryAll(asked, usable, nowMs) : carryOut(asked, usable, nowMs);
-  return noticeTime(asked, usable, step, nowMs);
+  return wakeForRetryRequest(view, noticeTime(asked, usable, step, nowMs), nowMs);
 }
 
 /** The flow is there: the alarm about it ends. */

@@ -24,7 +24,9 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
   const stored = view.transaction.status ?? {};
   if (hasNews(stored, status)) return store('news', view, inItsPhase(view, status));
   const stale = hasProgress(stored, status);
-  if (stale && nowMs >= view.storedAtMs + REPEAT_AFTER_MS) return store('news', view, inItsPhase(view, status));
+  const waitedMs = nowMs - view.storedAtMs;
+  // Below zero where the clock was set back: nobody knows how long it was.
+  if (stale && (waitedMs >= REPEAT_AFTER_MS || waitedMs < 0)) return store('news', view, inItsPhase(view, status));
   const wakeTimes = [
     step.wakeAtMs,
     isStuck ? undefined : stuckAtMs,
@@ -49,7 +51,8 @@ function hasNews(stored: OrderTransactionStatus, status: OrderTransactionStatus)
   return (
     (stored.message ?? '') !== (status.message ?? '') ||
     (stored.waitingFor ?? '') !== (status.waitingFor ?? '') ||
-    (stored.lastHandledRetryAt ?? '') !== (status.lastHandledRetryAt ?? '') ||
+    // An empty token is one too: taken and not stored, it would be taken again at once, for ever.
+    stored.lastHandledRetryAt !== status.lastHandledRetryAt ||
     conditionsText(stored) !== conditionsText(status)
   );
 }

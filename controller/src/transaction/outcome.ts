@@ -1,5 +1,5 @@
 /**
- * What a participant's answer means.
+ * What a participant's answer means, or why there is none.
  *
  * One call (a branch's try, confirm or cancel) ends in exactly one of these values; nothing here throws and nothing is
  * "failed". Section 4 of docs/reference/participant-protocol.md says which HTTP answer is which outcome;
@@ -17,5 +17,7 @@ export type Outcome =
   | { readonly kind: 'ongoing'; readonly detail: string; readonly retryAfterMs?: number }
   /** No usable answer: it may or may not have happened. `detail` is a stable sentence: no ids, times or counters. */
   | { readonly kind: 'unknown'; readonly detail: string; readonly retryAfterMs?: number }
+  /** It was not sent, for want of something of our own: the participant has not been asked, and cannot be blamed for silence (T5). */
+  | { readonly kind: 'unsent'; readonly detail: string }
   /** The call was never sent, and will not be until a person changes something. `reason` becomes the Stuck reason. */
   | { readonly kind: 'blocked'; readonly reason: 'EndpointForbidden' | 'PayloadTooLarge'; readonly detail: string };

@@ -7,17 +7,18 @@
 import type { Message, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { MessageTemplate, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { messageIsOpen, messagesOf } from './phase.ts';
-import { republishDelayMs } from './retry.ts';
-import { act, stamped, timeOf, type Publication, type Step, type View } from './step.ts';
+import { dueMs, republishDelayMs } from './retry.ts';
+import { act, stamped, type Publication, type Step, type View } from './step.ts';
 
 export function publishDue(view: View, flow: TransactionFlow, nowMs: number): Step {
   const status = givenUp(view.status, flow, nowMs);
   const current = { ...view, status };
   const idle = messagesOf(status).filter((message) => messageIsOpen(message) && !view.busy.has(message.name));
-  const due = idle.filter((message) => timeOf(message.nextAttemptTime) <= nowMs);
+  const dueAtMs = (message: Message): number => dueMs(message.nextAttemptTime, flow.spec.retry, nowMs);
+  const due = idle.filter((message) => dueAtMs(message) <= nowMs);
   const repeated = due.filter((message) => message.delivery === 'BestEffort' && (message.attempts ?? 0) > 0);
   if (repeated.length > 0) return countThenPublish(current, flow, repeated, nowMs);
-  const waiting = idle.filter((message) => !due.includes(message)).map((message) => timeOf(message.nextAttemptTime));
+  const waiting = idle.filter((message) => !due.includes(message)).map(dueAtMs);
   return act([], due.map(nextPublication), waiting);
 }
 
@@ -27,7 +28,7 @@ export function givenUp(status: OrderTransactionStatus, flow: TransactionFlow, n
     message.delivery === 'BestEffort' &&
     message.state === 'Pending' &&
     (message.attempts ?? 0) >= (templateOf(flow, message)?.maxAttempts ?? 1) &&
-    timeOf(message.nextAttemptTime) <= nowMs;
+    dueMs(message.nextAttemptTime, flow.spec.retry, nowMs) <= nowMs;
   if (!messagesOf(status).some(over)) return status;
   const messages = messagesOf(status).map((message): Message => {
     if (!over(message)) return message;

@@ -1,15 +1,20 @@
 /**
  * What people ask of a running transaction: suspend, resume, retry now. (cancelRequested is try-all's, resolutions are carry-out's.)
  */
-import { clip, conditionIsTrue, findCondition, withCondition } from './conditions.ts';
+import { conditionIsTrue, findCondition, withCondition } from './conditions.ts';
 import { branchesOf, messagesOf } from './phase.ts';
 import { act, store, type Step, type View } from './step.ts';
 import { inItsPhase } from './notice.ts';
 
 export const RETRY_ANNOTATION = 'ordertx.dev/retry-requested-at';
 
-/** As lastHandledRetryAt is bounded in the schema; the token is compared in this form. */
+/** As lastHandledRetryAt is bounded in the schema. */
 const RETRY_TOKEN_CHARS_MAX = 128;
+/**
+ * Between two requests that are acted on. Shorter, and a script that annotates in a loop would take the place of the
+ * back-off; longer, and a person who mended something right after a request in vain would wait for the next.
+ */
+export const RETRY_REQUEST_PAUSE_MS = 5_000;
 
 /** Sends nothing and decides nothing; says Suspended=True at this generation once every call under way has ended. */
 export function acknowledgeSuspend(view: View, nowMs: number): Step {
@@ -41,19 +46,62 @@ export function acknowledgeResume(view: View, nowMs: number): View {
   return { ...view, status };
 }
 
-/** A new token makes everything due now; it is stored with the next news, which it is itself. */
-export function takeRetryRequest(view: View): View {
-  const annotation = view.transaction.metadata.annotations?.[RETRY_ANNOTATION];
-  if (annotation === undefined) return view;
-  const token = clip(annotation, RETRY_TOKEN_CHARS_MAX);
-  if (token === view.transaction.status?.lastHandledRetryAt) return view;
+/**
+ * A new token makes everything due now, once; it is stored with the next news, which it is itself. One that comes too soon
+ * after another is acted on when the pause is over, if it still stands then.
+ */
+export function takeRetryRequest(view: View, nowMs: number): View {
+  const token = newRetryToken(view);
+  if (token === undefined || retryPauseEndsMs(view, nowMs) !== undefined) return view;
   const status = {
     ...view.status,
     lastHandledRetryAt: token,
     branches: branchesOf(view.status).map(dueNow),
-    ...(view.status.messages ? { messages: messagesOf(view.status).map(dueNow) } : {}),
+    // Best effort has few attempts and holds nothing up: its last one keeps its time.
+    ...(view.status.messages && {
+      messages: messagesOf(view.status).map((each) => (each.delivery === 'Reliable' ? dueNow(each) : each)),
+    }),
   };
   return { ...view, status };
+}
+
+/** Comes again for a token that had to wait. */
+export function wakeForRetryRequest(view: View, step: Step, nowMs: number): Step {
+  if (step.kind !== 'act' || newRetryToken(view) === undefined) return step;
+  const endsMs = retryPauseEndsMs(view, nowMs);
+  if (endsMs === undefined) return step;
+  return { ...step, wakeAtMs: Math.min(step.wakeAtMs ?? Infinity, endsMs) };
+}
+
+function newRetryToken(view: View): string | undefined {
+  const annotation = view.transaction.metadata.annotations?.[RETRY_ANNOTATION];
+  if (annotation === undefined) return undefined;
+  const token = storedRetryToken(annotation);
+  return token === view.transaction.status?.lastHandledRetryAt ? undefined : token;
+}
+
+function retryPauseEndsMs({ retriedAtMs }: View, nowMs: number): number | undefined {
+  if (retriedAtMs === undefined || nowMs < retriedAtMs) return undefined;
+  const endsMs = retriedAtMs + RETRY_REQUEST_PAUSE_MS;
+  return nowMs < endsMs ? endsMs : undefined;
+}
+
+/**
+ * The form in which a token is stored and compared: itself, whatever it is (an empty one too), or where it is longer than
+ * the schema allows its beginning and a digest of all of it, so that two long ones that begin alike are still two.
+ */
+export function storedRetryToken(annotation: string): string {
+  const chars = [...annotation];
+  if (chars.length <= RETRY_TOKEN_CHARS_MAX) return annotation;
+  const end = `…${digest(annotation)}`;
+  return chars.slice(0, RETRY_TOKEN_CHARS_MAX - end.length).join('') + end;
+}
+
+/** FNV-1a, 32 bit, in hexadecimal. */
+function digest(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
 function dueNow<Target extends { readonly nextAttemptTime?: string }>(target: Target): Target {

@@ -12,12 +12,16 @@ export interface View {
   readonly status: OrderTransactionStatus;
   /** Branches and messages with a call or publication under way: each has at most one at a time. */
   readonly busy: ReadonlySet<string>;
-  /** Branches whose try this process has called and seen end, however it ended. */
+  /** Branches whose try this process has sent, and seen end, however it ended. */
   readonly asked: ReadonlySet<string>;
+  /** Those, and the ones whose try it has begun but could not send. */
+  readonly attempted: ReadonlySet<string>;
   /** Branches last called under an earlier generation of the flow: their back-off says nothing about this one. */
   readonly outdated: ReadonlySet<string>;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
   readonly storedAtMs: number;
+  /** When this process last acted on a retry request. */
+  readonly retriedAtMs: number | undefined;
 }
 
 export interface Call {
@@ -74,9 +78,9 @@ export function stamped(view: View, status: OrderTransactionStatus): OrderTransa
   };
 }
 
-/** Milliseconds since the epoch; 0 (long due) where the field is absent. */
+/** Milliseconds since the epoch; 0 (long due) where the field is absent or is no time. */
 export function timeOf(field: string | undefined): number {
-  return field === undefined ? 0 : Date.parse(field);
+  return Date.parse(field ?? '') || 0;
 }
 
 export function createdAtMs(transaction: OrderTransaction): number {

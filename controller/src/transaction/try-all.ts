@@ -20,7 +20,9 @@ export function tryAll(view: View, flow: TransactionFlow, nowMs: number): Step {
   const decided = decidedBy(view, flow, nowMs);
   if (decided) return store('decision', view, decisionStatus(view, flow, decided, nowMs));
   const deadlineMs = deadlineOf(view, flow);
-  const { calls, wakeAtMs } = dueCalls(view, nowMs, (branch) => nowMs >= deadlineMs && !view.asked.has(branch.name));
+  // One attempt each: what could not be sent then comes again by its back-off, like everything else.
+  const hurried = (branch: Branch): boolean => nowMs >= deadlineMs && !view.attempted.has(branch.name);
+  const { calls, wakeAtMs } = dueCalls(view, flow.spec.retry, nowMs, hurried);
   return act(calls, [], [wakeAtMs, deadlineMs > nowMs ? deadlineMs : undefined]);
 }
 

@@ -1,0 +1,123 @@
+/**
+ * Whatever people and scripts write into ordertx.dev/retry-requested-at: one attempt at once, then the usual back-off.
+ */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { RETRY_ANNOTATION, RETRY_REQUEST_PAUSE_MS } from '../transaction/requests.ts';
+import { flowNamed, KEY, Shop, type Controller } from './shop-fake.ts';
+
+const WMS = { name: 'lock-wms', when: 'Confirmed', stream: 'wms', type: 'stock.lock', delivery: 'Reliable' } as const;
+
+function annotate(shop: Shop, controller: Controller, token: string): void {
+  shop.server.edit(KEY, (transaction) => ({
+    ...transaction,
+    metadata: { ...transaction.metadata, annotations: { [RETRY_ANNOTATION]: token } },
+  }));
+  controller.queue.soon(KEY);
+}
+
+/** Delivering: its message is published and has no receipt. */
+async function delivering(): Promise<{ shop: Shop; controller: Controller }> {
+  const shop = new Shop();
+  const flow = flowNamed('create-order');
+  shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [WMS] } });
+  shop.order();
+  const controller = shop.controller();
+  await controller.work();
+  return { shop, controller };
+}
+
+/** How often the message was published in the time in which `act` is called every 50 ms. */
+async function publishedWithin(ms: number, act: (shop: Shop, controller: Controller, turn: number) => void) {
+  const { shop, controller } = await delivering();
+  const before = shop.published.length;
+  for (let turn = 0; turn * 50 < ms; turn += 1) {
+    act(shop, controller, turn);
+    await controller.workFor(50);
+  }
+  return { published: shop.published.length - before, shop };
+}
+
+describe('a retry token', () => {
+  test.each([
+    ['empty', ''],
+    ['of one space', ' '],
+    ['of 200 spaces', ' '.repeat(200)],
+    ['of 200 characters', 'x'.repeat(200)],
+    ['of 200 characters outside the first plane', '😀'.repeat(200)],
+  ])('%s gives one attempt at once, then the usual back-off', async (_what, token) => {
+    const { published: usual } = await publishedWithin(15_000, () => undefined);
+    const { published, shop } = await publishedWithin(15_000, (each, controller, turn) => {
+      if (turn === 10) annotate(each, controller, token);
+    });
+    expect(published).toBeGreaterThan(0);
+    expect(Math.abs(published - usual)).toBeLessThanOrEqual(1);
+    expect(shop.now.status?.lastHandledRetryAt).toBeDefined();
+  });
+
+  test('new every 50 ms gives one attempt at once and then at most one in each pause beside the back-off', async () => {
+    const { published: usual } = await publishedWithin(30_000, () => undefined);
+    const { published, shop } = await publishedWithin(30_000, (each, controller, turn) =>
+      annotate(each, controller, `now ${turn}`),
+    );
+    expect(published).toBeLessThanOrEqual(usual + 30_000 / RETRY_REQUEST_PAUSE_MS + 1);
+    expect(shop.server.writes).toBeLessThanOrEqual(2 + 30_000 / RETRY_REQUEST_PAUSE_MS + 1);
+  });
+
+  test('that comes soon after another is acted on when the pause is over', async () => {
+    const { shop, controller } = await delivering();
+    annotate(shop, controller, 'first');
+    await controller.work();
+    annotate(shop, controller, 'second');
+    await controller.work();
+    expect(shop.now.status?.lastHandledRetryAt).toBe('first');
+    await controller.workFor(RETRY_REQUEST_PAUSE_MS);
+    expect(shop.now.status?.lastHandledRetryAt).toBe('second');
+  });
+
+  test('does not use up the attempts of a best-effort message', async () => {
+    const shop = new Shop();
+    const flow = flowNamed('create-order');
+    const sms = { ...WMS, name: 'sms', delivery: 'BestEffort', maxAttempts: 2 } as const;
+    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [WMS, sms] } });
+    shop.order();
+    const controller = shop.controller();
+    await controller.work();
+    annotate(shop, controller, 'now');
+    await controller.work();
+    expect(shop.published.filter((each) => each.startsWith('sms'))).toEqual(['sms 1']);
+  });
+
+  test('of any sequence at any moment, also with restarts, never adds more than one attempt each', async () => {
+    const act = fc.record({
+      token: fc.option(fc.oneof(fc.constantFrom('', ' ', '\t', 'x'.repeat(200)), fc.string({ unit: 'binary' })), {
+        nil: undefined,
+      }),
+      waitMs: fc.constantFrom(0, 1, 50, 1_000, 6_000),
+      crash: fc.integer({ min: 0, max: 9 }).map((drawn) => drawn === 0),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 20 }), async (acts) => {
+        const { shop, controller: first } = await delivering();
+        const before = shop.published.length;
+        let controller = first;
+        let spentMs = 0;
+        for (const { token, waitMs, crash } of acts) {
+          if (crash) {
+            controller.crash();
+            controller = shop.controller();
+          }
+          if (token !== undefined) annotate(shop, controller, token);
+          await controller.workFor(waitMs);
+          spentMs += waitMs;
+        }
+        const tokens = acts.filter(({ token }) => token !== undefined).length;
+        const crashes = acts.filter(({ crash }) => crash).length;
+        // From the first second on the back-off doubles; half of it is certain.
+        const byBackoff = 2 + Math.log2(1 + spentMs / 500);
+        expect(shop.published.length - before).toBeLessThanOrEqual(byBackoff + tokens + crashes);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
