@@ -47,6 +47,22 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/kit/src/participant/fence.real.test.ts'],
   },
   {
+    name: 'an ended creation is forgotten',
+    breaks: 'T10: ended creations are kept for a restore',
+    file: 'services/order/sql/end-creation.sql',
+    find: '  from ended\n)\nselect pg_notify',
+    replace: '  from ended\n  where false\n)\nselect pg_notify',
+    tests: ['services/order/src/creation/again.real.test.ts'],
+  },
+  {
+    name: 'what was made again is repeated',
+    breaks: 'ADR 21: one answer settles a creation that was asked for again',
+    file: 'services/order/src/creation/again.ts',
+    find: '      await ended.settle(transaction);\n',
+    replace: "      await ended.postpone(transaction, { seconds: 1, error: '' });\n",
+    tests: ['services/order/src/creation/again.real.test.ts'],
+  },
+  {
     name: 'any 2xx is believed',
     breaks: 'the participant protocol: only a fitting Ordertx-State makes a 2xx a success',
     file: 'controller/src/participants/classify.ts',

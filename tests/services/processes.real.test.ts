@@ -45,7 +45,10 @@ const PARTICIPANT = ['ORDERTX_AUDIENCE', 'ORDERTX_TOKEN_ISSUER', 'ORDERTX_CONTRO
 
 /** What each is not told here and has to ask for, and the commands it knows. */
 const SERVICES: Readonly<Record<ServiceName, { readonly asksFor: readonly string[]; readonly commands: string }>> = {
-  order: { asksFor: [...PARTICIPANT, 'REDIS_URL', 'KUBECONFIG'], commands: 'without one, or with settle' },
+  order: {
+    asksFor: [...PARTICIPANT, 'REDIS_URL', 'KUBECONFIG'],
+    commands: 'without one, or with settle, or with creations',
+  },
   inventory: { asksFor: PARTICIPANT, commands: 'without one, or with settle' },
   payment: { asksFor: ['REDIS_URL', 'ORDER_URL'], commands: 'without one, or with outbox' },
   dispatch: { asksFor: ['REDIS_URL'], commands: 'without one' },
@@ -77,6 +80,36 @@ test('the order service asks for an API server', async () => {
   expect(nowhere).toMatchObject({ code: 2, output: expect.stringMatching(/KUBECONFIG.*is not set/) });
   const gone = await run('order', [], { KUBECONFIG: '/nowhere/kubeconfig' });
   expect(gone).toMatchObject({ code: 2, output: expect.stringMatching(/KUBECONFIG.*must be the path/) });
+});
+
+test('the order service keeps ended creations for less time than its fence rows, or says which settings disagree', async () => {
+  const kept = { ORDER_CREATIONS_KEPT_DAYS: '30', ORDERTX_RETENTION_DAYS: '30' };
+  const output = expect.stringMatching(
+    /ORDER_CREATIONS_KEPT_DAYS must be less than ORDERTX_RETENTION_DAYS \(30 is not less than 30\)/,
+  );
+  expect(await run('order', [], kept)).toMatchObject({ code: 2, output });
+  const fits = await run('order', [], { ...kept, ORDER_CREATIONS_KEPT_DAYS: '29' });
+  expect(fits.output).not.toContain('ORDER_CREATIONS_KEPT_DAYS');
+});
+
+test('the order service makes ended creations due again by a command of its own', async () => {
+  const { url: databaseUrl, drop } = await freshDatabase('creations');
+  const { log } = memoryLog();
+  await migrate({ connectionString: databaseUrl, folder: migrationsOf('order'), log });
+  const pool = createPool({ connectionString: databaseUrl, applicationName: 'test', log });
+  await pool.query(
+    `insert into ended_creation (transaction, flow, order_id, payload, traceparent, created_at)
+     values ('shop/create-o1', 'create-order', 'o1', '{}', '', now())`,
+  );
+  const env = { DATABASE_URL: databaseUrl };
+  expect(await run('order', ['creations', 'again', '--order', 'o1'], env)).toEqual({
+    code: 0,
+    output: 'created again, within about 1 s, by the running service: 1 create-order\n',
+  });
+  expect((await pool.query('select from ended_creation where due_at <= now()')).rowCount).toBe(1);
+  expect(await run('order', ['creations'], env)).toMatchObject({ code: 2 });
+  await pool.end();
+  await drop();
 });
 
 test.each(['payment', 'wms'])('%s shows its outbox, and publishes again what was refused', async (service) => {

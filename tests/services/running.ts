@@ -73,6 +73,7 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
     kubernetesServiceHost: undefined,
     redisUrl: options.redisUrl ?? (await freshRedis()),
     paymentTimeoutSeconds: options.paymentTimeoutSeconds ?? 1_800,
+    creationsKeptDays: 7,
   });
   return running(service, databaseUrl, drop);
 }

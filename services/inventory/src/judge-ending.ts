@@ -4,9 +4,11 @@
  * Between a payment and a closing nothing is decided here: the order's own row is the only arbiter, and a participant that
  * refused because the other one was first could let both lose. So:
  *
- * 1. What may still turn out either way is waited for: another transaction's mark, and a creation that is not confirmed here.
- * 2. Only what no waiting changes is refused: nothing reserved, other lines than those reserved, or the end is over and it was
- *    another transaction's. Of these the order refuses the first and the last as well.
+ * 1. What may still turn out either way is waited for: another transaction's mark, a creation that is not confirmed here, and
+ *    one that is not known here at all: after a restore of this database it is made again. Of an order that never was, the order's
+ *    own branch refuses.
+ * 2. Only what no waiting changes is refused: other lines than those reserved, or the end is over and it was another
+ *    transaction's. The order refuses the latter as well.
  * 3. An end that this very transaction has brought about is agreed to again; its confirm then changes nothing.
  *
  * A total pure function. Its sentences are read by customer-service people, and those of a wait are the same from try to try.
@@ -27,7 +29,7 @@ export type Verdict =
 
 export function judgeEnding(reservation: Reservation | undefined, asked: AskedEnding): Verdict {
   const { transaction, ending, lines } = asked;
-  if (reservation === undefined) return { kind: 'refuse', detail: 'no stock is reserved for the order' };
+  if (reservation === undefined) return { kind: 'wait', detail: 'no stock is reserved for the order yet' };
   switch (reservation.state) {
     case 'SOLD':
     case 'RETURNED':

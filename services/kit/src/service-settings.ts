@@ -58,7 +58,7 @@ export const serviceSettings = {
   retentionDays: {
     name: 'ORDERTX_RETENTION_DAYS',
     description:
-      'How long final fence rows are kept after their last change, and inbox rows after their message. A creation may be repeated for 7 days, so it is more than that.',
+      'How long final fence rows are kept after their last change, and inbox rows after their message. A creation may be repeated for 7 days, and made again for as long as ORDER_CREATIONS_KEPT_DAYS of the order service says, so it is more than either.',
     default: String(RETENTION_DAYS_DEFAULT),
     schema: wholeNumber(RETENTION_DAYS_MIN, RETENTION_DAYS_MAX),
   },

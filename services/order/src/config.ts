@@ -16,6 +16,7 @@ import {
 
 /** Longer than any customer thinks about it. */
 const PAYMENT_TIMEOUT_SECONDS_MAX = 30 * 24 * 3_600;
+const CREATIONS_KEPT_DAYS_MAX = 3_649;
 
 export const orderSettings = {
   ...serviceSettings,
@@ -27,6 +28,13 @@ export const orderSettings = {
       'How long an order may wait for its payment before it is closed and its stock goes back on sale; counts for orders placed from then on.',
     default: '1800',
     schema: wholeNumber(1, PAYMENT_TIMEOUT_SECONDS_MAX),
+  },
+  creationsKeptDays: {
+    name: 'ORDER_CREATIONS_KEPT_DAYS',
+    description:
+      'How long ended creations are kept, so that `creations again` can make them once more: longer than the oldest snapshot of etcd or of a participant’s database that would be restored. Less than ORDERTX_RETENTION_DAYS of every service, whose fence and inbox rows make it harmless.',
+    default: '7',
+    schema: wholeNumber(1, CREATIONS_KEPT_DAYS_MAX),
   },
   kubeconfig: {
     name: 'KUBECONFIG',
@@ -52,7 +60,19 @@ export const orderSettings = {
 export type OrderConfig = ValuesOf<typeof orderSettings>;
 
 function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
-  return [...checkParticipantSettings(values), ...checkApiServer(values), ...checkNamespace(values)];
+  return [
+    ...checkParticipantSettings(values),
+    ...checkApiServer(values),
+    ...checkNamespace(values),
+    ...checkKeptDays(values),
+  ];
+}
+
+/** A creation that is made again after its fence row is gone would be done a second time. */
+function checkKeptDays({ creationsKeptDays, retentionDays }: Partial<OrderConfig>): readonly SettingProblem[] {
+  if (creationsKeptDays === undefined || retentionDays === undefined || creationsKeptDays < retentionDays) return [];
+  const message = `must be less than ${orderSettings.retentionDays.name} (${creationsKeptDays} is not less than ${retentionDays}): what is created again must still be known to fence and inbox`;
+  return [{ name: orderSettings.creationsKeptDays.name, message }];
 }
 
 /** Gets only what could be read: a kubeconfig that is wrong has been reported already. */
@@ -79,4 +99,11 @@ const settleSettings = { paymentTimeoutSeconds: orderSettings.paymentTimeoutSeco
 
 export function readSettleConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof settleSettings> {
   return readSettingsOrExit(settleSettings, environment);
+}
+
+/** What `creations` needs of them. */
+const creationsSettings = { creationsKeptDays: orderSettings.creationsKeptDays };
+
+export function readCreationsConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof creationsSettings> {
+  return readSettingsOrExit(creationsSettings, environment);
 }

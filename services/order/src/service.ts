@@ -16,8 +16,10 @@ import { createOrderBranch } from './branches/create-order.ts';
 import { payOrderBranch } from './branches/pay-order.ts';
 import { startClosing } from './closing.ts';
 import type { OrderConfig } from './config.ts';
+import { startAgain } from './creation/again.ts';
 import { apiServer, loadKubeConfig, ownNamespace } from './creation/api-server.ts';
-import { registerOutboxGauges, relayMetrics } from './creation/metrics.ts';
+import { CLEAN_ENDED_CREATIONS, endedCreations } from './creation/ended.ts';
+import { againMetrics, registerOutboxGauges, relayMetrics } from './creation/metrics.ts';
 import { creationOutbox } from './creation/outbox.ts';
 import { Relay } from './creation/relay.ts';
 import { getOrderRoute } from './http/get-order.ts';
@@ -55,6 +57,8 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
   const api = apiServer(config.kubeconfig);
   const relay = new Relay({ outbox, api, metrics: relayMetrics(app.metrics), log });
   registerOutboxGauges(app.metrics, outbox, log);
+  const ended = endedCreations(pool);
+  const again = startAgain({ ended, api, metrics: againMetrics(app.metrics, ended, log), log });
   const waiting = waitingRoom();
   const notifications = listenTo(waiting, config, log);
   const closing = startClosing({ pool, relay, namespace, log });
@@ -70,8 +74,15 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).
       { what: 'old idempotency keys', statement: CLEAN_REQUESTS, retentionDays: config.retentionDays },
+      { what: 'old ended creations', statement: CLEAN_ENDED_CREATIONS, retentionDays: config.creationsKeptDays },
     ],
-    closers: [() => closing.close(), () => relay.close(), () => api.close(), () => notifications.close()],
+    closers: [
+      () => closing.close(),
+      () => relay.close(),
+      () => again.close(),
+      () => api.close(),
+      () => notifications.close(),
+    ],
   };
 }
 

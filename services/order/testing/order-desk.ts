@@ -53,6 +53,8 @@ export interface DeskOptions {
   readonly namespace?: string;
   /** One that is there already, and outlives the desk; default: a fresh one. */
   readonly databaseUrl?: string;
+  /** Default: the world's own administrator. */
+  readonly kubeconfig?: string;
 }
 
 export interface OrderRow {

@@ -68,9 +68,16 @@ describe.each(KINDS)('the try of a $kind', ({ kind, other }) => {
     expect(await branch.try()).toMatchObject({ status: 200, state: 'Tried' });
   });
 
-  test('is refused for an order that has reserved nothing', async () => {
-    const order = room.order({ [newSku()]: 1 });
-    expect(await order[kind]().try()).toEqual(refusal('no stock is reserved for the order'));
+  test('is told to wait for an order that has reserved nothing yet, and is taken as soon as it has', async () => {
+    const sku = newSku();
+    await room.stock(sku, 10);
+    const order = room.order({ [sku]: 1 });
+    const branch = order[kind]();
+    const detail = 'no stock is reserved for the order yet';
+    expect(await branch.try()).toEqual({ status: 425, state: 'None', code: undefined, detail });
+    await order.creation.try();
+    await order.creation.confirm();
+    expect(await branch.try()).toMatchObject({ status: 200, state: 'Tried' });
   });
 
   test('is refused for an order whose creation was cancelled', async () => {

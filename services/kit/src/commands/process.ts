@@ -17,13 +17,26 @@ export interface ServiceProcess {
   readonly branches?: () => readonly AnyBranch[];
   /** Whether it starts messages itself: `outbox` shows them and publishes refused ones again. */
   readonly sendsMessages?: boolean;
+  /** Of its own, by the word they are called with; each resolves with its exit code. */
+  readonly commands?: Readonly<Record<string, (invocation: CommandInvocation) => Promise<number>>>;
+}
+
+export interface CommandInvocation {
+  /** What follows the command's word. */
+  readonly args: readonly string[];
+  readonly databaseUrl: string;
+  readonly print: (line: string) => void;
 }
 
 export async function runProcess(service: ServiceProcess): Promise<void> {
   endOnUncaught(service.name);
   const [command, ...args] = process.argv.slice(2);
-  const { branches } = service;
-  const known = [...(branches ? ['settle'] : []), ...(service.sendsMessages === true ? ['outbox'] : [])];
+  const { branches, commands = {} } = service;
+  const known = [
+    ...(branches ? ['settle'] : []),
+    ...(service.sendsMessages === true ? ['outbox'] : []),
+    ...Object.keys(commands),
+  ];
   if (command === undefined) {
     const { app, closers } = await service.start();
     closeOnSignal(app, closers);
@@ -33,10 +46,15 @@ export async function runProcess(service: ServiceProcess): Promise<void> {
     process.exitCode = 2;
   } else {
     const config = readCommandConfig();
+    const print = (line: string): void => void process.stdout.write(`${line}\n`);
+    const own = commands[command];
+    if (own !== undefined) {
+      process.exitCode = await own({ args, databaseUrl: config.databaseUrl, print });
+      return;
+    }
     const log = createLog({ name: service.name, level: config.logLevel });
     const applicationName = `${service.name}-${command}`;
     const pool = createPool({ connectionString: config.databaseUrl, applicationName, log });
-    const print = (line: string): void => void process.stdout.write(`${line}\n`);
     process.exitCode =
       command === 'settle'
         ? await settleCommand({ args, pool, branches: branches?.() ?? [], print })

@@ -4,7 +4,7 @@
  * 1. The order row alone says whether it may be closed (held-order.ts): while a payment holds it, or has won, the close is refused.
  * 2. A cancelled close, tried or not, leaves the order open for another one (order row: closing is null), a little later, under
  *    a number of its own: the fence would answer for a name that was used before.
- * 3. Confirm and cancel remove the creation's outbox row in their database transaction (T10), and notify whoever waits.
+ * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10), and notify whoever waits.
  */
 import type { PoolClient } from 'pg';
 import {

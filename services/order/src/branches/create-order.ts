@@ -1,7 +1,7 @@
 /**
  * The order's own branch of create-order: try places it as INIT, confirm opens it for payment, cancel ends it as CANCELLED.
  *
- * 1. Confirm and cancel remove the creation's outbox row in their database transaction: what has ended is not created again (T10).
+ * 1. Confirm and cancel take the creation out of the outbox in their database transaction: what has ended is not created again by itself (T10).
  * 2. In the same database transaction they notify whoever waits for the end, on whichever replica.
  * 3. A cancel that comes without a try still records the order as CANCELLED: the customer asks for it and must learn why.
  * 4. An order id that another transaction has placed is refused, and stays untouched by this one's cancel.

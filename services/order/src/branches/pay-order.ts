@@ -4,7 +4,7 @@
  * 1. The order row alone says who may pay it (held-order.ts): a payment that comes while another transaction holds the order, or
  *    after one has won, is refused for good, and its transaction refunds it.
  * 2. A payment that has paid the order already is tried once more without effect, and no cancel undoes it.
- * 3. Confirm and cancel remove the creation's outbox row in their database transaction (T10).
+ * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10).
  */
 import type { PoolClient } from 'pg';
 import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';

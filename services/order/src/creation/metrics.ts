@@ -3,6 +3,7 @@
  */
 import { Counter, type Registry } from 'prom-client';
 import { databaseGauges, type Log } from '../../../kit/src/index.ts';
+import type { EndedCreations } from './ended.ts';
 import type { CreationOutbox } from './outbox.ts';
 import type { CreateResult } from './transaction-api.ts';
 
@@ -38,4 +39,29 @@ export function registerOutboxGauges(registry: Registry, outbox: CreationOutbox,
       set: (gauge, { oldestSeconds }) => gauge.set(oldestSeconds),
     },
   ]);
+}
+
+export function againMetrics(
+  registry: Registry,
+  ended: Pick<EndedCreations, 'count'>,
+  log: Log,
+): { sent(result: CreateResult['kind']): void } {
+  const sent = new Counter({
+    name: 'ordertx_order_creations_again_total',
+    help: 'Attempts to create once more what had ended, by result: created, exists, refused, unavailable.',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  databaseGauges(registry, log, () => ended.count(), [
+    {
+      name: 'ordertx_order_ended_creations_due',
+      help: 'Ended creations that were asked for (`creations again`) and are not made yet, by state: waiting, failing.',
+      labelNames: ['state'],
+      set(gauge, { due, failing }) {
+        gauge.set({ state: 'waiting' }, due - failing);
+        gauge.set({ state: 'failing' }, failing);
+      },
+    },
+  ]);
+  return { sent: (result) => sent.inc({ result }) };
 }

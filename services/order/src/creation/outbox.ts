@@ -2,8 +2,8 @@
  * The creation outbox's rows, as the relay works with them.
  *
  * A row lives from the moment a transaction is wanted (an order accepted, a payment heard of, a close begun) until this service's
- * own branch of it has ended: confirm and cancel remove it in their own database transaction. Taking a row therefore also is the
- * look at whether its creation is still wanted.
+ * own branch of it has ended: confirm and cancel take it out in their own database transaction, and it is kept as an ended one
+ * (ended.ts). Taking a row therefore also is the look at whether its creation is still wanted.
  */
 import type { Pool } from 'pg';
 import { sqlFile } from '../../../kit/src/index.ts';
