@@ -1,0 +1,158 @@
+/**
+ * etcd is put back to before orders, payments and closes that the order service takes for ended: with messages nobody has received,
+ * with inventory's confirm missing, with a payment half confirmed and another half cancelled. Creating the ended ones again carries
+ * every one to its end, and does nothing twice to those that had lost nothing.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { waitFor } from '../../local/deadline.ts';
+import { inheritedEnvironment } from '../../local/process-group.ts';
+import { Customers } from '../world/customers.ts';
+import { openControlPlane, type OwnControlPlane } from '../world/own-control-plane.ts';
+import { openShop, type Line, type Shop } from '../world/shop.ts';
+import { putBack, takeSnapshot, type EtcdSnapshot } from './etcd-restore.ts';
+import { startFaultProxy, Tap, type FaultProxy } from './fault-proxy.ts';
+
+const OPEN_MS = 180_000;
+const STORY_MS = 300_000;
+const SOON_MS = 60_000;
+const TEA: Line = { skuId: 'tea', quantity: 2, unitPriceCents: 1_250 };
+const TOTAL_CENTS = 2_500;
+const ORDER_MAIN = join(import.meta.dirname, '../../services/order/src/main.ts');
+
+let own: OwnControlPlane;
+let shop: Shop;
+let customers: Customers;
+let database: pg.Pool;
+let snapshot: EtcdSnapshot;
+let proxy: FaultProxy;
+/** Calls to inventory that do not arrive, by the end of their path. */
+let swallowed: readonly string[] = [];
+
+beforeAll(async () => {
+  own = await openControlPlane();
+  shop = await openShop('restored', {
+    ...{ cluster: own.cluster, ownServers: true },
+    services: ['payment', 'dispatch', 'wms', 'member', 'notification'],
+  });
+  customers = new Customers(shop);
+  database = new pg.Pool({ connectionString: shop.services.order.databaseUrl });
+  const tap = new Tap((_to, method, path) => method === 'POST' && path.startsWith('/tcc/'));
+  tap.fault = { before: ({ path }) => (swallowed.some((end) => path.endsWith(end)) ? 'drop' : 'pass') };
+  proxy = await startFaultProxy('inventory', shop.services.inventory.url, tap);
+  await shop.applyFlow({ ...shop.origins, inventory: proxy.url });
+  await shop.stock(TEA.skuId, 1_000);
+  snapshot = await takeSnapshot(own);
+  await shop.startController({ allowEndpoints: [shop.services.order.url, proxy.url] });
+}, OPEN_MS);
+
+afterAll(async () => {
+  await database.end();
+  await shop.close();
+  await proxy.close();
+  await own.close();
+}, OPEN_MS);
+
+/** The order service's own branch of the transaction is final: for it, all is done. */
+async function endedForTheOrder(name: string): Promise<void> {
+  await waitFor(
+    async () => {
+      const { rowCount } = await database.query('select from ended_creation where transaction = $1', [
+        `${shop.namespace}/${name}`,
+      ]);
+      return rowCount === 1;
+    },
+    { what: `the order's branch of ${name} to end`, deadlineMs: SOON_MS, everyMs: 20 },
+  );
+}
+
+async function pays(orderId: string, amountCents?: number): Promise<string> {
+  const paymentId = await customers.paymentLink(orderId);
+  await customers.capture(paymentId!, amountCents);
+  await endedForTheOrder(`pay-${paymentId}`);
+  return paymentId!;
+}
+
+async function ordered(): Promise<string> {
+  const { status, body } = await shop.order([TEA], 30);
+  expect(status).toBe(201);
+  await endedForTheOrder(body.transaction);
+  return body.orderId;
+}
+
+async function creationsAgain(): Promise<string> {
+  const args = [ORDER_MAIN, 'creations', 'again', '--since', snapshot.takenAt.toISOString()];
+  const env = { ...inheritedEnvironment(), DATABASE_URL: shop.services.order.databaseUrl };
+  return (await promisify(execFile)(process.execPath, args, { env })).stdout;
+}
+
+async function sends(orderId: string): Promise<number> {
+  const { body } = await customers.call('notification', 'GET', `/notifications?orderId=${orderId}`);
+  return (body as unknown as readonly { readonly attempts: number }[]).reduce((sum, { attempts }) => sum + attempts, 0);
+}
+
+test(
+  'what was lost half-way is carried to its end, and what had ended everywhere is not done twice',
+  async () => {
+    // One order that has been through everything when etcd goes back.
+    const complete = await ordered();
+    await pays(complete);
+    await customers.insist(
+      'the customer to be told',
+      () => customers.call('notification', 'GET', `/notifications?orderId=${complete}`),
+      ({ body }) => (body as unknown as readonly { readonly status: string }[])[0]?.status === 'SENT',
+    );
+    await customers.insist(
+      'the order to be shipped',
+      () => customers.ship(complete),
+      ({ status }) => status < 300,
+    );
+    await customers.statusIs(complete, 'SHIPPED');
+    await customers.atRest();
+
+    // A payment that the order has taken, one it has let go, and inventory has not heard of either end.
+    const [halfPaid, halfRefunded, closed] = [await ordered(), await ordered(), await ordered()];
+    swallowed = ['/pay-order/confirm', '/pay-order/cancel'];
+    await pays(halfPaid);
+    const wrongPayment = await pays(halfRefunded, TOTAL_CENTS - 1);
+    // Messages that nobody receives: of an order, and of a close.
+    shop.ownServers!.redis.process.kill('SIGKILL');
+    await shop.ownServers!.redis.process.exited;
+    const unheard = await ordered();
+    await customers.insist(
+      'the withdrawal',
+      () => customers.withdraw(closed, 30),
+      ({ status }) => status === 200,
+    );
+    await endedForTheOrder(`close-${closed}-1`);
+    // An order that waits for its payment while its stock was never confirmed.
+    swallowed = [...swallowed, '/create-order/confirm'];
+    const halfCreated = await ordered();
+
+    await putBack(own, snapshot);
+    swallowed = [];
+    await shop.ownServers!.redis.restart();
+    expect(await shop.transactions()).toEqual([]);
+    const lost = [halfPaid, halfRefunded, closed, unheard, halfCreated];
+    const disagreeing = new Set((await shop.violations()).flatMap(({ ids }) => ids));
+    expect(lost.filter((orderId) => !disagreeing.has(orderId))).toEqual([]);
+
+    expect(await creationsAgain()).toContain('6 create-order, 1 close-order, 3 pay-order');
+    await customers.atRest();
+    expect(await Promise.all([complete, ...lost].map((orderId) => customers.status(orderId)))).toEqual([
+      ...['SHIPPED', 'PAID', 'PENDING_PAYMENT', 'CLOSED', 'PENDING_PAYMENT', 'PENDING_PAYMENT'],
+    ]);
+    await customers.paymentIs(wrongPayment, 'REFUNDED');
+    expect(await sends(complete)).toBe(1);
+    expect(await shop.stockOf(TEA.skuId)).toMatchObject({ sold: 4, frozen: 6, sellable: 990 });
+
+    // Once more is once more without effect.
+    await creationsAgain();
+    await customers.atRest();
+    expect(await sends(complete)).toBe(1);
+  },
+  STORY_MS,
+);
