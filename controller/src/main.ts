@@ -25,6 +25,7 @@ import { parseAllowList } from './participants/allow-list.ts';
 import { ParticipantCaller } from './participants/caller.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { systemClock as clock } from './runtime/clock.ts';
+import { RemoteClock, type DatedAnswer } from './runtime/remote-clock.ts';
 import { Shutdown } from './runtime/shutdown.ts';
 import { WorkQueue } from './runtime/work-queue.ts';
 import { instrumentation } from './telemetry/instrumentation.ts';
@@ -62,7 +63,13 @@ shutdown.listen(process);
 const kubeConfig = loadKubeConfig(config.kubeconfig);
 const namespaces = config.namespaces ?? [namespaceOf(kubeConfig)];
 const userAgent = `ordertx-controller/${manifest.version}`;
-const transport = new HttpTransport({ kubeConfig, userAgent, onAnswer: observe.apiAnswer });
+/** What is stored is dated by the API server, so deadlines and times in the status go by its clock and not by ours. */
+const apiClock = new RemoteClock(clock);
+const onDated = (answer: DatedAnswer): void => {
+  apiClock.heard(answer);
+  observe.skew(apiClock.skewMs());
+};
+const transport = new HttpTransport({ kubeConfig, userAgent, onAnswer: observe.apiAnswer, onDated });
 
 const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, { transport, clock, log });
 const flowInformers = new Informers<TransactionFlow>(FLOWS, namespaces, { transport, clock, log });
@@ -121,7 +128,7 @@ const reconciler = new Reconciler({
   ownership: shards ?? ownsEverything,
   schedule: { soon: (key) => queue.add(key), after: (key, delayMs) => queue.addAfter(key, delayMs) },
   observer: observe.observer,
-  clock,
+  clock: apiClock,
   random: Math.random,
   stopping: stopping.signal,
 });

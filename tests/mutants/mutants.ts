@@ -130,4 +130,20 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (transaction.status?.finishedAt === undefined && concerns(transaction))',
     tests: ['tests/chaos/best-effort-carried-on.real.test.ts'],
   },
+  {
+    name: 'deadlines go by the controller’s own clock',
+    breaks: 'T5: a controller whose clock runs fast cancels nothing early',
+    file: 'controller/src/runtime/remote-clock.ts',
+    find: 'return highest === undefined ? this.#clock.now() : this.#clock.monotonicMs() + highest.aheadMs;',
+    replace: 'return this.#clock.now();',
+    tests: ['controller/src/reconcile/any-number.test.ts', 'controller/src/reconcile/reconciler.test.ts'],
+  },
+  {
+    name: 'an empty retry token is taken for none once it was acted on',
+    breaks: 'a retry request gives one attempt, then the usual back-off',
+    file: 'controller/src/transaction/notice.ts',
+    find: 'stored.lastHandledRetryAt !== status.lastHandledRetryAt ||',
+    replace: "(stored.lastHandledRetryAt ?? '') !== (status.lastHandledRetryAt ?? '') ||",
+    tests: ['controller/src/reconcile/retry-requests.test.ts'],
+  },
 ];

@@ -13,6 +13,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { Pool, ProxyAgent, type Dispatcher } from 'undici';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, systemClock } from '../runtime/clock.ts';
+import type { DatedAnswer } from '../runtime/remote-clock.ts';
 import { readCredentials, serverOf, type Credentials } from './credentials.ts';
 import { linesOf } from './lines.ts';
 
@@ -61,6 +62,8 @@ export interface TransportOptions {
   readonly userAgent: string;
   /** Called for every answer and every attempt without one (code `<error>`, as in client-go). */
   readonly onAnswer?: (call: { readonly code: string; readonly method: string; readonly host: string }) => void;
+  /** Called for every answer of the API server's own that says when it was sent: its clock is the one that counts. */
+  readonly onDated?: (answer: DatedAnswer) => void;
 }
 
 const REQUEST_MS_DEFAULT = 10_000;
@@ -158,6 +161,7 @@ export class HttpTransport implements Transport {
     const { method } = request;
     const { host } = this;
     const session = this.#freshSession() ?? (await limit.race(this.#renew()));
+    const sentMs = performance.now();
     try {
       const sent = session.dispatcher.request({
         origin: this.#origin,
@@ -177,12 +181,19 @@ export class HttpTransport implements Transport {
       });
       const response = await limit.race(sent);
       this.#options.onAnswer?.({ code: String(response.statusCode), method, host });
+      this.#dated(response, sentMs);
       if (response.statusCode === 401 && this.#session === session) this.#session = { ...session, expiresMs: 0 };
       return response;
     } catch (error) {
       this.#options.onAnswer?.({ code: '<error>', method, host });
       throw error;
     }
+  }
+
+  /** Errors do not count: a proxy on the way gives them too, by a clock of its own. */
+  #dated({ statusCode, headers }: Dispatcher.ResponseData, sentMs: number): void {
+    if (statusCode >= 300 || typeof headers.date !== 'string') return;
+    this.#options.onDated?.({ dateMs: Date.parse(headers.date), sentMs, receivedMs: performance.now() });
   }
 
   #freshSession(): Session | undefined {
@@ -302,9 +313,10 @@ async function errorAnswer(response: Dispatcher.ResponseData): Promise<{ kind: '
   }
 }
 
+/** Seconds, which is all that an API server sends. None, or none to come, is no wish: the back-off holds. */
 function retryAfterMsOf(header: string | string[] | undefined): number | undefined {
-  const seconds = typeof header === 'string' ? Number(header) : NaN;
-  return seconds >= 0 ? seconds * 1000 : undefined;
+  const seconds = typeof header === 'string' && /^\d{1,10}$/.test(header) ? Number(header) : 0;
+  return seconds > 0 ? seconds * 1000 : undefined;
 }
 
 function unansweredBecause(error: unknown): string {

@@ -21,19 +21,24 @@ describe('any number of controllers', () => {
     crash: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     advanceMs: fc.constantFrom(0, 0, 100, 1_000, 40_000),
     interleave: fc.boolean(),
+    setWallMs: fc.constantFrom(0, 0, 0, 0, -3_600_000, 3_600_000),
   });
+  const wallAheadMs = fc.constantFrom(0, 0, -3_600_000, 3_600_000);
 
-  test('with copies of any age, crashes and lost calls and answers, end in agreement with each effect once', async () => {
+  /** When its deadline is over, by the clock that dated it. */
+  const deadlineMs = (shop: Shop): number => Date.parse(shop.now.metadata.creationTimestamp ?? '') + 30_000;
+
+  test('with copies of any age, clocks that are wrong and set, crashes and lost calls and answers, end in agreement with each effect once, and no deadline decides early', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(turn, { maxLength: 30 }), fc.boolean(), async (turns, refuses) => {
+      fc.asyncProperty(fc.array(turn, { maxLength: 30 }), fc.boolean(), wallAheadMs, async (turns, refuses, wallMs) => {
         const shop = new Shop();
         shop.participants.refusesTry = (branch) => refuses && branch === 'inventory';
         shop.order();
-        const controllers = [shop.controller(), shop.controller()];
-        for (const { controller: index, lag, api, participant, crash, advanceMs, interleave } of turns) {
+        const controllers = [shop.controller({ wallAheadMs: wallMs }), shop.controller()];
+        for (const { controller: index, lag, api, participant, crash, advanceMs, interleave, setWallMs } of turns) {
           if (crash) {
             controllers[index]?.crash();
-            controllers[index] = shop.controller();
+            controllers[index] = shop.controller({ wallAheadMs: wallMs });
           }
           const controller = controllers[index] as Controller;
           controller.store.lag = () => lag;
@@ -41,7 +46,10 @@ describe('any number of controllers', () => {
           shop.participants.fault = () => participant;
           shop.clock.ms += advanceMs;
           controller.queue.soon(KEY);
+          controller.wallAheadMs += setWallMs;
           await (interleave ? controller.pass() : controller.work());
+          if (shop.now.status?.decisionReason === 'DeadlineExceeded')
+            expect(shop.clock.ms).toBeGreaterThanOrEqual(deadlineMs(shop));
         }
         shop.participants.fault = () => 'none';
         const last = shop.controller();

@@ -125,13 +125,16 @@ export function keyOf(transaction: OrderTransaction): Key {
 /** One controller's sight of the API server: `lag` versions behind, until it has read or written for itself. */
 export class LaggingStore implements TransactionStore {
   readonly #server: MemoryApiServer;
+  readonly #onAnswer: () => void;
   readonly #own = new Map<Key, OrderTransaction>();
   lag: (key: Key) => number = () => 0;
   /** What happens to the next request: its answer may be lost although it arrived. */
   fault: (request: 'read' | 'write') => 'none' | 'lost' | 'answer-lost' = () => 'none';
 
-  constructor(server: MemoryApiServer) {
+  /** @param onAnswer called whenever the API server has answered */
+  constructor(server: MemoryApiServer, onAnswer: () => void) {
     this.#server = server;
+    this.#onAnswer = onAnswer;
   }
 
   get(key: Key): OrderTransaction | undefined {
@@ -143,6 +146,7 @@ export class LaggingStore implements TransactionStore {
 
   read(key: Key): Promise<ReadResult> {
     if (this.fault('read') !== 'none') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
+    this.#onAnswer();
     const transaction = this.#server.current(key);
     if (!transaction) return Promise.resolve({ kind: 'absent' });
     this.#own.set(key, transaction);
@@ -154,6 +158,7 @@ export class LaggingStore implements TransactionStore {
     if (fault === 'lost') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
     const result = this.#server.putStatus(transaction, status);
     if (fault === 'answer-lost') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
+    this.#onAnswer();
     if (result.kind === 'stored') this.#own.set(keyOf(transaction), result.transaction);
     return Promise.resolve(result);
   }

@@ -122,6 +122,26 @@ describe('one controller', () => {
     expect(shop.now.status?.phase).toBe('Succeeded');
   });
 
+  test.each([-3_600_000, 3_600_000])(
+    'with a wall clock %d ms off, deadlines and times are the API server’s',
+    async (ms) => {
+      const shop = new Shop();
+      shop.participants.fault = (call) => (call.operation === 'try' ? 'lost' : 'none');
+      shop.order();
+      const createdMs = shop.clock.now();
+      const controller = shop.controller({ wallAheadMs: ms });
+      await controller.workFor(29_000);
+      expect(shop.now.status?.decision).toBeUndefined();
+      await controller.workFor(5_000);
+      const { decidedAt = '', startedAt = '', finishedAt = '', expires } = shop.now.status ?? {};
+      expect(shop.now.status).toMatchObject({ phase: 'Cancelled', decisionReason: 'DeadlineExceeded' });
+      expect(Date.parse(decidedAt) - createdMs).toBeGreaterThanOrEqual(30_000);
+      expect(Date.parse(decidedAt) - createdMs).toBeLessThan(35_000);
+      expect([startedAt, finishedAt].map((at) => at.slice(0, 14))).toEqual(['2026-01-01T00:', '2026-01-01T00:']);
+      expect(expires).toBe('2026-01-01T00:05Z');
+    },
+  );
+
   test('however late: when every try is answered after the deadline, a restarted controller confirms', async () => {
     const shop = new Shop();
     shop.order();

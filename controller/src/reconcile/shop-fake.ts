@@ -3,6 +3,7 @@
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { RemoteClock } from '../runtime/remote-clock.ts';
 import type { MessageOutcome } from '../transaction/answers.ts';
 import {
   FencedParticipants,
@@ -15,6 +16,11 @@ import {
 } from './fakes.ts';
 import type { Key } from './ports.ts';
 import { Reconciler } from './reconciler.ts';
+
+/** At one moment there is little to do for one transaction: more is a loop that nothing ends. */
+const PASSES_AT_ONCE_MAX = 100;
+
+const CLOCKS_STARTED_MS = Date.parse('2020-01-01T00:00:00Z');
 
 export const KEY: Key = 'shop/create-o1';
 
@@ -72,9 +78,8 @@ export class Shop {
     });
   }
 
-  /** @param skewMs by how much the time it believes in is ahead */
-  controller({ skewMs = 0 } = {}): Controller {
-    return new Controller(this, skewMs);
+  controller(clocks: ControllerClocks = {}): Controller {
+    return new Controller(this, clocks);
   }
 
   get now(): OrderTransaction {
@@ -84,16 +89,36 @@ export class Shop {
   }
 }
 
+export interface ControllerClocks {
+  /** By how much the clock on its machine's wall is ahead; what it goes by is what the API server's answers say. */
+  readonly wallAheadMs?: number;
+  /** By how much the time that it goes by is ahead, as if it asked nobody. */
+  readonly skewMs?: number;
+}
+
 export class Controller {
+  /** May be set at any time. */
+  wallAheadMs: number;
   readonly store: LaggingStore;
   readonly queue: ManualQueue;
   readonly #shop: Shop;
   readonly #reconciler: Reconciler;
   readonly #stopping = new AbortController();
 
-  constructor(shop: Shop, skewMs: number) {
+  constructor(shop: Shop, { wallAheadMs = 0, skewMs = 0 }: ControllerClocks) {
     this.#shop = shop;
-    this.store = new LaggingStore(shop.server);
+    this.wallAheadMs = wallAheadMs;
+    const monotonicMs = (): number => shop.clock.now() - CLOCKS_STARTED_MS;
+    const now = (): number => shop.clock.now() + this.wallAheadMs;
+    const apiClock = new RemoteClock({ now, monotonicMs, setTimer: () => () => undefined });
+    const heard = (): void =>
+      apiClock.heard({
+        dateMs: Math.floor(shop.clock.now() / 1000) * 1000,
+        sentMs: monotonicMs(),
+        receivedMs: monotonicMs(),
+      });
+    heard();
+    this.store = new LaggingStore(shop.server, heard);
     this.queue = new ManualQueue(shop.clock);
     this.#reconciler = new Reconciler({
       transactions: this.store,
@@ -114,7 +139,7 @@ export class Controller {
         statusRefused: () => undefined,
         ended: (transaction) => shop.ended.push(keyOf(transaction)),
       },
-      clock: { now: () => shop.clock.now() + skewMs },
+      clock: { now: () => apiClock.now() + skewMs },
       random: () => 0.5,
       stopping: this.#stopping.signal,
     });
@@ -123,7 +148,10 @@ export class Controller {
 
   /** Everything that can be done at this moment. */
   async work(): Promise<void> {
+    let passes = 0;
     for (let key = this.queue.take(); key !== undefined; key = this.queue.take()) {
+      passes += 1;
+      if (passes > PASSES_AT_ONCE_MAX) throw new Error('the loop turns without a pause');
       await this.#reconciler.reconcile(key);
       await this.#reconciler.idle();
     }

@@ -10,6 +10,8 @@ import type { ControllerMetrics } from './metrics.ts';
 export interface Instrumentation {
   readonly observer: Observer;
   readonly apiAnswer: (call: { readonly code: string; readonly method: string; readonly host: string }) => void;
+  /** How far this machine's clock is ahead of the API server's, after each answer of its. */
+  readonly skew: (skewMs: number) => void;
   readonly call: (report: {
     readonly participant: string;
     readonly operation: Operation;
@@ -41,6 +43,7 @@ export function instrumentation(metrics: ControllerMetrics, log: Log, controller
         if (Number.isFinite(seconds)) metrics.durationSeconds.observe(labels, Math.max(0, seconds));
       },
     },
+    skew: skewWatch(metrics, log),
     apiAnswer: (call) => metrics.apiRequests.inc({ ...call }),
     call: ({ participant, operation, outcome, seconds }) => {
       metrics.calls.inc({ participant, operation, outcome });
@@ -64,5 +67,25 @@ export function instrumentation(metrics: ControllerMetrics, log: Log, controller
       worked: (seconds) => metrics.queueWorkSeconds.observe(name, seconds),
       retried: () => metrics.queueRetries.inc(name),
     },
+  };
+}
+
+/** What people compare log lines over several machines by; nothing here depends on it. */
+const SKEW_WORTH_A_WORD_MS = 5_000;
+
+/** Says so when the clocks come apart and when they agree again, and not in between. */
+function skewWatch(metrics: ControllerMetrics, log: Log): (skewMs: number) => void {
+  let apart = false;
+  return (skewMs) => {
+    metrics.clockSkewSeconds.set(skewMs / 1000);
+    const isApart = Math.abs(skewMs) > (apart ? SKEW_WORTH_A_WORD_MS / 2 : SKEW_WORTH_A_WORD_MS);
+    if (isApart === apart) return;
+    apart = isApart;
+    if (isApart) {
+      log.warn(
+        { skewSeconds: Math.round(skewMs / 1000) },
+        'the clock of this machine is not the API server’s: deadlines go by the API server’s, log lines by this one’s',
+      );
+    } else log.info({}, 'the clock of this machine agrees with the API server’s again');
   };
 }

@@ -43,6 +43,11 @@ export class ControllerMetrics {
     labelNames: ['code', 'method', 'host'],
     ...this.#common,
   });
+  readonly clockSkewSeconds = new Gauge({
+    name: 'ordertx_clock_skew_seconds',
+    help: "How far this machine's clock is ahead of the API server's (behind: negative), give or take a second.",
+    ...this.#common,
+  });
   readonly leader = new Gauge({
     name: 'leader_election_master_status',
     help: 'Whether this replica holds the Lease: 1 or 0.',

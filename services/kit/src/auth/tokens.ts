@@ -12,8 +12,11 @@ import { KeysUnavailable, keySet, type KeySource } from './keys.ts';
 
 /** What Kubernetes signs service-account tokens with; nothing symmetric, and never `none`. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'EdDSA'];
-/** Between the clocks of two machines that keep time. */
-const CLOCK_TOLERANCE_SECONDS = 5;
+/**
+ * Between the API server's clock, which dates tokens, and ours: less, and every new token would be "not valid yet" on a
+ * machine that is a little behind; more, and a token that leaked would be good for longer after its end.
+ */
+const CLOCK_TOLERANCE_SECONDS = 30;
 /** How long a key that was taken out of the set may go on opening the door; short beside what a key set is itself kept for. */
 const REMEMBERED_MS_MAX = 60_000;
 /** A few controllers' current tokens and their last ones; only good tokens get in, so nobody else can fill it. */
