@@ -6,11 +6,17 @@
 import type { Redis } from 'ioredis';
 import { waitFor } from '../../local/deadline.ts';
 import {
+  closeName,
+  createName,
   MESSAGE_FIELD,
+  messageId,
   messagesStream,
+  payName,
   RECEIPT_FIELD,
   receiptSchema,
   receiptsStream,
+  sentBy,
+  type AttemptMessage,
   type MessageEvent,
   type Receipt,
 } from '../../services/protocol/src/index.ts';
@@ -21,7 +27,7 @@ export type Published = Pick<MessageEvent, 'id' | 'type' | 'data'> & Partial<Mes
 export interface SentMessage {
   readonly type: string;
   readonly data: unknown;
-  /** Default: one that belongs to the type and the data's order. */
+  /** Default: that of the attempt which sends it. */
   readonly id?: string;
 }
 
@@ -54,7 +60,7 @@ export class MessageSender {
     const commands = this.#redis.pipeline();
     for (const message of messages) {
       const event: MessageEvent = {
-        ...{ specversion: '1.0', source: `ordertx/${TEST_NAMESPACE}/pay-order`, datacontenttype: 'application/json' },
+        ...{ specversion: '1.0', source: sourceOf(message.type), datacontenttype: 'application/json' },
         ...{ replyto, attempt: 1, ...message },
       };
       commands.xadd(this.#stream, '*', MESSAGE_FIELD, JSON.stringify(event));
@@ -68,6 +74,17 @@ export class MessageSender {
       { what: `${String(messages.length)} receipts`, deadlineMs: DEADLINE_MS, everyMs: LOOK_EVERY_MS },
     );
   }
+
+  /** Publishes once and resolves when it is taken off the stream; rejects if it was given a receipt. */
+  async publishUnanswered(message: Published): Promise<void> {
+    const replyto = receiptsStream(`test-${String(++this.#answered)}`);
+    const event = { specversion: '1.0', source: sourceOf(message.type), replyto, attempt: 1, ...message };
+    await this.#redis.xadd(this.#stream, '*', MESSAGE_FIELD, JSON.stringify(event));
+    await waitFor(async () => (await this.#redis.xlen(this.#stream)) === 0, {
+      ...{ what: `${message.id} to be taken off the stream`, deadlineMs: DEADLINE_MS, everyMs: LOOK_EVERY_MS },
+    });
+    if ((await this.#redis.exists(replyto)) > 0) throw new Error(`${message.id} was given a receipt`);
+  }
 }
 
 function receiptIn(fields: readonly string[]): Receipt {
@@ -78,6 +95,20 @@ function orderIdOf(data: unknown): string {
   return (data as { readonly orderId: string }).orderId;
 }
 
-function idOf(type: string, data: unknown): string {
-  return `${TEST_NAMESPACE}/transaction-of-${orderIdOf(data)}/${type}`;
+/** Of the message that the order's own transaction sends; of a type that no transaction sends, just any. */
+export function idOf(type: string, data: unknown): string {
+  if (!isAttemptMessage(type)) return `${TEST_NAMESPACE}/transaction-of-${orderIdOf(data)}/${type}`;
+  const { flow, message } = sentBy(type);
+  const { paymentId = '' } = data as { readonly paymentId?: string };
+  const names = { 'create-order': createName(orderIdOf(data)), 'pay-order': payName(paymentId) };
+  return messageId(TEST_NAMESPACE, flow === 'close-order' ? closeName(orderIdOf(data), 1) : names[flow], message);
+}
+
+/** Of the flow that sends it; of a type that no flow sends, just any. */
+export function sourceOf(type: string): string {
+  return `ordertx/${TEST_NAMESPACE}/${isAttemptMessage(type) ? sentBy(type).flow : 'pay-order'}`;
+}
+
+function isAttemptMessage(type: string): type is AttemptMessage {
+  return (sentBy as (type: string) => unknown)(type) !== undefined;
 }

@@ -1,6 +1,8 @@
 /** What dispatch and the warehouse hear by their streams, and show, whatever comes when; on a real Redis and a real database. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Receipt } from '../../services/protocol/src/index.ts';
+import { idOf, sourceOf } from './message-sender.ts';
+import { TEST_NAMESPACE, TWIN_NAMESPACE } from './running.ts';
 import { FOLLOWERS, messageOf, stateIn, type Follower, type OrderEvent } from './order-followers.ts';
 import {
   arrivalsOf,
@@ -29,8 +31,9 @@ describe.each(FOLLOWERS)('$name', (follower) => {
     'an order of which only %s is heard has its state, and the message a receipt',
     async (event) => {
       const orderId = newOrderId();
-      const id = `shop/t-${orderId}/m`;
-      expect(await send(event, orderId, id)).toEqual({ id, consumer: follower.name, result: 'delivered' });
+      const { type, data } = messageOf(follower, event, orderId);
+      const id = idOf(type, data);
+      expect(await send(event, orderId)).toEqual({ id, consumer: follower.name, result: 'delivered' });
       expect(await stateOf(orderId)).toBe(follower.states[event]);
     },
   );
@@ -44,9 +47,6 @@ describe.each(FOLLOWERS)('$name', (follower) => {
       expect(await send(event, orderId)).toMatchObject({ result: 'delivered' });
       expect(await send(event, orderId)).toMatchObject({ result: 'delivered' });
     }
-    expect(await stateOf(orderId)).toBe(follower.states[end]);
-    for (const event of sent)
-      expect(await send(event, orderId, `shop/other/${event}`)).toMatchObject({ result: 'delivered' });
     expect(await stateOf(orderId)).toBe(follower.states[end]);
   });
 
@@ -73,7 +73,7 @@ describe.each(FOLLOWERS)('$name', (follower) => {
         send('paid', orderId),
         send('created', orderId),
         send('paid', orderId),
-        send('created', orderId, `shop/other-${orderId}/lock`),
+        send('created', orderId),
       ]),
     );
     expect(new Set(receipts.map(({ result }) => result))).toEqual(new Set(['delivered']));
@@ -87,10 +87,50 @@ describe.each(FOLLOWERS)('$name', (follower) => {
     expect((await ask(`${service.url}/${follower.collection}/bad`)).status).toBe(404);
   });
 
+  test.each<OrderEvent>(['created', 'paid', 'closed'])(
+    'that it was %s counts only from the order’s own transaction: others are answered, and change nothing',
+    async (event) => {
+      const orderId = newOrderId();
+      const { type, data } = messageOf(follower, event, orderId);
+      const id = idOf(type, data);
+      const [namespace, name, message] = id.split('/');
+      for (const change of [
+        { id: `${namespace}/${name}-again/${message}` },
+        { id: `${namespace}/another/${message}` },
+        { id: `${namespace}/${name}/another` },
+        { source: 'ordertx/shop/a-flow-of-my-own' },
+      ])
+        expect(await service.sender.publish({ id, type, data, ...change })).toMatchObject([
+          { result: 'delivered', reason: expect.stringContaining(`without effect: ${type} counts only`) },
+        ]);
+      expect(await stateOf(orderId)).toBeUndefined();
+      expect(await send(event, orderId)).toEqual({ id, consumer: follower.name, result: 'delivered' });
+      expect(await stateOf(orderId)).toBe(follower.states[event]);
+    },
+  );
+
+  test('an order whose transactions lie in one namespace hears nothing from another one', async () => {
+    const orderId = newOrderId();
+    await send('created', orderId);
+    for (const event of ['paid', 'closed'] as const) {
+      const { type, data } = messageOf(follower, event, orderId);
+      const twin = {
+        id: idOf(type, data).replace(TEST_NAMESPACE, TWIN_NAMESPACE),
+        source: sourceOf(type).replace(TEST_NAMESPACE, TWIN_NAMESPACE),
+      };
+      expect(await service.sender.publish({ type, data, ...twin })).toMatchObject([
+        { result: 'delivered', reason: expect.stringContaining('without effect: it comes from another namespace') },
+      ]);
+    }
+    expect(await stateOf(orderId)).toBe(follower.states.created);
+    await send('paid', orderId);
+    expect(await stateOf(orderId)).toBe(follower.states.paid);
+  });
+
   test('a refused message does not use up its id: once mended it is delivered', async () => {
     const orderId = newOrderId();
     const data = payloadsOf(orderId).paid;
-    const message = { type: follower.types.paid, id: `shop/pay-${orderId}/m` };
+    const message = { type: follower.types.paid, id: idOf(follower.types.paid, data) };
     expect(await service.sender.send({ ...message, data: { ...data, amountCents: -1 } })).toMatchObject({
       result: 'refused',
     });

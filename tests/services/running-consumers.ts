@@ -6,13 +6,14 @@ import { startDispatch } from '../../services/dispatch/src/service.ts';
 import type { ReceivedMessage } from '../../services/kit/src/index.ts';
 import { startMember } from '../../services/member/src/service.ts';
 import {
+  originOf,
   totalCentsOf,
   type CloseOrderPayload,
   type CreateOrderPayload,
   type PayOrderPayload,
 } from '../../services/protocol/src/index.ts';
 import { startWms } from '../../services/wms/src/service.ts';
-import { MessageSender, type SentMessage } from './message-sender.ts';
+import { MessageSender, sourceOf, type SentMessage } from './message-sender.ts';
 import { startForTest, type StartedService } from './started-service.ts';
 
 export interface RunningConsumer extends StartedService {
@@ -31,7 +32,8 @@ export async function runConsumer(name: ConsumerName): Promise<RunningConsumer> 
 
 /** The same as a handler is given it, for tests that hand it over themselves. */
 export function received<Data>({ id, type, data }: Required<SentMessage> & { data: Data }): ReceivedMessage<Data> {
-  return { id, type, data, reason: 'AllTried', detail: '', publication: 'attempt 1', traceparent: undefined };
+  const origin = originOf({ id, source: sourceOf(type) });
+  return { id, type, data, origin, reason: 'AllTried', detail: '', publication: 'attempt 1', traceparent: undefined };
 }
 
 export interface OrderPayloads {

@@ -18,6 +18,8 @@ export interface RunningTestService {
 }
 
 export const TEST_NAMESPACE = 'shop';
+/** Served as well; nothing of the orders lies in it. */
+export const TWIN_NAMESPACE = 'twin';
 
 /** As many as a service has: some tests deliver much at once. */
 const CONNECTIONS_MAX = 10;
@@ -25,7 +27,7 @@ const CONNECTIONS_MAX = 10;
 /** What every service is started with here: a free port, and no log. */
 export const TEST_SETTINGS = {
   port: 0,
-  namespaces: [TEST_NAMESPACE],
+  namespaces: [TEST_NAMESPACE, TWIN_NAMESPACE],
   retentionDays: 30,
   logLevel: 'silent',
 } as const;
@@ -66,7 +68,7 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
       : { url: options.databaseUrl, drop: async () => undefined };
   const service = await startOrder({
     ...UNCHECKED,
-    namespaces: [namespace],
+    namespaces: [namespace, TWIN_NAMESPACE],
     databaseUrl,
     kubeconfig,
     namespace,

@@ -1,5 +1,5 @@
 -- Holds an order's row until the database transaction ends, and shows what is decided by. $1 order id.
-select state
+select state, namespace
 from dispatch
 where order_id = $1
 for update

@@ -16,13 +16,27 @@ const GET_DISPATCH = { name: 'get-dispatch', text: sqlFile(import.meta.url, '../
 interface StateRow {
   readonly state: DispatchState;
 }
+interface LockedRow extends StateRow {
+  /** Of the order's transactions; null where it was not kept yet. */
+  readonly namespace: string | null;
+}
+
+export interface Heard {
+  readonly orderId: string;
+  readonly message: DispatchMessage;
+  /** Where the message comes from. */
+  readonly namespace: string | undefined;
+}
 
 /** What the message has made of the order; the row is held until the database transaction ends. */
-export async function advance(client: PoolClient, orderId: string, message: DispatchMessage): Promise<Step> {
+export async function advance(client: PoolClient, heard: Heard): Promise<Step | { readonly kind: 'foreign' }> {
+  const { orderId, message, namespace } = heard;
   const first = nextState(undefined, message);
-  if (first.kind === 'move' && (await openDispatch(client, orderId, first.to))) return first;
-  const step = nextState(await lockDispatch(client, orderId), message);
-  if (step.kind === 'move') await moveDispatch(client, orderId, step.to);
+  if (first.kind === 'move' && (await openDispatch(client, heard, first.to))) return first;
+  const row = await lockDispatch(client, orderId);
+  if (row !== undefined && row.namespace !== null && row.namespace !== namespace) return { kind: 'foreign' };
+  const step = nextState(row?.state, message);
+  if (step.kind === 'move') await moveDispatch(client, heard, step.to);
   return step;
 }
 
@@ -32,17 +46,17 @@ export async function getDispatch(pool: Pool, orderId: string): Promise<Dispatch
   return rows[0]?.state;
 }
 
-async function openDispatch(client: PoolClient, orderId: string, state: DispatchState): Promise<boolean> {
-  const { rowCount } = await client.query({ ...OPEN_DISPATCH, values: [orderId, state] });
+async function openDispatch(client: PoolClient, { orderId, namespace }: Heard, state: DispatchState): Promise<boolean> {
+  const { rowCount } = await client.query({ ...OPEN_DISPATCH, values: [orderId, state, namespace] });
   return rowCount === 1;
 }
 
-async function lockDispatch(client: PoolClient, orderId: string): Promise<DispatchState | undefined> {
-  const { rows } = await client.query<StateRow>({ ...LOCK_DISPATCH, values: [orderId] });
-  return rows[0]?.state;
+async function lockDispatch(client: PoolClient, orderId: string): Promise<LockedRow | undefined> {
+  const { rows } = await client.query<LockedRow>({ ...LOCK_DISPATCH, values: [orderId] });
+  return rows[0];
 }
 
-async function moveDispatch(client: PoolClient, orderId: string, state: DispatchState): Promise<void> {
-  const { rowCount } = await client.query({ ...MOVE_DISPATCH, values: [orderId, state] });
+async function moveDispatch(client: PoolClient, { orderId, namespace }: Heard, state: DispatchState): Promise<void> {
+  const { rowCount } = await client.query({ ...MOVE_DISPATCH, values: [orderId, state, namespace] });
   if (rowCount !== 1) throw new Error(`the dispatch of order ${orderId} is gone while it is locked`);
 }

@@ -2,6 +2,7 @@
 --
 -- $1 order id.
 select
+  transaction,
   state,
   marked_by,
   ended_by,

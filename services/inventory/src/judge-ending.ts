@@ -9,15 +9,19 @@
  *    own branch refuses.
  * 2. Only what no waiting changes is refused: other lines than those reserved, or the end is over and it was another
  *    transaction's. The order refuses the latter as well.
- * 3. An end that this very transaction has brought about is agreed to again; its confirm then changes nothing.
+ * 3. A transaction that does not have its name, in the namespace of the order's creation, is refused before anything is looked at. Which
+ *    closes were begun is the order's to say.
+ * 4. An end that this very transaction has brought about is agreed to again; its confirm then changes nothing.
  *
  * A total pure function. Its sentences are read by customer-service people, and those of a wait are the same from try to try.
  */
-import type { OrderLine } from '../../protocol/src/index.ts';
+import { besides, FOREIGN_ATTEMPT, isAttempt, nameIn, type Flow, type OrderLine } from '../../protocol/src/index.ts';
 import type { Act, Ending, Quantities, Reservation } from './reservation.ts';
 
 export interface AskedEnding extends Act {
+  readonly flow: Flow;
   readonly ending: Ending;
+  readonly paymentId?: string;
   readonly lines: readonly OrderLine[];
 }
 
@@ -28,8 +32,11 @@ export type Verdict =
   | { readonly kind: 'wait' | 'refuse'; readonly detail: string };
 
 export function judgeEnding(reservation: Reservation | undefined, asked: AskedEnding): Verdict {
-  const { transaction, ending, lines } = asked;
+  const { transaction, flow, ending, lines } = asked;
+  const name = nameIn(transaction);
+  if (!isAttempt(flow, name, asked)) return { kind: 'refuse', detail: FOREIGN_ATTEMPT };
   if (reservation === undefined) return { kind: 'wait', detail: 'no stock is reserved for the order yet' };
+  if (transaction !== besides(reservation.transaction, name)) return { kind: 'refuse', detail: FOREIGN_ATTEMPT };
   switch (reservation.state) {
     case 'SOLD':
     case 'RETURNED':

@@ -26,12 +26,13 @@ export type Ending = 'SOLD' | 'RETURNED';
 /** Quantity by SKU id. */
 export type Quantities = ReadonlyMap<string, number>;
 
-/** Transactions are `<namespace>/<name>`. */
-export type Reservation =
+/** Transactions are `<namespace>/<name>`; `transaction` is the order's creation. */
+export type Reservation = { readonly transaction: string } & (
   | { readonly state: 'TRIED'; readonly held: Quantities }
   | { readonly state: 'FROZEN'; readonly held: Quantities; readonly markedBy: string | null }
   /** `endedBy` is null where it ended before that was recorded. */
-  | { readonly state: Ending; readonly endedBy: string | null };
+  | { readonly state: Ending; readonly endedBy: string | null }
+);
 
 /** Whose reservation, and which transaction acts on it (`<namespace>/<name>`). */
 export interface Act {
@@ -66,6 +67,7 @@ export async function confirmFreeze(client: PoolClient, { orderId, transaction }
 }
 
 interface ReservationRow {
+  readonly transaction: string;
   readonly state: Reservation['state'];
   readonly marked_by: string | null;
   readonly ended_by: string | null;
@@ -84,15 +86,16 @@ export async function lockReservation(client: PoolClient, orderId: string): Prom
 }
 
 function reservationOf(row: ReservationRow): Reservation {
+  const { transaction } = row;
   const held = new Map(Object.entries(row.held));
   switch (row.state) {
     case 'TRIED':
-      return { state: row.state, held };
+      return { transaction, state: row.state, held };
     case 'FROZEN':
-      return { state: row.state, held, markedBy: row.marked_by };
+      return { transaction, state: row.state, held, markedBy: row.marked_by };
     case 'SOLD':
     case 'RETURNED':
-      return { state: row.state, endedBy: row.ended_by };
+      return { transaction, state: row.state, endedBy: row.ended_by };
   }
 }
 

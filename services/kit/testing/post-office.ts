@@ -36,6 +36,8 @@ export interface PostOffice {
   readonly redisUrl: string;
   readonly databaseUrl: string;
   readonly logLines: readonly Record<string, unknown>[];
+  /** Who the handler says is foreign, by the message itself, and what it is told when it asks others; undefined: nobody, nothing. */
+  listening(to: Pick<OnceHandler<Letter>, 'foreign' | 'before'>): void;
   /** The next runs of the handler run this first. */
   during(work: OnceHandler<Letter>['handle'] | undefined): void;
   open(options?: { readonly handlers?: readonly AnyHandler[]; readonly takeoverIdleMs?: number }): OpenConsumer;
@@ -73,18 +75,16 @@ export const EVENT = {
   data: { orderId: 'o1', pages: 2 },
 };
 
-export async function openPostOffice(): Promise<PostOffice> {
-  const database = await freshDatabase('post');
-  const redisUrl = await freshRedis();
-  const { log, lines } = memoryLog();
-  await migrate({ connectionString: database.url, folder: new URL('./migrations/', import.meta.url), log });
-  const pool = createPool({ connectionString: database.url, applicationName: 'post', log });
-  const redis = new Redis(redisUrl);
+/** The handler of letters, and what a test has it do besides. */
+function letterHandling(): Pick<PostOffice, 'during' | 'listening'> & { readonly letter: OnceHandler<Letter> } {
   let first: OnceHandler<Letter>['handle'] | undefined;
+  let listening: Pick<OnceHandler<Letter>, 'foreign' | 'before'> = {};
   const letter: OnceHandler<Letter> = {
     kind: 'once',
     type: 'letter.sent',
     data: letterSchema,
+    foreign: (message) => listening.foreign?.(message),
+    before: async (message) => listening.before?.(message),
     async handle(client, message) {
       await client.query('insert into letters (letter, order_id, detail) values ($1, $2, $3)', [
         ...[message.id, message.data.orderId, message.detail],
@@ -92,6 +92,17 @@ export async function openPostOffice(): Promise<PostOffice> {
       return (await first?.(client, message)) ?? { kind: 'delivered' };
     },
   };
+  return { letter, during: (work) => (first = work), listening: (to) => (listening = to) };
+}
+
+export async function openPostOffice(): Promise<PostOffice> {
+  const database = await freshDatabase('post');
+  const redisUrl = await freshRedis();
+  const { log, lines } = memoryLog();
+  await migrate({ connectionString: database.url, folder: new URL('./migrations/', import.meta.url), log });
+  const pool = createPool({ connectionString: database.url, applicationName: 'post', log });
+  const redis = new Redis(redisUrl);
+  const handling = letterHandling();
   const closers: (() => Promise<void>)[] = [];
   let replicas = 0;
   const receipts = async (replica = REPLICA): Promise<readonly Receipt[]> => {
@@ -103,8 +114,8 @@ export async function openPostOffice(): Promise<PostOffice> {
   };
   return {
     ...{ pool, redis, redisUrl, databaseUrl: database.url, logLines: lines, receipts, publishText },
-    during: (work) => (first = work),
-    open({ handlers = [letter], takeoverIdleMs } = {}) {
+    ...{ during: handling.during, listening: handling.listening },
+    open({ handlers = [handling.letter], takeoverIdleMs } = {}) {
       replicas += 1;
       const registry = new Registry();
       const consumer = new Consumer({

@@ -16,17 +16,29 @@ export interface Grant extends Reward {
   readonly orderId: string;
   readonly paymentId: string;
   readonly userId: string;
+  /** Of the transaction that tells of it. */
+  readonly namespace: string | undefined;
 }
 
-/** Grants it unless the order has been granted its points before; gives the payment they were granted for, now or then. */
-export async function grantOnce(client: PoolClient, grant: Grant): Promise<string> {
-  const { orderId, paymentId, userId, points, growth } = grant;
-  const { rowCount } = await client.query({ ...INSERT_GRANT, values: [orderId, paymentId, userId, points, growth] });
-  if (rowCount === 1) return paymentId;
-  const { rows } = await client.query<{ readonly payment_id: string }>({ ...GET_GRANTED_PAYMENT, values: [orderId] });
+export interface Granted {
+  readonly paymentId: string;
+  /** Null where it was not kept yet. */
+  readonly namespace: string | null;
+}
+
+/** Grants it unless the order has been granted its points before; gives what they were granted for, now or then. */
+export async function grantOnce(client: PoolClient, grant: Grant): Promise<Granted> {
+  const { orderId, paymentId, userId, points, growth, namespace = null } = grant;
+  const values = [orderId, paymentId, userId, points, growth, namespace];
+  const { rowCount } = await client.query({ ...INSERT_GRANT, values });
+  if (rowCount === 1) return { paymentId, namespace };
+  const { rows } = await client.query<{ readonly payment_id: string; readonly namespace: string | null }>({
+    ...GET_GRANTED_PAYMENT,
+    values: [orderId],
+  });
   const [earlier] = rows;
   if (earlier === undefined) throw new Error(`order ${orderId} could neither be granted points nor be found granted`);
-  return earlier.payment_id;
+  return { paymentId: earlier.payment_id, namespace: earlier.namespace };
 }
 
 /** Zeros for a user who never paid. */

@@ -1,6 +1,7 @@
 -- An order that is accepted and whose own row is not there yet, with the columns of lock-order.sql. $1 order id.
 select
   order_id,
+  transaction,
   'INIT' as status,
   (payload ->> 'totalCents')::float8 as total_cents,
   null as held_by,

@@ -3,6 +3,7 @@
 -- $1 order id.
 select
   orders.order_id,
+  orders.transaction,
   orders.user_id,
   orders.status,
   orders.total_cents::float8 as total_cents,
@@ -17,6 +18,7 @@ where orders.order_id = $1
 union all
 select
   order_id,
+  transaction,
   payload ->> 'userId',
   'INIT',
   (payload ->> 'totalCents')::float8,

@@ -1,6 +1,7 @@
 -- Holds an order's row until the database transaction ends, and shows what is decided by. $1 order id.
 select
   order_id,
+  transaction,
   status,
   total_cents::float8 as total_cents,
   held_by,

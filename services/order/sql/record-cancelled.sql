@@ -2,7 +2,7 @@
 --
 -- $1 transaction, $2 order id, $3 payload (JSON), $4 reason. $3 is null when the cancel came with a payload nobody can
 -- read. What was accepted, if anything was, counts more than what came with the cancel.
--- An order id that another transaction has placed stays as it is.
+-- An order id that another transaction has placed, or was accepted for, stays as it is.
 with known as (
   select payload, created_at
   from creation
@@ -10,7 +10,7 @@ with known as (
   union all
   select $3::jsonb, now()
   where $3::jsonb is not null
-    and not exists (select from creation where transaction = $1)
+    and not exists (select from creation where order_id = $2 and flow = 'create-order')
 ), ended as (
   insert into orders (order_id, transaction, user_id, total_cents, lines, status)
   select $2, $1, payload ->> 'userId', (payload ->> 'totalCents')::bigint, payload -> 'lines', 'CANCELLED'

@@ -1,6 +1,6 @@
 /**
- * Whatever is wanted of an order that waits for its payment, drawn by fast-check: two payments, closes, what their messages and the
- * warehouse's say, a customer who withdraws it or has received it, and its time being over; again and again, late or early, one
+ * Whatever is wanted of an order that waits for its payment, drawn by fast-check: two payments, closes, copies of both under other
+ * names and in another namespace, what their messages and the warehouse's say, a customer who withdraws it or has received it, and its time being over; again and again, late or early, one
  * after another or at the same moment. On a real database.
  *
  * Twice over it is looked at what comes of it: by rules that hold at every moment, and by a book that knows each answer.
@@ -24,7 +24,16 @@ afterAll(() => desk.close());
 
 const copy = fc.nat({ max: 1 });
 const payment = fc.constantFrom<'payment 1' | 'payment 2'>('payment 1', 'payment 2');
-const contender = fc.constantFrom<ContenderName>('payment 1', 'payment 2', 'close 1', 'close 2', 'close 3');
+const contender = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<ContenderName>('payment 1', 'payment 2', 'close 1', 'close 2', 'close 3'),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<ContenderName>('payment copy', 'payment twin', 'close copy', 'close twin'),
+  },
+);
 const decision = fc.oneof(
   { weight: 2, arbitrary: fc.constant<Decision>('confirm') },
   { weight: 1, arbitrary: fc.constant<Decision>('cancel') },

@@ -1,10 +1,12 @@
 /** Who may pay or close an order: both judgements as tables, over every status and whoever holds it, has paid it or closes it. */
 import { describe, expect, test } from '@jest/globals';
 import { judgeClose, judgePayment, type HeldOrder, type Verdict } from './held-order.ts';
+import { FOREIGN_ATTEMPT } from '../../protocol/src/index.ts';
 import { ORDER_STATUSES, type OrderStatus } from './orders.ts';
 
 const ORDER: HeldOrder = {
   orderId: 'o1',
+  transaction: 'shop/create-o1',
   status: 'PENDING_PAYMENT',
   totalCents: 2_500,
   heldBy: null,
@@ -94,7 +96,8 @@ describe('a close', () => {
   type Row = readonly [OrderStatus, readonly Who[], readonly Who[], Verdict];
   const TABLE: readonly Row[] = [
     ['INIT', ['nobody'], ANYBODY, LATER],
-    ['PENDING_PAYMENT', ['nobody'], ['nobody', 'this'], TAKE],
+    ['PENDING_PAYMENT', ['nobody'], ['this'], TAKE],
+    ['PENDING_PAYMENT', ['nobody'], ['nobody'], refused('the order service has not begun this close')],
     ['PENDING_PAYMENT', ['nobody'], ['another'], refused('another close of the order is under way')],
     ['PAYING', ['another'], ANYBODY, refused('the order is being paid')],
     ['CLOSING', ['this'], ['this', 'another'], DONE],
@@ -134,4 +137,32 @@ describe('a close', () => {
       legal.toSorted(),
     );
   });
+});
+
+/** Whatever the order is, and whoever holds it, has paid it or closes it. */
+const ANY_ORDER: readonly HeldOrder[] = ORDER_STATUSES.flatMap((status) =>
+  [null, 'shop/pay-p1', 'shop/close-o1-2'].flatMap((other) => [
+    { ...ORDER, status, heldBy: other, closing: other },
+    { ...ORDER, status, heldBy: other, closing: other, paymentId: 'p1' },
+  ]),
+);
+
+test.each([
+  ['a copy', 'shop/pay-p1-again'],
+  ['a copy in another namespace', 'other/pay-p1'],
+  ["another payment's name", 'shop/pay-p2'],
+  ["another flow's name", 'shop/create-o1'],
+])('%s of a payment is refused, whatever the order is', (_, transaction) => {
+  for (const order of ANY_ORDER)
+    expect(judgePayment(order, { transaction, paymentId: 'p1', amountCents: 2_500 })).toEqual(refused(FOREIGN_ATTEMPT));
+});
+
+test.each([
+  ['a copy', 'shop/close-o1-2-again'],
+  ['a copy in another namespace', 'other/close-o1-2'],
+  ['a name without a number', 'shop/close-o1'],
+  ['a number that is none', 'shop/close-o1-02'],
+  ["another order's name", 'shop/close-o2-2'],
+])('%s of a close is refused, whatever the order is', (_, transaction) => {
+  for (const order of ANY_ORDER) expect(judgeClose(order, transaction)).toEqual(refused(FOREIGN_ATTEMPT));
 });

@@ -8,10 +8,13 @@
  *    is refused for good (409), so that no two wait for each other.
  * 2. What has been done for the very same payment or close is no second one: it is tried, and nothing changes.
  * 3. An order that is still INIT is neither: ask again later.
- * 4. Of closes one is under way at a time, from when it is begun, or from its try if this service has not begun it.
+ * 4. Of closes one is under way at a time, from when this service has begun it. One that it has not begun is none.
+ * 5. A transaction is the order's only under its own name in the namespace of the order's creation: any other changes nothing,
+ *    whatever its payload says.
  */
 import type { PoolClient } from 'pg';
 import { sqlFile, type Later, type Refused, type Tried } from '../../kit/src/index.ts';
+import { besides, closeNumberOf, FOREIGN_ATTEMPT, nameIn, payName } from '../../protocol/src/index.ts';
 import type { OrderStatus } from './orders.ts';
 
 const LOCK_ORDER = { name: 'lock-order', text: sqlFile(import.meta.url, '../sql/lock-order.sql') };
@@ -21,6 +24,8 @@ const ACCEPTED_ORDER = { name: 'accepted-order', text: sqlFile(import.meta.url, 
 
 export interface HeldOrder {
   readonly orderId: string;
+  /** `<namespace>/<name>` of its creation: all its transactions lie in this namespace. */
+  readonly transaction: string;
   readonly status: OrderStatus;
   readonly totalCents: number;
   /** `<namespace>/<name>` of the transaction at work, while PAYING or CLOSING. */
@@ -39,6 +44,7 @@ export type Verdict =
   | { readonly kind: 'later'; readonly detail: string };
 
 export const NO_SUCH_ORDER = { kind: 'refused', detail: 'there is no such order' } as const satisfies Verdict;
+const FOREIGN: Verdict = { kind: 'refused', detail: FOREIGN_ATTEMPT };
 const STILL_BEING_CREATED: Verdict = { kind: 'later', detail: 'the order is still being created' };
 const ASK_AGAIN_SECONDS = 1;
 
@@ -50,6 +56,7 @@ export interface PaymentAsked {
 
 export function judgePayment(order: HeldOrder, asked: PaymentAsked): Verdict {
   const { status, totalCents, heldBy, paymentId } = order;
+  if (asked.transaction !== besides(order.transaction, payName(asked.paymentId))) return FOREIGN;
   if (paymentId === asked.paymentId || heldBy === asked.transaction) return { kind: 'done' };
   switch (status) {
     case 'PENDING_PAYMENT': {
@@ -74,10 +81,14 @@ export function judgePayment(order: HeldOrder, asked: PaymentAsked): Verdict {
   }
 }
 
-export function judgeClose({ status, heldBy, closing }: HeldOrder, transaction: string): Verdict {
+export function judgeClose(order: HeldOrder, transaction: string): Verdict {
+  const { orderId, status, heldBy, closing } = order;
+  const name = nameIn(transaction);
+  if (transaction !== besides(order.transaction, name) || closeNumberOf(name, orderId) === 0) return FOREIGN;
   switch (status) {
     case 'PENDING_PAYMENT':
-      if (closing === null || closing === transaction) return { kind: 'take' };
+      if (closing === transaction) return { kind: 'take' };
+      if (closing === null) return { kind: 'refused', detail: 'the order service has not begun this close' };
       return { kind: 'refused', detail: 'another close of the order is under way' };
     case 'INIT':
       return STILL_BEING_CREATED;
@@ -96,6 +107,11 @@ export function judgeClose({ status, heldBy, closing }: HeldOrder, transaction: 
     case 'CANCELLED':
       return { kind: 'refused', detail: 'the order was cancelled' };
   }
+}
+
+/** Whether the order is paid, and by this transaction's payment. */
+export function hasPaid({ transaction: created, paymentId }: HeldOrder, transaction: string): boolean {
+  return paymentId !== null && transaction === besides(created, payName(paymentId));
 }
 
 /** What a try is answered that does not take the order. */
@@ -125,6 +141,7 @@ export async function lockOrder(client: PoolClient, orderId: string): Promise<He
 
 interface OrderRow {
   readonly order_id: string;
+  readonly transaction: string;
   readonly status: OrderStatus;
   readonly total_cents: number;
   readonly held_by: string | null;
@@ -140,8 +157,8 @@ async function read(
   const { rows } = await client.query<OrderRow>({ ...statement, values: [orderId] });
   const [row] = rows;
   if (row === undefined) return undefined;
-  const { order_id, status, total_cents: totalCents, held_by: heldBy, payment_id: paymentId, closing } = row;
-  return { orderId: order_id, status, totalCents, heldBy, paymentId, closing };
+  const { order_id, total_cents: totalCents, held_by: heldBy, payment_id: paymentId, ...others } = row;
+  return { orderId: order_id, totalCents, heldBy, paymentId, ...others };
 }
 
 export interface Move {

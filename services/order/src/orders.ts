@@ -44,6 +44,8 @@ export interface HistoryStep {
 }
 
 export interface Order {
+  /** `<namespace>/<name>` of its creation. */
+  readonly transaction: string;
   readonly orderId: string;
   readonly userId: string;
   readonly status: OrderStatus;
@@ -123,6 +125,7 @@ export async function getOrder(pool: Pool, orderId: string): Promise<Order | und
   const [row] = rows;
   if (row === undefined) return undefined;
   return {
+    transaction: row.transaction,
     orderId: row.order_id,
     userId: row.user_id,
     status: row.status,
@@ -134,6 +137,7 @@ export async function getOrder(pool: Pool, orderId: string): Promise<Order | und
 
 interface OrderRow {
   readonly order_id: string;
+  readonly transaction: string;
   readonly user_id: string;
   readonly status: OrderStatus;
   readonly total_cents: number;

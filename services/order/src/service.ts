@@ -61,16 +61,16 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
   const again = startAgain({ ended, api, metrics: againMetrics(app.metrics, ended, log), log });
   const waiting = waitingRoom();
   const notifications = listenTo(waiting, config, log);
-  const closing = startClosing({ pool, relay, namespace, log });
+  const closing = startClosing({ pool, relay, log });
   return {
     routes: [
       placeOrderRoute({ pool, relay, waiting, namespace }),
       getOrderRoute(pool),
-      withdrawOrderRoute({ pool, relay, waiting, namespace }),
+      withdrawOrderRoute({ pool, relay, waiting }),
       receiveOrderRoute(pool),
     ],
     participant: { branches: branches(config), tokens: tokenSettings(config) },
-    handlers: [paymentSucceeded({ relay, namespace }), wmsShipped],
+    handlers: [paymentSucceeded({ relay }), wmsShipped],
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).
       { what: 'old idempotency keys', statement: CLEAN_REQUESTS, retentionDays: config.retentionDays },

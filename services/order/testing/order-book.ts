@@ -1,13 +1,13 @@
 /**
  * An order as the rules say it must be: what each step makes of it, and what each step is answered.
  *
- * Written from the rules alone: it shares nothing with the service but the names of the statuses. Its order is one that waits for
+ * Written from the rules alone: it shares nothing with the service but the names of the statuses and the words for a foreigner. Its order is one that waits for
  * its payment when the book is opened; what it is given later it may be given by anybody, in any order, again and again.
  *
  * A step is one act or two. What others do may come between two acts, and nothing comes into the middle of one. Two acts have a
  * withdrawal, which is stored before the order is read for its answer, and an order's time being over, which the scanner sees later.
  */
-import type { CloseCause } from '../../protocol/src/index.ts';
+import { FOREIGN_ATTEMPT, type CloseCause } from '../../protocol/src/index.ts';
 import type { OrderStatus } from '../src/orders.ts';
 import { TOTAL_CENTS } from './order-desk.ts';
 
@@ -16,6 +16,8 @@ export interface Payment {
   readonly transaction: string;
   readonly paymentId: string;
   readonly amountCents: number;
+  /** A copy under another name, or in another namespace. */
+  readonly foreign: boolean;
 }
 
 export interface Close {
@@ -23,6 +25,7 @@ export interface Close {
   readonly transaction: string;
   readonly number: number;
   readonly cause: CloseCause;
+  readonly foreign: boolean;
 }
 
 /** A transaction that wants the order. */
@@ -133,25 +136,24 @@ function tryOf(book: Book, of: Contender): Told {
   if (stored !== undefined) return { book, said: `200 ${stored.state}` };
   const reason = of.kind === 'close' ? WORDS[of.cause] : null;
   const taken = moved(withBranch(book, of, 'Tried'), of.kind === 'close' ? 'CLOSING' : 'PAYING', reason);
-  const held = { ...taken, heldBy: of.transaction };
-  const adopts = of.kind === 'close' && book.closing === null;
-  return {
-    book: adopts ? { ...held, closing: of.transaction, closes: Math.max(book.closes, of.number) } : held,
-    said: '200 Tried',
-  };
+  return { book: { ...taken, heldBy: of.transaction }, said: '200 Tried' };
 }
 
 /** Why it cannot have the order; null where it can. */
 function refusalOf({ status, closing }: Book, of: Contender): string | null {
   const paid = of.kind === 'payment' ? 'the order is paid already, by another payment' : 'the order is paid';
   const already = of.kind === 'close' ? ' already' : '';
+  if (of.foreign) return FOREIGN_ATTEMPT;
   switch (status) {
     case 'PENDING_PAYMENT':
       if (of.kind === 'payment') {
         if (of.amountCents === TOTAL_CENTS) return null;
         return `the order costs ${TOTAL_CENTS} cents, and the payment is of ${of.amountCents}`;
       }
-      return closing === null || closing === of.transaction ? null : 'another close of the order is under way';
+      if (closing === of.transaction) return null;
+      return closing === null
+        ? 'the order service has not begun this close'
+        : 'another close of the order is under way';
     case 'PAYING':
       return of.kind === 'payment' ? 'another payment of the order is under way' : 'the order is being paid';
     case 'CLOSING':
@@ -192,12 +194,10 @@ function cancelOf(book: Book, of: Contender): Told | undefined {
   return { book: of.kind === 'close' ? withCloseEnded(ended, of) : ended, said: '200 Cancelled' };
 }
 
-/** Its number is used up, and if it was the one under way there is a pause before the next. */
-function withCloseEnded(book: Book, { transaction, number }: Close): Book {
-  if (book.status === 'CLOSED') return book;
-  const closes = Math.max(book.closes, number);
-  if (book.closing !== transaction) return { ...book, closes };
-  return { ...book, closes, closing: null, due: book.withdrawn || book.due !== 'no' ? 'soon' : 'no' };
+/** If it was the one under way there is a pause before the next. */
+function withCloseEnded(book: Book, { transaction }: Close): Book {
+  if (book.status === 'CLOSED' || book.closing !== transaction) return book;
+  return { ...book, closing: null, due: book.withdrawn || book.due !== 'no' ? 'soon' : 'no' };
 }
 
 function captured(book: Book, of: Payment, id: string): Told {
@@ -257,8 +257,11 @@ function withBranch(book: Book, { transaction }: Contender, state: string, refus
 }
 
 function withCloseBegun(book: Book, cause: CloseCause): Book {
-  const closes = book.closes + 1;
-  const closing = `${book.namespace}/close-${book.orderId}-${closes}`;
+  const nameOf = (number: number): string => `${book.namespace}/close-${book.orderId}-${number}`;
+  let closes = book.closes + 1;
+  // Somebody has made a transaction of this name before it was begun.
+  while (nameOf(closes) in book.branches) closes += 1;
+  const closing = nameOf(closes);
   return withCreation({ ...book, closes, closing }, closing, cause);
 }
 

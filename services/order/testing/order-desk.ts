@@ -9,7 +9,7 @@ import type { OrderTransaction } from '../../../crds/generated/ordertransaction.
 import { connect } from '../../../local/control-plane/api.ts';
 import { waitFor } from '../../../local/deadline.ts';
 import { callBranch, type BranchAnswer } from '../../../tests/services/call-branch.ts';
-import { callOrderBranch, orderView, TEAPOTS } from '../../../tests/services/order-client.ts';
+import { orderView, TEAPOTS } from '../../../tests/services/order-client.ts';
 import { runOrder, type RunningTestService } from '../../../tests/services/running.ts';
 import { freshNamespace, freshRedis, world } from '../../../tests/world/world.ts';
 import {
@@ -128,32 +128,42 @@ export class OrderDesk {
     return `o${String(++this.#orders)}`;
   }
 
-  creation(orderId: string): Steps {
-    const transaction = `${this.namespace}/create-${orderId}`;
-    const call = (operation: Operation, words?: Words) =>
-      callOrderBranch(this.service.url, { orderId, namespace: this.namespace, operation, ...words });
-    return { transaction, ...stepsOf(call) };
+  creation(orderId: string, transaction = `${this.namespace}/create-${orderId}`): Steps {
+    return this.#steps('/tcc/create-order', transaction, { orderId, ...TEAPOTS, totalCents: TOTAL_CENTS });
   }
 
   /** Another payment each time, of what the order costs. */
   payment(
     orderId: string,
-    { paymentId = `p${String(++this.#payments)}`, amountCents = TOTAL_CENTS } = {},
+    choice: { readonly paymentId?: string; readonly amountCents?: number; readonly transaction?: string } = {},
   ): PaymentSteps {
+    const { paymentId = `p${String(++this.#payments)}`, amountCents = TOTAL_CENTS } = choice;
+    const { transaction = `${this.namespace}/pay-${paymentId}` } = choice;
     const payload = { orderId, ...TEAPOTS, totalCents: TOTAL_CENTS, paymentId, amountCents };
-    return { paymentId, ...this.#steps('/tcc/pay-order', `pay-${paymentId}`, payload) };
+    return { paymentId, ...this.#steps('/tcc/pay-order', transaction, payload) };
   }
 
   closing(orderId: string, number: number, cause = 'unpaid'): Steps {
     return this.closingNamed(`close-${orderId}-${String(number)}`, orderId, cause);
   }
 
-  closingNamed(name: string, orderId: string, cause = 'unpaid'): Steps {
-    return this.#steps('/tcc/close-order', name, { orderId, lines: TEAPOTS.lines, cause });
+  /** The order's next close, begun in its row as the scanner does it, but without a creation. No close of it may be under way. */
+  async beginClose(orderId: string, cause = 'unpaid'): Promise<Steps> {
+    const { rows } = await this.service.database.query<{ readonly closes: number }>(
+      `update orders set closes = closes + 1, closing = $2 || '/close-' || order_id || '-' || closes + 1
+       where order_id = $1 and closing is null
+       returning closes`,
+      [orderId, this.namespace],
+    );
+    if (rows[0] === undefined) throw new Error(`a close of order ${orderId} is under way already`);
+    return this.closing(orderId, rows[0].closes, cause);
   }
 
-  #steps(path: string, name: string, payload: unknown): Steps {
-    const transaction = `${this.namespace}/${name}`;
+  closingNamed(name: string, orderId: string, cause = 'unpaid', namespace = this.namespace): Steps {
+    return this.#steps('/tcc/close-order', `${namespace}/${name}`, { orderId, lines: TEAPOTS.lines, cause });
+  }
+
+  #steps(path: string, transaction: string, payload: unknown): Steps {
     const call = (operation: Operation, words?: Words) =>
       callBranch({ ...{ url: this.service.url, path, branch: 'order', transaction, operation, payload }, ...words });
     return { transaction, ...stepsOf(call) };
@@ -197,7 +207,7 @@ export class OrderDesk {
       }
       case 'CLOSING': {
         const orderId = await this.placed();
-        await done(this.closing(orderId, 1), 'try');
+        await done(await this.beginClose(orderId), 'try');
         return orderId;
       }
       case 'PAID':
@@ -220,7 +230,7 @@ export class OrderDesk {
 
   async closed(): Promise<{ readonly orderId: string; readonly closing: Steps }> {
     const orderId = await this.placed();
-    const closing = this.closing(orderId, 1);
+    const closing = await this.beginClose(orderId);
     await done(closing, 'try', 'confirm');
     return { orderId, closing };
   }

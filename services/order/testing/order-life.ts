@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '../../../local/deadline.ts';
 import type { BranchAnswer } from '../../../tests/services/call-branch.ts';
 import { received } from '../../../tests/services/running-consumers.ts';
+import { TWIN_NAMESPACE } from '../../../tests/services/running.ts';
 import type { OnceHandler } from '../../kit/src/index.ts';
 import { handleOnce } from '../../kit/src/messages/inbox.ts';
 import { memoryLog } from '../../kit/testing/memory-log.ts';
@@ -21,7 +22,17 @@ import { openBook, type Book, type Close, type Contender, type Payment, type Ste
 import { DEADLINE_MS, TOTAL_CENTS, type OrderDesk, type Steps } from './order-desk.ts';
 
 export type Decision = 'confirm' | 'cancel';
-export type ContenderName = 'payment 1' | 'payment 2' | 'close 1' | 'close 2' | 'close 3';
+/** A copy has another name, a twin another namespace; both have the first payment's payload, or the first close's. */
+export type ContenderName =
+  | 'payment 1'
+  | 'payment 2'
+  | 'close 1'
+  | 'close 2'
+  | 'close 3'
+  | 'payment copy'
+  | 'payment twin'
+  | 'close copy'
+  | 'close twin';
 
 /** What somebody is about to do. Messages with the same copy are the same; with another one they say the same. */
 export type Intent =
@@ -63,13 +74,27 @@ export class OrderLife {
 
   #payment(orderId: string, number: number, amountCents: number): Payment {
     const paymentId = `${orderId}-p${String(number)}`;
-    return { kind: 'payment', transaction: `${this.#desk.namespace}/pay-${paymentId}`, paymentId, amountCents };
+    const transaction = `${this.#desk.namespace}/pay-${paymentId}`;
+    return { kind: 'payment', transaction, paymentId, amountCents, foreign: false };
   }
 
   #close(number: number): Close {
     const { orderId, namespace } = this.#book;
     const transaction = `${namespace}/close-${orderId}-${String(number)}`;
-    return { kind: 'close', transaction, number, cause: number % 2 === 1 ? 'unpaid' : 'withdrawn' };
+    return { kind: 'close', transaction, number, cause: number % 2 === 1 ? 'unpaid' : 'withdrawn', foreign: false };
+  }
+
+  #copy<C extends Contender>(of: C): C {
+    return { ...of, transaction: `${of.transaction}-again`, foreign: true };
+  }
+
+  #twin<C extends Contender>(of: C): C {
+    return { ...of, transaction: of.transaction.replace(/^[^/]+/, TWIN_NAMESPACE), foreign: true };
+  }
+
+  #foreigners(): readonly Contender[] {
+    const originals = [this.#payments[0], this.#close(1)] as const;
+    return originals.flatMap((of) => [this.#copy(of), this.#twin(of)]);
   }
 
   get book(): Book {
@@ -136,7 +161,7 @@ export class OrderLife {
   /** Every one there may be by now. */
   #contenders(): readonly Contender[] {
     const closes = Array.from({ length: Math.max(this.#book.closes, 3) }, (_, index) => this.#close(index + 1));
-    return [...this.#payments, ...closes];
+    return [...this.#payments, ...closes, ...this.#foreigners()];
   }
 
   #messages(): readonly Extract<Step, { readonly id: string }>[] {
@@ -156,6 +181,8 @@ export class OrderLife {
   }
 
   #named(name: ContenderName): Contender {
+    if (name.endsWith('copy')) return this.#copy(this.#named(name.startsWith('payment') ? 'payment 1' : 'close 1'));
+    if (name.endsWith('twin')) return this.#twin(this.#named(name.startsWith('payment') ? 'payment 1' : 'close 1'));
     const number = Number(name.at(-1));
     return name.startsWith('payment') ? this.#payments[number === 1 ? 0 : 1] : this.#close(number);
   }
@@ -198,7 +225,7 @@ export class OrderLife {
         return branchAnswer(await this.#callsOf(step.of)[step.kind]());
       case 'captured': {
         const { paymentId, amountCents } = step.of;
-        return this.#told(paymentSucceeded({ relay: NOBODY_SENDS, namespace: this.#book.namespace }), step.id, {
+        return this.#told(paymentSucceeded({ relay: NOBODY_SENDS }), step.id, {
           ...{ paymentId, orderId, amountCents },
         });
       }
@@ -217,7 +244,9 @@ export class OrderLife {
 
   #callsOf(of: Contender): Steps {
     const { orderId } = this.#book;
-    return of.kind === 'payment' ? this.#desk.payment(orderId, of) : this.#desk.closing(orderId, of.number, of.cause);
+    if (of.kind === 'payment') return this.#desk.payment(orderId, of);
+    const [namespace, name = ''] = of.transaction.split('/');
+    return this.#desk.closingNamed(name, orderId, of.cause, namespace);
   }
 
   async #told<Data>(handler: OnceHandler<Data>, id: string, data: Data): Promise<string> {
@@ -227,12 +256,12 @@ export class OrderLife {
 
   async #overdue(): Promise<string> {
     const { database } = this.#desk.service;
-    const { orderId, namespace } = this.#book;
+    const { orderId } = this.#book;
     const { log, lines } = memoryLog('error');
     await this.#desk.overdue(orderId);
     const done = async (): Promise<boolean> => {
       // Begun and closed at once it scans once.
-      await startClosing({ pool: database, relay: NOBODY_SENDS, namespace, log }).close();
+      await startClosing({ pool: database, relay: NOBODY_SENDS, log }).close();
       const { rowCount } = await database.query(
         `select from orders
          where order_id = $1 and status = 'PENDING_PAYMENT' and closing is null and close_at <= now()`,
@@ -255,7 +284,7 @@ export class OrderLife {
 
   async #look(): Promise<Seen> {
     const { orderId, namespace } = this.#book;
-    const transactions = this.#payments.map(({ transaction }) => transaction);
+    const transactions = [...this.#payments, ...this.#foreigners()].map(({ transaction }) => transaction);
     const ids = this.#messages().map(({ id }) => id);
     const values = [orderId, transactions, `${namespace}/close-${orderId}-%`, ids];
     const { rows } = await this.#desk.service.database.query<Omit<Seen, 'orderId' | 'namespace'>>(ALL_OF_IT, values);

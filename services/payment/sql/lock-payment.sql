@@ -2,6 +2,7 @@
 select
   payment_id,
   order_id,
+  namespace,
   amount_cents::float8 as amount_cents,
   captured_cents::float8 as captured_cents,
   status

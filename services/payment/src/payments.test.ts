@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { judgeCapture, judgeRefund, type Payment } from './payments.ts';
 
-const ASKED = { paymentId: 'p1', orderId: 'o1', amountCents: 900 };
+const ASKED = { paymentId: 'p1', orderId: 'o1', namespace: 'shop', amountCents: 900 };
 const PENDING: Payment = { ...ASKED, status: 'PENDING', capturedCents: null };
 const SUCCEEDED: Payment = { ...ASKED, status: 'SUCCEEDED', capturedCents: 900 };
 const REFUNDED: Payment = { ...ASKED, status: 'REFUNDED', capturedCents: 900 };

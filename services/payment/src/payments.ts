@@ -15,6 +15,7 @@ const INSERT_PAYMENT = { name: 'insert-payment', text: sqlFile(import.meta.url, 
 const GET_PAYMENT = { name: 'get-payment', text: sqlFile(import.meta.url, '../sql/get-payment.sql') };
 const LOCK_PAYMENT = { name: 'lock-payment', text: sqlFile(import.meta.url, '../sql/lock-payment.sql') };
 const CAPTURE_PAYMENT = { name: 'capture-payment', text: sqlFile(import.meta.url, '../sql/capture-payment.sql') };
+const LEARN_NAMESPACE = { name: 'learn-namespace', text: sqlFile(import.meta.url, '../sql/learn-namespace.sql') };
 const REFUND_PAYMENT = { name: 'refund-payment', text: sqlFile(import.meta.url, '../sql/refund-payment.sql') };
 
 export const PAYMENT_STATUSES = ['PENDING', 'SUCCEEDED', 'REFUNDED'] as const;
@@ -25,8 +26,13 @@ interface Asked {
   /** Asked for: what the order costs. */
   readonly amountCents: number;
 }
+/** Where the order's transactions lie; null while that is not known. */
+interface Belonging {
+  readonly namespace: string | null;
+}
 /** `capturedCents` is what the provider says it took; it may be another amount than the one asked for. */
 export type Payment = Asked &
+  Belonging &
   (
     | { readonly status: 'PENDING'; readonly capturedCents: null }
     | { readonly status: 'SUCCEEDED' | 'REFUNDED'; readonly capturedCents: number }
@@ -68,9 +74,15 @@ export function judgeRefund(payment: Payment | undefined, asked: Asked): RefundV
   return payment.status === 'REFUNDED' ? { kind: 'done' } : { kind: 'refund' };
 }
 
-export async function addPayment(pool: Pool, { paymentId, orderId, amountCents }: Asked): Promise<Payment> {
-  await pool.query({ ...INSERT_PAYMENT, values: [paymentId, orderId, amountCents] });
-  return { paymentId, orderId, amountCents, status: 'PENDING', capturedCents: null };
+export async function addPayment(pool: Pool, asked: Asked & Belonging): Promise<Payment> {
+  const { paymentId, orderId, amountCents, namespace } = asked;
+  await pool.query({ ...INSERT_PAYMENT, values: [paymentId, orderId, amountCents, namespace] });
+  return { ...asked, status: 'PENDING', capturedCents: null };
+}
+
+/** From the order service; what is known already stays. */
+export async function learnNamespace(pool: Pool, paymentId: string, namespace: string): Promise<void> {
+  await pool.query({ ...LEARN_NAMESPACE, values: [paymentId, namespace] });
 }
 
 /** Undefined for a payment nobody asked for. */
@@ -108,13 +120,14 @@ async function changeOne(
 interface PaymentRow {
   readonly payment_id: string;
   readonly order_id: string;
+  readonly namespace: string | null;
   readonly amount_cents: number;
   readonly captured_cents: number | null;
   readonly status: Payment['status'];
 }
 
-function paymentOf({ payment_id, order_id, amount_cents, captured_cents, status }: PaymentRow): Payment {
-  const asked = { paymentId: payment_id, orderId: order_id, amountCents: amount_cents };
+function paymentOf({ payment_id, order_id, namespace, amount_cents, captured_cents, status }: PaymentRow): Payment {
+  const asked = { paymentId: payment_id, orderId: order_id, namespace, amountCents: amount_cents };
   // The table's check says that the two go together.
   return status === 'PENDING' || captured_cents === null
     ? { ...asked, status: 'PENDING', capturedCents: null }

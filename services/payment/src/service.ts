@@ -28,7 +28,7 @@ function parts({ pool, log, outbox }: ServiceBase, config: PaymentConfig): Servi
       payPaymentRoute({ pool, outbox, publicUrl, providerSecret }),
       getPaymentRoute({ pool, publicUrl }),
     ],
-    handlers: [paymentRefund],
+    handlers: [paymentRefund({ pool, orders })],
     closers: [() => orders.close()],
   };
 }

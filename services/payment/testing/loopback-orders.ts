@@ -5,11 +5,15 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { TEST_NAMESPACE } from '../../../tests/services/running.ts';
+import { HEADERS } from '../../protocol/src/index.ts';
 
 export interface KnownOrder {
   readonly orderId: string;
   readonly status: string;
   readonly totalCents: number;
+  /** Of its creation; default: one in the tests' namespace. Null: it is not said. */
+  readonly transaction?: string | null;
 }
 
 export interface LoopbackOrders {
@@ -21,7 +25,7 @@ export interface LoopbackOrders {
 }
 
 export async function startOrders(): Promise<LoopbackOrders> {
-  const known = new Map<string, KnownOrder>();
+  const orders = new Map<string, KnownOrder>();
   let misbehaviour: ((response: ServerResponse) => unknown) | undefined;
   const server = createServer((request, response) => {
     if (misbehaviour !== undefined) {
@@ -29,15 +33,19 @@ export async function startOrders(): Promise<LoopbackOrders> {
       return;
     }
     const [, orderId = ''] = /^\/orders\/([^/?]+)$/.exec(request.url ?? '') ?? [];
-    const order = known.get(orderId);
+    const order = orders.get(orderId);
     if (order === undefined) sendJson(response, 404, { title: 'Not Found', status: 404, code: 'unknown-order' });
-    else sendJson(response, 200, { ...order, userId: 'u1', lines: [], history: [] });
+    else {
+      const { transaction = `${TEST_NAMESPACE}/create-${orderId}`, ...known } = order;
+      if (transaction !== null) response.setHeader(HEADERS.transaction, transaction);
+      sendJson(response, 200, { ...known, userId: 'u1', lines: [], history: [] });
+    }
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    know: (order) => void known.set(order.orderId, order),
+    know: (order) => void orders.set(order.orderId, order),
     misbehave: (answer) => void (misbehaviour = answer),
     async stop() {
       if (!server.listening) return;

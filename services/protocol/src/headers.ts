@@ -43,6 +43,11 @@ export function parseTransaction(text: string): TransactionName | undefined {
   return { namespace, name };
 }
 
+/** `<namespace>/<name>` without its namespace. */
+export function nameIn(transaction: string): string {
+  return transaction.slice(transaction.indexOf('/') + 1);
+}
+
 /** `<namespace>/<name>/<branch>/<operation>`: the same for every attempt of one call. */
 export function idempotencyKey(transaction: TransactionName, branch: string, operation: Operation): string {
   return `${formatTransaction(transaction)}/${branch}/${operation}`;

@@ -4,6 +4,7 @@
  * Names, forms and payload schemas only; it does nothing over the network and imports nothing of the repository, so both ends can
  * depend on it.
  */
+export * from './attempts.ts';
 export * from './audience.ts';
 export * from './detail.ts';
 export * from './headers.ts';

@@ -30,6 +30,24 @@ export function parseMessageId(id: string): { readonly transaction: string; read
   return { transaction: `${namespace}/${name}`, message };
 }
 
+/** Where a transaction's message comes from. */
+export interface MessageOrigin {
+  readonly namespace: string;
+  readonly flow: string;
+  /** The transaction's, without its namespace. */
+  readonly name: string;
+  /** Its name in the flow. */
+  readonly message: string;
+}
+
+/** Undefined for what a service sends of itself, and where id and source do not speak of the same namespace. */
+export function originOf({ id, source }: { readonly id: string; readonly source: string }): MessageOrigin | undefined {
+  const [, namespace, flow] = /^ordertx\/([^/]+)\/([^/]+)$/.exec(source) ?? [];
+  const [inNamespace, name, message, ...rest] = id.split('/');
+  if (!namespace || !flow || namespace !== inNamespace || !name || !message || rest.length > 0) return undefined;
+  return { namespace, flow, name, message };
+}
+
 /** `ordertx:receipts:<replica>`: nothing else may be named as the place for a receipt, or a message could write anywhere. */
 const REPLY_TO = /^ordertx:receipts:[A-Za-z0-9][-A-Za-z0-9_.]{0,127}$/;
 

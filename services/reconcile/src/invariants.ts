@@ -4,6 +4,7 @@
  * Each invariant is a total pure function of the books with a name of its own. A service that joins the system adds its
  * invariants to the list. They overlap on purpose: one fault may break several, and each says it in its own words.
  */
+import { isAttempt, isFlow } from '../../protocol/src/index.ts';
 import type { Books, Quantities } from './books.ts';
 import { anotherPointsTotal, noticesTooMany, stateMismatches } from './followers.ts';
 import { PAID_STATUSES, paymentsNobodyApplied, wrongPayments } from './money.ts';
@@ -170,11 +171,21 @@ function inWords(quantities: Quantities): string {
     : [...quantities].map(([skuId, quantity]) => `${quantity} ${skuId}`).join(', ');
 }
 
+/** One under another name than the order's own changes nothing, so it says nothing of the order, as long as it was cancelled. */
+function isCancelledCopy(
+  name: string,
+  { flow, orderId, payload }: Books['transactions'][number]['spec'],
+  decision: string | undefined,
+): boolean {
+  if (decision !== 'Cancel' || !isFlow(flow)) return false;
+  return !isAttempt(flow, name, { orderId, paymentId: String(payload.paymentId) });
+}
+
 function* otherCreations({ orders, transactions }: Books): Found {
   const names = new Map<string, string>();
   for (const { metadata, spec, status } of transactions) {
-    if (spec.flow !== 'create-order') continue;
     const { name } = metadata;
+    if (spec.flow !== 'create-order' || isCancelledCopy(name, spec, status?.decision)) continue;
     const twin = names.get(spec.orderId);
     names.set(spec.orderId, name);
     const order = orders.get(spec.orderId)?.status ?? 'not there';
@@ -196,6 +207,7 @@ function* otherEnds({ orders, transactions }: Books): Found {
     const order = orders.get(spec.orderId);
     const is = order === undefined ? 'not there' : order.status;
     const ids = [spec.orderId, name];
+    if (isCancelledCopy(name, spec, status?.decision)) continue;
     if (spec.flow === 'pay-order' && status?.decision !== undefined) {
       const paid = order?.paymentId === spec.payload.paymentId && PAID_STATUSES.includes(is);
       if (paid !== (status.decision === 'Confirm'))

@@ -18,19 +18,30 @@ const GET_SHIPMENT = { name: 'get-shipment', text: sqlFile(import.meta.url, '../
 interface StateRow {
   readonly state: ShipmentState;
 }
+interface LockedRow extends StateRow {
+  /** Of the order's transactions; null where it was not kept yet. */
+  readonly namespace: string | null;
+}
 
 export interface ShippedOrder {
   readonly orderId: string;
   readonly lines: readonly OrderLine[];
 }
+export interface Heard extends ShippedOrder {
+  readonly message: ShipmentMessage;
+  /** Where the message comes from. */
+  readonly namespace: string | undefined;
+}
 
 /** What the message has made of the order; the row is held until the database transaction ends. */
-export async function advance(client: PoolClient, order: ShippedOrder, message: ShipmentMessage): Promise<Step> {
-  const { orderId } = order;
+export async function advance(client: PoolClient, heard: Heard): Promise<Step | { readonly kind: 'foreign' }> {
+  const { orderId, message, namespace } = heard;
   const first = nextState(undefined, message);
-  if (first.kind === 'move' && (await openShipment(client, order, first.to))) return first;
-  const step = nextState(await lockShipment(client, orderId), message);
-  if (step.kind === 'move') await moveShipment(client, orderId, step.to);
+  if (first.kind === 'move' && (await openShipment(client, heard, first.to))) return first;
+  const row = await lockShipment(client, orderId);
+  if (row !== undefined && row.namespace !== null && row.namespace !== namespace) return { kind: 'foreign' };
+  const step = nextState(row?.state, message);
+  if (step.kind === 'move') await moveShipment(client, orderId, step.to, namespace);
   return step;
 }
 
@@ -44,7 +55,7 @@ export interface Shipping {
 /** Ships what is OUTBOUND and leaves everything else as it is. */
 export async function ship(pool: Pool, orderId: string, traceparent: string | undefined): Promise<Shipping> {
   return inTransaction(pool, async (client) => {
-    const state = await lockShipment(client, orderId);
+    const state = (await lockShipment(client, orderId))?.state;
     if (state !== 'OUTBOUND') return { state, told: false };
     await moveShipment(client, orderId, 'SHIPPED');
     const [stream, type, data] = ['order', 'wms.shipped', { orderId } satisfies WmsShipped] as const;
@@ -61,20 +72,28 @@ export async function getShipment(pool: Pool, orderId: string): Promise<Shipment
 
 async function openShipment(
   client: PoolClient,
-  { orderId, lines }: ShippedOrder,
+  { orderId, lines, namespace }: Heard,
   state: ShipmentState,
 ): Promise<boolean> {
   const toPick = lines.map(({ skuId, quantity }) => ({ skuId, quantity }));
-  const { rowCount } = await client.query({ ...OPEN_SHIPMENT, values: [orderId, state, JSON.stringify(toPick)] });
+  const { rowCount } = await client.query({
+    ...OPEN_SHIPMENT,
+    values: [orderId, state, JSON.stringify(toPick), namespace],
+  });
   return rowCount === 1;
 }
 
-async function lockShipment(client: PoolClient, orderId: string): Promise<ShipmentState | undefined> {
-  const { rows } = await client.query<StateRow>({ ...LOCK_SHIPMENT, values: [orderId] });
-  return rows[0]?.state;
+async function lockShipment(client: PoolClient, orderId: string): Promise<LockedRow | undefined> {
+  const { rows } = await client.query<LockedRow>({ ...LOCK_SHIPMENT, values: [orderId] });
+  return rows[0];
 }
 
-async function moveShipment(client: PoolClient, orderId: string, state: ShipmentState): Promise<void> {
-  const { rowCount } = await client.query({ ...MOVE_SHIPMENT, values: [orderId, state] });
+async function moveShipment(
+  client: PoolClient,
+  orderId: string,
+  state: ShipmentState,
+  namespace?: string,
+): Promise<void> {
+  const { rowCount } = await client.query({ ...MOVE_SHIPMENT, values: [orderId, state, namespace] });
   if (rowCount !== 1) throw new Error(`the shipment of order ${orderId} is gone while it is locked`);
 }

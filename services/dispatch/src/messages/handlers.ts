@@ -5,7 +5,7 @@
  */
 import type { ZodType } from 'zod';
 import type { AnyHandler, OnceHandler } from '../../../kit/src/index.ts';
-import { messageTypes } from '../../../protocol/src/index.ts';
+import { foreignMessage, messageTypes, OTHER_NAMESPACE } from '../../../protocol/src/index.ts';
 import { advance } from '../dispatches.ts';
 import type { DispatchMessage } from '../next-state.ts';
 
@@ -21,8 +21,10 @@ function advancing<Data extends { readonly orderId: string }>(
 ): OnceHandler<Data> {
   return {
     ...{ kind: 'once', type, data },
-    async handle(client, { data: { orderId } }) {
-      const step = await advance(client, orderId, type);
+    foreign: ({ origin, data: named }) => foreignMessage(type, origin, named),
+    async handle(client, { origin, data: { orderId } }) {
+      const step = await advance(client, { orderId, message: type, namespace: origin?.namespace });
+      if (step.kind === 'foreign') return OTHER_NAMESPACE;
       if (step.kind === 'contradiction') return { kind: 'refused', reason: `the order ${step.detail}` };
       return { kind: 'delivered' };
     },

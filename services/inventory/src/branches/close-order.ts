@@ -6,7 +6,7 @@ import { closeOrderPayloadSchema } from '../../../protocol/src/index.ts';
 import { endingBranch } from './ending-branch.ts';
 
 export const closeOrderBranch = endingBranch({
-  path: '/tcc/close-order',
+  flow: 'close-order',
   payload: closeOrderPayloadSchema,
   ending: 'RETURNED',
 });

@@ -1,6 +1,7 @@
 /** Inventory's branch of create-order, through its participant routes and on a real database. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { TEST_NAMESPACE } from '../../../../tests/services/running.ts';
+import { TEST_NAMESPACE, TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
+import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
 import { openStockroom, type Steps, type Stockroom, type Wanted } from '../../testing/stockroom.ts';
 
 let room: Stockroom;
@@ -60,16 +61,33 @@ describe('try', () => {
     expect(await stockOf('once')).toMatchObject({ sellable: 6, frozen: 4 });
   });
 
-  test('of another transaction for an order that has its stock is refused, and its cancel returns nothing', async () => {
-    await stock('taken', 10);
-    const { orderId, ...branch } = order({ taken: 4 });
-    await branch.try();
-    const intruder = order({ taken: 4 }, orderId, `${TEST_NAMESPACE}/another-one`);
-    expect(await intruder.try()).toMatchObject({ status: 409, state: 'Refused' });
-    expect(await intruder.cancel()).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await stockOf('taken')).toMatchObject({ sellable: 6, frozen: 4 });
-    expect(await reservationOf(orderId)).toMatchObject({ state: 'TRIED' });
-  });
+  test.each([
+    ['of another name', TEST_NAMESPACE, '-again'],
+    ['in another namespace', TWIN_NAMESPACE, ''],
+  ])(
+    'of a transaction %s, for an order that has its stock, is refused, and its cancel returns nothing',
+    async (_, namespace, suffix) => {
+      const sku = `taken${suffix}`;
+      await stock(sku, 10);
+      const { orderId, ...branch } = order({ [sku]: 4 });
+      await branch.try();
+      const intruder = order({ [sku]: 4 }, orderId, `${namespace}/create-${orderId}${suffix}`);
+      expect(await intruder.try()).toMatchObject({ status: 409, state: 'Refused' });
+      expect(await intruder.cancel()).toMatchObject({ status: 200, state: 'Cancelled' });
+      expect(await stockOf(sku)).toMatchObject({ sellable: 6, frozen: 4 });
+      expect(await reservationOf(orderId)).toMatchObject({ state: 'TRIED' });
+    },
+  );
+});
+
+test('a transaction that is not named after the order reserves nothing for it, also before its own creation', async () => {
+  await stock('alone', 10);
+  const { orderId, ...branch } = order({ alone: 4 });
+  const intruder = order({ alone: 4 }, orderId, `${TEST_NAMESPACE}/another-one`);
+  expect(await intruder.try()).toMatchObject({ status: 409, state: 'Refused', detail: FOREIGN_ATTEMPT });
+  expect(await branch.try()).toMatchObject({ status: 200, state: 'Tried' });
+  expect(await intruder.cancel()).toMatchObject({ status: 200, state: 'Cancelled' });
+  expect(await stockOf('alone')).toMatchObject({ sellable: 6, frozen: 4 });
 });
 
 describe('confirm', () => {
@@ -150,7 +168,7 @@ describe('under contention', () => {
     await stock('far', 5);
     const { orderId, ...first } = order({ near: 1, far: 1 });
     await first.try();
-    const second = order({ near: 1 }, orderId, `${TEST_NAMESPACE}/create-${orderId}-again`);
+    const second = order({ near: 1 }, orderId, `${TWIN_NAMESPACE}/create-${orderId}`);
     // The cancel has the reservation and waits for its first SKU, because SKUs are locked in the order of their ids.
     const { cancelling, trying } = await room.holding('far', async () => {
       const cancelling = first.cancel();

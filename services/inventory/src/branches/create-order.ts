@@ -3,11 +3,18 @@
  *
  * 1. All or nothing: an order's lines are frozen together, or the refusal names every SKU that is short.
  * 2. A SKU that was never stocked is out of stock: nobody can sell it, and the caller learns which one it is.
- * 3. A refusal leaves no reservation: what the try wrote up to then is undone by the fence.
+ * 3. An order's creation has its name: a transaction of another name reserves nothing for the order.
+ * 4. A refusal leaves no reservation: what the try wrote up to then is undone by the fence.
  */
 import type { PoolClient } from 'pg';
 import type { Branch, CancelCall, ConfirmCall, Done, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
-import { createOrderPayloadSchema, formatTransaction, type CreateOrderPayload } from '../../../protocol/src/index.ts';
+import {
+  createOrderPayloadSchema,
+  FOREIGN_ATTEMPT,
+  formatTransaction,
+  isAttempt,
+  type CreateOrderPayload,
+} from '../../../protocol/src/index.ts';
 import { outOfStock } from '../out-of-stock.ts';
 import { confirmFreeze, endReservation, freezeStock } from '../reservation.ts';
 
@@ -25,6 +32,7 @@ async function freeze(
   { transaction, payload }: TryCall<CreateOrderPayload>,
 ): Promise<Tried | Refused> {
   const { orderId, lines } = payload;
+  if (!isAttempt('create-order', transaction.name, payload)) return { kind: 'refused', detail: FOREIGN_ATTEMPT };
   const frozen = await freezeStock(client, { orderId, transaction: formatTransaction(transaction) }, lines);
   if (!frozen.placed) {
     return { kind: 'refused', detail: 'stock for this order was already reserved by another transaction' };

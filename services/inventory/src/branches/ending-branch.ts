@@ -10,7 +10,7 @@
 import type { PoolClient } from 'pg';
 import type { ZodType } from 'zod';
 import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
-import { formatTransaction, type OrderLine, type TransactionName } from '../../../protocol/src/index.ts';
+import { formatTransaction, type Flow, type OrderLine, type TransactionName } from '../../../protocol/src/index.ts';
 import { judgeEnding } from '../judge-ending.ts';
 import {
   endReservation,
@@ -26,21 +26,22 @@ const RETRY_AFTER_SECONDS = 1;
 
 interface EndingPayload {
   readonly orderId: string;
+  readonly paymentId?: string;
   readonly lines: readonly OrderLine[];
 }
 
 export interface EndingBranch<P extends EndingPayload> {
-  readonly path: string;
+  readonly flow: Flow;
   readonly payload: ZodType<P>;
   readonly ending: Ending;
 }
 
-export function endingBranch<P extends EndingPayload>({ path, payload, ending }: EndingBranch<P>): Branch<P> {
+export function endingBranch<P extends EndingPayload>({ flow, payload, ending }: EndingBranch<P>): Branch<P> {
   return {
     branch: 'inventory',
-    path,
+    path: `/tcc/${flow}`,
     payload,
-    try: (client, call) => mark(client, call, ending),
+    try: (client, call) => mark(client, call, { flow, ending }),
     confirm: (client, call) => end(client, call, ending),
     cancel: unmark,
   };
@@ -49,11 +50,11 @@ export function endingBranch<P extends EndingPayload>({ path, payload, ending }:
 async function mark(
   client: PoolClient,
   { transaction, payload }: TryCall<EndingPayload>,
-  ending: Ending,
+  what: Pick<EndingBranch<EndingPayload>, 'flow' | 'ending'>,
 ): Promise<Tried | Refused | Later> {
   const act = actOf(transaction, payload);
   const reservation = await lockReservation(client, act.orderId);
-  const verdict = judgeEnding(reservation, { ...act, ending, lines: payload.lines });
+  const verdict = judgeEnding(reservation, { ...act, ...what, ...payload });
   switch (verdict.kind) {
     case 'wait':
       return { kind: 'later', detail: verdict.detail, retryAfterSeconds: RETRY_AFTER_SECONDS };

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BranchAnswer } from '../../../../tests/services/call-branch.ts';
-import { TEST_NAMESPACE } from '../../../../tests/services/running.ts';
+import { TEST_NAMESPACE, TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { until } from '../../../kit/testing/until.ts';
 import { openStockroom, type Steps, type Stockroom, type TestOrder, type Wanted } from '../../testing/stockroom.ts';
 
@@ -112,7 +112,7 @@ test('a second creation of an order holds nothing that the confirm of its paymen
   const order = await room.placedFrom(5, { near: 1, far: 1 });
   const payment = order.payment();
   await payment.try();
-  const again = room.order({ near: 1 }, order.orderId, `${TEST_NAMESPACE}/create-${order.orderId}-again`);
+  const again = room.order({ near: 1 }, order.orderId, `${TWIN_NAMESPACE}/create-${order.orderId}`);
   // The confirm has the reservation and waits for its first SKU, because SKUs are locked in the order of their ids.
   const { confirming, trying } = await room.holding('far', async () => {
     const confirming = payment.confirm();
@@ -180,8 +180,8 @@ describe('many orders that share SKUs', () => {
   }
 
   async function createdTwice({ orderId }: TestOrder, wanted: Wanted): Promise<void> {
-    const again = room.order(wanted, orderId, `${TEST_NAMESPACE}/create-${orderId}-again`);
-    expect(await attempt(again.creation, 'confirm')).toBe(false);
+    for (const copy of [`${TEST_NAMESPACE}/create-${orderId}-again`, `${TWIN_NAMESPACE}/create-${orderId}`])
+      expect(await attempt(room.order(wanted, orderId, copy).creation, 'confirm')).toBe(false);
   }
 
   async function live(planned: Fate): Promise<Outcome> {

@@ -6,7 +6,7 @@ import { payOrderPayloadSchema } from '../../../protocol/src/index.ts';
 import { endingBranch } from './ending-branch.ts';
 
 export const payOrderBranch = endingBranch({
-  path: '/tcc/pay-order',
+  flow: 'pay-order',
   payload: payOrderPayloadSchema,
   ending: 'SOLD',
 });

@@ -97,6 +97,54 @@ describe('a message', () => {
   });
 });
 
+describe('a message that is foreign', () => {
+  const ANSWERED = { ...DELIVERED, reason: 'without effect: it is from somebody else' };
+
+  test.each(['by the message itself', 'by what others say', 'by the rows it meets'])(
+    'judged %s, is answered without an effect, seen in log and metrics, and its id is not used up',
+    async (by) => {
+      const foreign = { kind: 'foreign', detail: 'it is from somebody else' } as const;
+      if (by === 'by the message itself') post.listening({ foreign: () => foreign.detail });
+      if (by === 'by what others say') post.listening({ before: async () => foreign });
+      if (by === 'by the rows it meets') post.during(async () => foreign);
+      const { registry } = post.open();
+      await post.publish();
+      expect(await post.receiptsWhen(1)).toEqual([ANSWERED]);
+      expect([await post.letters(), await inboxed()]).toEqual([[], 0]);
+      expect(await registry.metrics()).toContain('type="letter.sent",outcome="foreign"} 1');
+      expect(post.logLines).toContainEqual(expect.objectContaining({ reason: foreign.detail }));
+      post.listening({});
+      post.during(undefined);
+      await post.publish();
+      expect((await post.receiptsWhen(2)).at(-1)).toEqual(DELIVERED);
+      expect(await post.letters()).toEqual([EVENT.id]);
+    },
+  );
+});
+
+test('what others say is asked before a message is handled, and not again once it was', async () => {
+  let asked = 0;
+  post.listening({
+    before: async () => {
+      asked += 1;
+      return asked === 1 ? { kind: 'not-yet', detail: 'nobody answers' } : undefined;
+    },
+  });
+  post.open();
+  await post.publish();
+  await post.emptied();
+  expect([await post.receipts(), await inboxed()]).toEqual([[], 0]);
+  await post.publish();
+  await post.publish();
+  await post.publish();
+  expect(await post.receiptsWhen(3)).toEqual([DELIVERED, DELIVERED, DELIVERED]);
+  expect(await post.letters()).toEqual([EVENT.id]);
+  const times = asked;
+  await post.publish();
+  await post.receiptsWhen(4);
+  expect(asked).toBe(times);
+});
+
 describe('nonsense', () => {
   test('is refused to its sender, by the name of what is wrong, and not handled', async () => {
     post.open();

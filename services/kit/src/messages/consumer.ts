@@ -196,16 +196,26 @@ export class Consumer {
     }
     const { handler, message } = judged;
     try {
+      const foreign = handler.foreign?.(message);
+      if (foreign !== undefined) return this.#foreign(foreign);
       const outcome =
         handler.kind === 'once'
           ? await handleOnce(pool, handler, message)
           : { ...(await handler.attempt(message)), replayed: false };
       if (outcome.kind === 'refused') log.error({ reason: outcome.reason }, 'refused a message');
-      return outcome;
+      return outcome.kind === 'foreign' ? this.#foreign(outcome.detail) : outcome;
     } catch (error) {
       log.error({ err: error, type: message.type }, 'a message could not be handled; it comes again');
       return { kind: 'unknown' };
     }
+  }
+
+  #foreign(detail: string): Outcome {
+    this.#options.log.warn(
+      { reason: detail },
+      'a message from somebody who may not send it was answered without an effect',
+    );
+    return { kind: 'foreign', detail, replayed: false };
   }
 
   async #answer(entryId: string, sender: Sender | undefined, outcome: Outcome): Promise<void> {
@@ -237,6 +247,10 @@ function receiptOf(id: string, consumer: string, outcome: Outcome): Receipt | un
   switch (outcome.kind) {
     case 'delivered':
       return { id, consumer, result: 'delivered' };
+    case 'foreign': {
+      const reason = `without effect: ${outcome.detail}`.slice(0, REASON_CHARS_MAX);
+      return { id, consumer, result: 'delivered', reason };
+    }
     case 'refused':
     case 'failed':
       return { id, consumer, result: outcome.kind, reason: outcome.reason.slice(0, REASON_CHARS_MAX) };

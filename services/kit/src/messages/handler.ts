@@ -4,20 +4,25 @@
  * The consumer owns the stream, the inbox and the receipts; a handler owns the business rows.
  *
  * 1. A `once` handler works inside the database transaction that holds the inbox row: what it did is kept only with `delivered`,
- *    and then never done again. It calls nothing over the network.
+ *    and then never done again. It calls nothing over the network: what has to be asked is asked `before`.
  * 2. A `best-effort` handler calls somebody outside, so nothing can make that and its own rows one; it sees to it itself that one
  *    publication is one call. Its message is published a few times at most, and nothing waits for it.
  * 3. Messages come in any order and more than once. A handler keeps the furthest state, whatever comes when.
- * 4. What a handler throws is nobody's answer: nothing is kept, no receipt is sent, and the sender publishes again.
+ * 4. What comes from somebody this handler does not listen to is foreign: it is answered, so that its sender ends, and has no effect.
+ *    Its id is not used up, so nobody can keep the right message from being heard.
+ * 5. What a handler throws is nobody's answer: nothing is kept, no receipt is sent, and the sender publishes again.
  */
 import type { PoolClient } from 'pg';
 import type { ZodType } from 'zod';
+import type { MessageOrigin } from '../../../protocol/src/index.ts';
 
 export interface ReceivedMessage<Data> {
   /** The same on every publication. */
   readonly id: string;
   readonly type: string;
   readonly data: Data;
+  /** Of a transaction's message; undefined for what a service sends of itself. */
+  readonly origin: MessageOrigin | undefined;
   /** The transaction's decisionReason, and why in words; empty for what a service sends of itself. */
   readonly reason: string;
   readonly detail: string;
@@ -42,6 +47,11 @@ export interface NotYet {
   readonly kind: 'not-yet';
   readonly detail: string;
 }
+/** From somebody who may not say so: answered without an effect. `detail` is for the log. */
+export interface ForeignMessage {
+  readonly kind: 'foreign';
+  readonly detail: string;
+}
 /** It could not be done just now; the next publication is another attempt. */
 export interface FailedAttempt {
   readonly kind: 'failed';
@@ -51,10 +61,20 @@ export interface FailedAttempt {
 interface Typed<Data> {
   readonly type: string;
   readonly data: ZodType<Data>;
+  /** Why the message is foreign; undefined where it is not, as far as the message itself says. Nothing is handled of one that is. */
+  foreign?(message: ReceivedMessage<Data>): string | undefined;
 }
 export interface OnceHandler<Data> extends Typed<Data> {
   readonly kind: 'once';
-  handle(client: PoolClient, message: ReceivedMessage<Data>): Promise<Delivered | RefusedMessage | NotYet>;
+  /**
+   * What others say of the message, asked before the database transaction and within seconds: why it cannot be handled, or undefined.
+   * It may be asked several times of one message, and at the same moment.
+   */
+  before?(message: ReceivedMessage<Data>): Promise<RefusedMessage | NotYet | ForeignMessage | undefined>;
+  handle(
+    client: PoolClient,
+    message: ReceivedMessage<Data>,
+  ): Promise<Delivered | RefusedMessage | NotYet | ForeignMessage>;
 }
 export interface BestEffortHandler<Data> extends Typed<Data> {
   readonly kind: 'best-effort';

@@ -47,6 +47,7 @@ describe('a good event', () => {
         detail: 'all tried',
         publication: 'attempt 3',
         traceparent: EVENT.traceparent,
+        origin: { namespace: 'shop', flow: 'create-order', name: 'create-o1', message: 'lock-wms' },
       },
     });
   });

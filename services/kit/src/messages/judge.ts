@@ -7,6 +7,7 @@ import {
   EVENT_ID_CHARS_MAX,
   eventSchema,
   MESSAGE_FIELD,
+  originOf,
   replyToSchema,
   type MessageEvent,
 } from '../../../protocol/src/index.ts';
@@ -71,7 +72,7 @@ export function judge(entryId: string, fields: readonly string[], rules: JudgeRu
   const message: ReceivedMessage<unknown> = {
     ...{ id, type, data: data.value, reason: inOneLine(event.reason), detail: inOneLine(event.detail) },
     publication: event.attempt === undefined ? `entry ${entryId}` : `attempt ${event.attempt}`,
-    traceparent: event.traceparent,
+    ...{ traceparent: event.traceparent, origin: originOf(event) },
   };
   return { kind: 'message', message, handler, sender };
 }

@@ -7,6 +7,7 @@ import {
   runConsumer,
   type RunningConsumer,
 } from '../../../../tests/services/running-consumers.ts';
+import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { TOTAL_CENTS_MAX, type PayOrderPayload, type Receipt } from '../../../protocol/src/index.ts';
 
 let member: RunningConsumer;
@@ -37,8 +38,8 @@ async function pointsOf(userId: string): Promise<number> {
 test('a payment is answered with a receipt, and brings a point and a growth for each whole 100 cents', async () => {
   const userId = newUserId();
   const data = payment(userId, 2_599);
-  expect(await send(data, 'shop/pay-p1/points')).toEqual({
-    id: 'shop/pay-p1/points',
+  expect(await send(data)).toEqual({
+    id: `shop/pay-${data.paymentId}/points`,
     consumer: 'member',
     result: 'delivered',
   });
@@ -77,6 +78,29 @@ test.each(arrivalsOf([100, 200, 400]).map((amounts) => ({ amounts })))(
     expect(await pointsOf(userId)).toBe(7);
   },
 );
+
+test('a payment that is told of by another transaction than its own brings nothing, and its own brings the points', async () => {
+  const userId = newUserId();
+  const data = payment(userId, 500);
+  const id = `shop/pay-${data.paymentId}/points`;
+  const foreign = { result: 'delivered', reason: expect.stringMatching(/^without effect: points\.grant counts only/) };
+  for (const change of [
+    { id: `shop/pay-${data.paymentId}-again/points` },
+    { id: 'shop/pay-another/points' },
+    { id: `shop/pay-${data.paymentId}/points-too` },
+    { source: 'ordertx/shop/gifts' },
+  ])
+    expect(await member.sender.publish({ id, type: 'points.grant', data, ...change })).toMatchObject([foreign]);
+  expect(await pointsOf(userId)).toBe(0);
+  expect(await send(data)).toEqual({ id, consumer: 'member', result: 'delivered' });
+  const twin = { id: id.replace('shop', TWIN_NAMESPACE), source: `ordertx/${TWIN_NAMESPACE}/pay-order` };
+  expect(
+    await member.sender.publish({ type: 'points.grant', data: { ...data, amountCents: 900 }, ...twin }),
+  ).toMatchObject([
+    { result: 'delivered', reason: expect.stringMatching(/^without effect: it comes from another namespace/) },
+  ]);
+  expect(await pointsOf(userId)).toBe(5);
+});
 
 test('payments of many orders of one member at once count once each', async () => {
   const userId = newUserId();

@@ -5,7 +5,7 @@
  * another message's id. An order is paid by one payment: a second one is refused, because someone must look at both.
  */
 import type { OnceHandler } from '../../../kit/src/index.ts';
-import { messageTypes, type PayOrderPayload } from '../../../protocol/src/index.ts';
+import { foreignMessage, messageTypes, OTHER_NAMESPACE, type PayOrderPayload } from '../../../protocol/src/index.ts';
 import { grantOnce } from '../grants.ts';
 import { rewardOf } from '../reward.ts';
 
@@ -16,9 +16,12 @@ export const pointsGrant: OnceHandler<PayOrderPayload> = {
   kind: 'once',
   type: 'points.grant',
   data: messageTypes.member['points.grant'],
-  async handle(client, { data: { orderId, paymentId, userId, amountCents } }) {
-    const grantedFor = await grantOnce(client, { orderId, paymentId, userId, ...rewardOf(amountCents) });
-    if (grantedFor === paymentId) return { kind: 'delivered' };
+  foreign: ({ origin, data }) => foreignMessage('points.grant', origin, data),
+  async handle(client, { origin, data: { orderId, paymentId, userId, amountCents } }) {
+    const { namespace } = origin ?? {};
+    const granted = await grantOnce(client, { orderId, paymentId, userId, ...rewardOf(amountCents), namespace });
+    if (granted.namespace !== null && granted.namespace !== namespace) return OTHER_NAMESPACE;
+    if (granted.paymentId === paymentId) return { kind: 'delivered' };
     return { kind: 'refused', reason: PAID_TWICE };
   },
 };

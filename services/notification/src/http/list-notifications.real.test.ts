@@ -36,7 +36,7 @@ test.each([
 test('of an order with two payments are both, the oldest first', async () => {
   const message = smsPaidOf('o2', 1);
   await notification.sender.publish(message);
-  const other = { ...(message.data as object), amountCents: 1_000 };
+  const other = { ...(message.data as object), paymentId: 'p2', amountCents: 1_000 };
   await notification.sender.publish({ ...message, id: 'shop/pay-p2/payment-sms', data: other });
   expect(await notification.listed('o2')).toMatchObject([
     { text: expect.stringContaining('9.00') },

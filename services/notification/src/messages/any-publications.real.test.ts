@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type pg from 'pg';
-import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
+import { payloadsOf, received } from '../../../../tests/services/running-consumers.ts';
 import { createLog } from '../../../kit/src/index.ts';
 import { runNotification, type RunningNotification } from '../../testing/running-notification.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -87,7 +87,7 @@ test('there are no more calls than publications, one of them sends at most, and 
       const log = createLog({ name: 'test', level: 'silent' });
       const handler = smsPaid({ pool: database, provider, log, timeoutSeconds: 5 });
       const data = payloadsOf(orderId).paid;
-      const envelope = { id, type: 'sms.paid', data, reason: '', detail: '', traceparent: undefined };
+      const envelope = { ...received({ id, type: 'sms.paid', data }), reason: '' };
       const handle = (number: number) => handler.attempt({ ...envelope, publication: `attempt ${String(number)}` });
 
       for (const wave of waves) {

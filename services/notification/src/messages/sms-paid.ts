@@ -7,7 +7,7 @@
  */
 import type { Pool } from 'pg';
 import type { BestEffortHandler, Delivered, FailedAttempt, Log } from '../../../kit/src/index.ts';
-import { payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
+import { foreignMessage, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
 import { callAlone } from '../call-lock.ts';
 import { beginAttempt, endAttempt, objectionTo, type Notification, type Objection } from '../notifications.ts';
 import type { Outgoing, Provider, Sending } from '../providers/provider.ts';
@@ -29,6 +29,7 @@ export function smsPaid(options: SmsPaidOptions): BestEffortHandler<PayOrderPayl
     kind: 'best-effort',
     type: 'sms.paid',
     data: payOrderPayloadSchema,
+    foreign: ({ origin, data }) => foreignMessage('sms.paid', origin, data),
     async attempt({ id, data, publication }) {
       const objection = await objectionTo(pool, id, publication);
       if (objection !== undefined) return answerTo(objection);

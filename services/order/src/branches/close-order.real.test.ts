@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { callBranch } from '../../../../tests/services/call-branch.ts';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
+import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
 import { done, OrderDesk, type Steps } from '../../testing/order-desk.ts';
 
 /** The least pause between two closes of one order. */
@@ -47,7 +48,7 @@ describe('a close of an order that is not paid', () => {
     ['withdrawn', 'the customer withdrew it'],
   ])('that is %s takes it at the try, and has closed it once confirmed', async (cause, words) => {
     const orderId = await desk.placed();
-    const closing = desk.closing(orderId, 1, cause);
+    const closing = await desk.beginClose(orderId, cause);
     expect(await closing.try()).toMatchObject(TRIED);
     expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSING', held_by: closing.transaction });
     expect(await closing.confirm()).toMatchObject(CONFIRMED);
@@ -68,7 +69,7 @@ describe('a close of an order that is not paid', () => {
 
   test.each(['confirm', 'cancel'] as const)('changes nothing when its try and its %s come again', async (decided) => {
     const orderId = await desk.placed();
-    const closing = desk.closing(orderId, 1);
+    const closing = await desk.beginClose(orderId);
     await done(closing, 'try', 'try', decided);
     const once = await desk.seen(orderId);
     await done(closing, decided);
@@ -85,25 +86,14 @@ describe('a close of an order that is not paid', () => {
       expect(await desk.seen(orderId)).toEqual(before);
     }
   });
-
-  test('that somebody made by hand takes it as well, and its number is used up', async () => {
-    const orderId = await desk.placed();
-    const byHand = desk.closing(orderId, 7);
-    await done(byHand, 'try');
-    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSING', closing: byHand.transaction, closes: 7 });
-    await done(byHand, 'cancel');
-    await desk.overdue(orderId);
-    await desk.begun(orderId, desk.closing(orderId, 8).transaction);
-    const named = await desk.placed();
-    const otherName = desk.closingNamed(`cleared-by-hand-${named}`, named);
-    await done(otherName, 'try', 'confirm');
-    expect(await desk.row(named)).toMatchObject({ status: 'CLOSED', closing: otherName.transaction, closes: 0 });
-  });
 });
 
 describe('a close is refused, and the order stays as it is,', () => {
   async function isRefused(orderId: string, words: string): Promise<void> {
-    const late = desk.closingNamed(`late-${orderId}`, orderId);
+    await refuses(desk.closing(orderId, 7), orderId, words);
+  }
+
+  async function refuses(late: Steps, orderId: string, words: string): Promise<void> {
     const before = await desk.seen(orderId);
     expect(await late.try()).toEqual(refusal(words));
     expect(await late.try()).toEqual(refusal(words));
@@ -129,6 +119,31 @@ describe('a close is refused, and the order stays as it is,', () => {
     await isRefused(orderId, words);
   });
 
+  test('when the order service has not begun it, and its number is not used for one that is', async () => {
+    const orderId = await desk.placed();
+    await refuses(desk.closing(orderId, 1), orderId, 'the order service has not begun this close');
+    await refuses(desk.closing(orderId, 3), orderId, 'the order service has not begun this close');
+    await desk.overdue(orderId);
+    const second = desk.closing(orderId, 2);
+    await desk.begun(orderId, second.transaction);
+    await done(second, 'try', 'cancel');
+    await desk.overdue(orderId);
+    const fourth = desk.closing(orderId, 4);
+    await desk.begun(orderId, fourth.transaction);
+    await done(fourth, 'try', 'confirm');
+    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSED', closing: fourth.transaction, closes: 4 });
+  });
+
+  test('when it has another name, also while the close that it copies is under way', async () => {
+    const { orderId, closing } = await withdrawn();
+    const copy = desk.closingNamed(`close-${orderId}-1-again`, orderId, 'withdrawn');
+    await refuses(copy, orderId, FOREIGN_ATTEMPT);
+    await done(closing, 'try');
+    await refuses(desk.closingNamed(`close-by-hand-${orderId}`, orderId, 'withdrawn'), orderId, FOREIGN_ATTEMPT);
+    await done(closing, 'confirm');
+    expect(await desk.status(orderId)).toBe('CLOSED');
+  });
+
   test('when nobody placed it', async () => {
     const orderId = desk.newId();
     expect(await desk.closing(orderId, 1).try()).toEqual(refusal('there is no such order'));
@@ -145,6 +160,7 @@ test('a close of an order that is still INIT is asked to come again, before and 
   await done(desk.creation(orderId), 'try');
   expect(await closing.try()).toEqual(later);
   await done(desk.creation(orderId), 'confirm');
+  await desk.beginClose(orderId);
   expect(await closing.try()).toMatchObject(TRIED);
 });
 
@@ -190,20 +206,6 @@ describe('a cancelled close leaves the order open for a further one, after a pau
     );
     expect(await desk.row(orderId)).toMatchObject({ closes: 1, closing: null });
     expect(await desk.outbox(orderId)).toEqual([]);
-  });
-
-  test('and not before its time to pay is over, when somebody had closed it early by hand', async () => {
-    const orderId = await desk.placed();
-    const before = await desk.row(orderId);
-    await done(desk.closing(orderId, 1), 'try', 'cancel');
-    expect((await desk.row(orderId)).close_at).toEqual(before.close_at);
-  });
-
-  test('with its own number, also when the one made by hand never took the order', async () => {
-    const orderId = await desk.placed();
-    await done(desk.closing(orderId, 1), 'cancel');
-    await desk.overdue(orderId);
-    await desk.begun(orderId, desk.closing(orderId, 2).transaction);
   });
 
   test('for an order that was withdrawn, soon, and again with this cause', async () => {

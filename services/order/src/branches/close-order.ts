@@ -1,7 +1,8 @@
 /**
  * The order's own branch of close-order: try takes the order (CLOSING), confirm makes it CLOSED, cancel lets it go.
  *
- * 1. The order row alone says whether it may be closed (held-order.ts): while a payment holds it, or has won, the close is refused.
+ * 1. The order row alone says whether it may be closed (held-order.ts): while a payment holds it, or has won, or another close is the
+ *    one that was begun, the close is refused.
  * 2. A cancelled close, tried or not, leaves the order open for another one (order row: closing is null), a little later, under
  *    a number of its own: the fence would answer for a name that was used before.
  * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10), and notify whoever waits.
@@ -19,16 +20,15 @@ import {
   type TryCall,
 } from '../../../kit/src/index.ts';
 import {
+  closedOrderIdOf,
   closeOrderPayloadSchema,
   formatTransaction,
   type CloseCause,
   type CloseOrderPayload,
 } from '../../../protocol/src/index.ts';
-import { closedOrderIdOf, closeNumberOf } from '../creation/creation.ts';
 import { answerOf, endCreation, judgeClose, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
-const ADOPT_CLOSE = { name: 'adopt-close', text: sqlFile(import.meta.url, '../../sql/adopt-close.sql') };
 const END_CLOSE = { name: 'end-close', text: sqlFile(import.meta.url, '../../sql/end-close.sql') };
 
 export const closeOrderBranch: Branch<CloseOrderPayload> = {
@@ -55,10 +55,6 @@ async function takeForClosing(client: PoolClient, call: TryCall<CloseOrderPayloa
   if (order === undefined) return NO_SUCH_ORDER;
   const verdict = judgeClose(order, transaction);
   if (verdict.kind !== 'take') return answerOf(verdict);
-  if (order.closing === null) {
-    const values = [orderId, transaction, closeNumberOf(call.transaction.name, orderId)];
-    await client.query({ ...ADOPT_CLOSE, values });
-  }
   await moveOrder(client, orderId, { status: 'CLOSING', heldBy: transaction, reason: CAUSES[cause] });
   return { kind: 'tried' };
 }
@@ -85,8 +81,7 @@ async function letGo(client: PoolClient, call: CancelCall<CloseOrderPayload>): P
   } else if (call.tried && !(order?.status === 'CLOSED' && order.closing === transaction)) {
     throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
   }
-  const number = closeNumberOf(call.transaction.name, orderId);
-  await client.query({ ...END_CLOSE, values: [orderId, transaction, CLOSE_AGAIN_SECONDS, number] });
+  await client.query({ ...END_CLOSE, values: [orderId, transaction, CLOSE_AGAIN_SECONDS] });
   await endCreation(client, transaction);
   return { kind: 'done' };
 }

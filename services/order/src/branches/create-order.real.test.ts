@@ -7,7 +7,7 @@ import {
   TEAPOTS,
   type OrderBranchCall,
 } from '../../../../tests/services/order-client.ts';
-import { runOrder, type RunningTestService } from '../../../../tests/services/running.ts';
+import { runOrder, TWIN_NAMESPACE, type RunningTestService } from '../../../../tests/services/running.ts';
 import { freshNamespace, world } from '../../../../tests/world/world.ts';
 
 let order: RunningTestService;
@@ -49,22 +49,46 @@ describe('try', () => {
     expect(await statuses(orderId)).toEqual([['INIT', null]]);
   });
 
-  test('of another transaction with the same order id is refused, and its cancel leaves the order alone', async () => {
-    const orderId = newId();
-    await call(orderId, 'try');
-    const transaction = `${namespace}/an-intruder`;
-    expect(await call(orderId, 'try', { transaction })).toMatchObject({
-      status: 409,
-      state: 'Refused',
-      code: 'refused',
-    });
-    expect(await call(orderId, 'cancel', { transaction })).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await call(orderId, 'confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
-    expect(await statuses(orderId)).toEqual([
-      ['INIT', null],
-      ['PENDING_PAYMENT', null],
-    ]);
-  });
+  test.each([
+    ['of another name', (orderId: string) => `${namespace}/create-${orderId}-again`],
+    ['in another namespace', (orderId: string) => `${TWIN_NAMESPACE}/create-${orderId}`],
+  ])(
+    'of a transaction %s with the same order id is refused, and its cancel leaves the order alone',
+    async (_, copyOf) => {
+      const orderId = newId();
+      await call(orderId, 'try');
+      const transaction = copyOf(orderId);
+      expect(await call(orderId, 'try', { transaction })).toMatchObject({
+        status: 409,
+        state: 'Refused',
+        code: 'refused',
+      });
+      expect(await call(orderId, 'cancel', { transaction })).toMatchObject({ status: 200, state: 'Cancelled' });
+      expect(await call(orderId, 'confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+      expect(await statuses(orderId)).toEqual([
+        ['INIT', null],
+        ['PENDING_PAYMENT', null],
+      ]);
+    },
+  );
+
+  test.each([
+    ['of another name', (orderId: string) => `${namespace}/create-${orderId}-again`],
+    ['in another namespace', (orderId: string) => `${TWIN_NAMESPACE}/create-${orderId}`],
+  ])(
+    'of a transaction %s, before that of an accepted order, takes nothing, and its cancel neither',
+    async (_, copyOf) => {
+      for (const tried of [true, false]) {
+        const { orderId } = (await placeOrder(order.url)).body;
+        const transaction = copyOf(orderId);
+        if (tried) expect(await call(orderId, 'try', { transaction })).toMatchObject({ status: 409, state: 'Refused' });
+        expect(await call(orderId, 'cancel', { transaction })).toMatchObject({ status: 200, state: 'Cancelled' });
+        expect(await statuses(orderId)).toEqual([['INIT', null]]);
+        expect(await call(orderId, 'try')).toMatchObject({ status: 200, state: 'Tried' });
+        expect(await call(orderId, 'confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+      }
+    },
+  );
 
   test('with a total that is not the sum of the lines is refused, naming the field', async () => {
     const orderId = newId();

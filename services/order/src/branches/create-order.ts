@@ -4,7 +4,8 @@
  * 1. Confirm and cancel take the creation out of the outbox in their database transaction: what has ended is not created again by itself (T10).
  * 2. In the same database transaction they notify whoever waits for the end, on whichever replica.
  * 3. A cancel that comes without a try still records the order as CANCELLED: the customer asks for it and must learn why.
- * 4. An order id that another transaction has placed is refused, and stays untouched by this one's cancel.
+ * 4. An order id that another transaction has placed, or was accepted for, is refused, and stays untouched by this one's cancel; so
+ *    does one that the transaction is not named after.
  */
 import type { PoolClient } from 'pg';
 import {
@@ -17,8 +18,14 @@ import {
   type Tried,
   type TryCall,
 } from '../../../kit/src/index.ts';
-import { createOrderPayloadSchema, formatTransaction, type CreateOrderPayload } from '../../../protocol/src/index.ts';
-import { orderIdOf } from '../creation/creation.ts';
+import {
+  createdOrderIdOf,
+  createOrderPayloadSchema,
+  FOREIGN_ATTEMPT,
+  formatTransaction,
+  isAttempt,
+  type CreateOrderPayload,
+} from '../../../protocol/src/index.ts';
 import { endCreation } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
@@ -44,6 +51,7 @@ async function placeOrder(
   { transaction, payload }: TryCall<CreateOrderPayload>,
 ): Promise<Tried | Refused> {
   const { orderId, userId, totalCents, lines } = payload;
+  if (!isAttempt('create-order', transaction.name, payload)) return { kind: 'refused', detail: FOREIGN_ATTEMPT };
   const { rowCount } = await client.query({
     ...PLACE_ORDER,
     values: [orderId, formatTransaction(transaction), userId, totalCents, JSON.stringify(lines)],
@@ -74,9 +82,10 @@ async function cancelOrder(client: PoolClient, call: CancelCall<CreateOrderPaylo
     if (rowCount !== 1) throw new Error(`order ${orderId} was tried but is not INIT`);
   } else {
     // Without a payload that can be read, the transaction's name still tells which order in the outbox has ended.
-    const orderId = call.payload?.orderId ?? orderIdOf(call.transaction.name);
+    const orderId = call.payload?.orderId ?? createdOrderIdOf(call.transaction.name);
     const payload = call.payload === undefined ? undefined : JSON.stringify(call.payload);
-    await client.query({ ...RECORD_CANCELLED, values: [transaction, orderId, payload, cancelReason(call)] });
+    if (isAttempt('create-order', call.transaction.name, { orderId }))
+      await client.query({ ...RECORD_CANCELLED, values: [transaction, orderId, payload, cancelReason(call)] });
   }
   await endCreation(client, transaction);
   return { kind: 'done' };

@@ -12,8 +12,13 @@ beforeAll(async () => {
 afterAll(() => desk.close());
 
 type Kind = 'payment' | 'close';
-const make = (kind: Kind, orderId: string): Steps =>
-  kind === 'payment' ? desk.payment(orderId) : desk.closingNamed(`close-${orderId}-${crypto.randomUUID()}`, orderId);
+/** A close is the next one of the order, or where one is under way one that nobody has begun. */
+async function make(kind: Kind, orderId: string): Promise<Steps> {
+  if (kind === 'payment') return desk.payment(orderId);
+  const { closing } = await desk.row(orderId);
+  return closing === null ? desk.beginClose(orderId) : desk.closing(orderId, ++unbegun);
+}
+let unbegun = 100;
 const WON: Readonly<Record<Kind, string>> = { payment: 'PAID', close: 'CLOSED' };
 
 test.each<readonly [Kind, Kind]>([
@@ -26,7 +31,7 @@ test.each<readonly [Kind, Kind]>([
   async (first, second) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const orderId = await desk.placed();
-      const [one, two] = [make(first, orderId), make(second, orderId)];
+      const [one, two] = [await make(first, orderId), await make(second, orderId)];
       const answers = await Promise.all([one.try(), two.try()]);
       expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409]);
       const oneWins = answers[0].status === 200;
@@ -52,8 +57,8 @@ test('when the first one is cancelled the next one of either kind may have the o
     ['close', 'close'],
   ] as const) {
     const orderId = await desk.placed();
-    await done(make(first, orderId), 'try', 'cancel');
-    await done(make(second, orderId), 'try', 'confirm');
+    await done(await make(first, orderId), 'try', 'cancel');
+    await done(await make(second, orderId), 'try', 'confirm');
     expect(await desk.status(orderId)).toBe(WON[second]);
   }
 });
@@ -64,7 +69,7 @@ test('a try that comes in the middle of the other one’s confirm waits for it, 
     ['close', 'payment'],
   ] as const) {
     const orderId = await desk.placed();
-    const [one, two] = [make(first, orderId), make(second, orderId)];
+    const [one, two] = [await make(first, orderId), await make(second, orderId)];
     await done(one, 'try');
     const [, late] = await Promise.all([done(one, 'confirm'), two.try()]);
     expect(late).toMatchObject({ status: 409, state: 'Refused' });
@@ -75,7 +80,8 @@ test('a try that comes in the middle of the other one’s confirm waits for it, 
 test('of many payments and closes at once exactly one has the order', async () => {
   for (let round = 0; round < 10; round += 1) {
     const orderId = await desk.placed();
-    const all = Array.from({ length: 8 }, (_, turn) => make(turn % 2 === 0 ? 'payment' : 'close', orderId));
+    const all: Steps[] = [];
+    for (let turn = 0; turn < 8; turn += 1) all.push(await make(turn % 2 === 0 ? 'payment' : 'close', orderId));
     const answers = await Promise.all(all.map((each) => each.try()));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 7 }, () => 409)]);
     await Promise.all(all.map((each, index) => done(each, answers[index]?.status === 200 ? 'confirm' : 'cancel')));

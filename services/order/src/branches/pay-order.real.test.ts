@@ -1,6 +1,8 @@
 /** The order's own branch of pay-order, through its participant routes and on a real database. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
+import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
+import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
 import { done, OrderDesk, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-desk.ts';
 
 let desk: OrderDesk;
@@ -107,6 +109,18 @@ describe('a payment is refused, and the order stays as it is,', () => {
     await isRefused(orderId, desk.payment(orderId), words);
   });
 
+  test.each(['PENDING_PAYMENT', 'PAYING', 'PAID', 'CLOSED'] as const)(
+    'when it is a copy under another name or in another namespace, and the order is %s',
+    async (status) => {
+      const orderId = await desk.orderIn(status);
+      const { payment_id: paymentId, held_by: heldBy } = await desk.row(orderId);
+      const copied = paymentId ?? heldBy?.replace(/^.*pay-/, '') ?? `of-${orderId}`;
+      const copies = [`${desk.namespace}/pay-${copied}-again`, `${TWIN_NAMESPACE}/pay-${copied}`];
+      for (const transaction of copies)
+        await isRefused(orderId, desk.payment(orderId, { paymentId: copied, transaction }), FOREIGN_ATTEMPT);
+    },
+  );
+
   test('when nobody placed it', async () => {
     const orderId = desk.newId();
     expect(await desk.payment(orderId).try()).toEqual(refusal('there is no such order'));
@@ -146,16 +160,19 @@ describe('the same payment once more, of an order that it has paid, when the fen
   });
 
   test.each(['PAID', 'SHIPPED', 'RECEIVED'] as const)(
-    'is undone by no cancel while the order is %s',
+    'is not cancelled while the order is %s, for a refund would follow',
     async (status) => {
       const { orderId, payment } = await desk.paid();
       if (status !== 'PAID') await desk.sent(orderId, status);
       const before = await desk.seen(orderId);
       expect(before.row).toMatchObject({ status, payment_id: payment.paymentId });
       await desk.forget(payment);
+      const later = { status: 425, detail: expect.stringMatching(/^the order is paid by this payment/) };
+      expect(await payment.cancel()).toMatchObject({ ...later, state: 'None' });
       expect(await payment.try()).toMatchObject(TRIED);
-      expect(await payment.cancel()).toMatchObject(CANCELLED);
+      expect(await payment.cancel()).toMatchObject({ ...later, state: 'Tried' });
       expect(await desk.seen(orderId)).toEqual(before);
+      await done(payment, 'confirm');
     },
   );
 });

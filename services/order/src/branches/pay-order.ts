@@ -3,13 +3,14 @@
  *
  * 1. The order row alone says who may pay it (held-order.ts): a payment that comes while another transaction holds the order, or
  *    after one has won, is refused for good, and its transaction refunds it.
- * 2. A payment that has paid the order already is tried once more without effect, and no cancel undoes it.
+ * 2. A payment that has paid the order already is tried once more without effect, and its cancel never ends: a refund would follow
+ *    it. That takes a transaction that comes again after the fence has forgotten it; a person has to look.
  * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10).
  */
 import type { PoolClient } from 'pg';
 import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
 import { formatTransaction, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
-import { answerOf, endCreation, judgePayment, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
+import { answerOf, endCreation, hasPaid, judgePayment, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
 export const payOrderBranch: Branch<PayOrderPayload> = {
@@ -19,6 +20,13 @@ export const payOrderBranch: Branch<PayOrderPayload> = {
   try: takeForPayment,
   confirm: pay,
   cancel: letGo,
+};
+
+const APPLIED: Later = {
+  kind: 'later',
+  detail:
+    'the order is paid by this payment, so its transaction cannot be cancelled; someone must look why it came again',
+  retryAfterSeconds: 60,
 };
 
 async function takeForPayment(client: PoolClient, call: TryCall<PayOrderPayload>): Promise<Tried | Refused | Later> {
@@ -45,10 +53,11 @@ async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>): Prom
   return { kind: 'done' };
 }
 
-async function letGo(client: PoolClient, call: CancelCall<PayOrderPayload>): Promise<Done> {
+async function letGo(client: PoolClient, call: CancelCall<PayOrderPayload>): Promise<Done | Later> {
   const transaction = formatTransaction(call.transaction);
   // Held also where nothing is let go: payment.succeeded, coming again at this moment, must not begin anew what ends here.
   const order = call.payload && (await lockOrder(client, call.payload.orderId));
+  if (order !== undefined && hasPaid(order, transaction)) return APPLIED;
   if (call.tried) {
     const { orderId, paymentId } = call.payload;
     if (order?.heldBy === transaction) {

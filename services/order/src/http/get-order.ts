@@ -4,7 +4,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { problem, route, type Route } from '../../../kit/src/index.ts';
-import { idSchema, orderIdSchema, orderLineSchema, problemSchema } from '../../../protocol/src/index.ts';
+import { HEADERS, idSchema, orderIdSchema, orderLineSchema, problemSchema } from '../../../protocol/src/index.ts';
 import { getOrder, ORDER_STATUSES } from '../orders.ts';
 
 const orderSchema = z.strictObject({
@@ -31,12 +31,18 @@ export function getOrderRoute(pool: Pool): Route {
     summary: 'One order and its history',
     params: z.strictObject({ orderId: orderIdSchema }),
     responses: {
-      200: { description: 'The order; INIT until its transaction is decided', schema: orderSchema },
+      200: {
+        description: `The order; INIT until its transaction is decided. The header ${HEADERS.transaction} names that transaction, <namespace>/<name>`,
+        schema: orderSchema,
+      },
       404: { description: 'Nobody placed this order', schema: problemSchema },
     },
     async handle({ params: { orderId } }) {
-      const order = await getOrder(pool, orderId);
-      if (order !== undefined) return { status: 200, body: order };
+      const found = await getOrder(pool, orderId);
+      if (found !== undefined) {
+        const { transaction, ...order } = found;
+        return { status: 200, body: order, headers: { [HEADERS.transaction]: transaction } };
+      }
       return problem(404, { detail: `there is no order ${orderId}`, code: 'unknown-order' });
     },
   });

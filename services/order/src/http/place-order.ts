@@ -7,8 +7,7 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { newId, problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
-import { idSchema, orderIdSchema, orderLinesSchema, problemSchema } from '../../../protocol/src/index.ts';
-import { createName } from '../creation/creation.ts';
+import { createName, idSchema, orderIdSchema, orderLinesSchema, problemSchema } from '../../../protocol/src/index.ts';
 import type { Relay } from '../creation/relay.ts';
 import {
   acceptOrder,

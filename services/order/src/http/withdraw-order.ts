@@ -7,9 +7,8 @@
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
-import { orderIdSchema, problemSchema } from '../../../protocol/src/index.ts';
+import { nameIn, orderIdSchema, problemSchema } from '../../../protocol/src/index.ts';
 import { withdrawOrder } from '../closing.ts';
-import { nameIn } from '../creation/creation.ts';
 import type { Relay } from '../creation/relay.ts';
 import { getOutcome, ORDER_STATUSES, type OrderStatus, type Outcome } from '../orders.ts';
 import { continuedOrNew } from '../trace-parent.ts';
@@ -21,8 +20,6 @@ export interface WithdrawOptions {
   readonly pool: Pool;
   readonly relay: Pick<Relay, 'nudge'>;
   readonly waiting: WaitingRoom;
-  /** Where transactions are created. */
-  readonly namespace: string;
 }
 
 /** Long enough for a close that nothing disturbs, short enough for a page that shows a spinner meanwhile. */
@@ -58,7 +55,7 @@ export function withdrawOrderRoute(options: WithdrawOptions): Route {
       const seat = options.waiting.sit(orderId);
       try {
         const traceparent = continuedOrNew(call.header('traceparent'));
-        const withdrawal = await withdrawOrder(options.pool, orderId, { namespace: options.namespace, traceparent });
+        const withdrawal = await withdrawOrder(options.pool, orderId, traceparent);
         if (withdrawal.kind === 'unknown')
           return problem(404, { detail: `there is no order ${orderId}`, code: 'unknown-order' });
         if (withdrawal.kind === 'wrong-status') return wrongStatus(orderId, withdrawal.status);

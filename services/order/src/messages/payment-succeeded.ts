@@ -6,8 +6,8 @@
  * While the order is INIT even that is too early: the message is left without a receipt, and comes again.
  */
 import { sqlFile, type OnceHandler } from '../../../kit/src/index.ts';
-import { paymentSucceededSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
-import { payName, type Creation } from '../creation/creation.ts';
+import { besides, paymentSucceededSchema, payName, type PaymentSucceeded } from '../../../protocol/src/index.ts';
+import type { Creation } from '../creation/creation.ts';
 import type { Relay } from '../creation/relay.ts';
 import { FIRST_REPEAT_SECONDS } from '../creation/schedule.ts';
 import { lockOrder } from '../held-order.ts';
@@ -17,11 +17,9 @@ const OPEN_PAYMENT = { name: 'open-payment', text: sqlFile(import.meta.url, '../
 
 export interface PaymentSucceededOptions {
   readonly relay: Pick<Relay, 'nudge'>;
-  /** Where transactions are created. */
-  readonly namespace: string;
 }
 
-export function paymentSucceeded({ relay, namespace }: PaymentSucceededOptions): OnceHandler<PaymentSucceeded> {
+export function paymentSucceeded({ relay }: PaymentSucceededOptions): OnceHandler<PaymentSucceeded> {
   return {
     kind: 'once',
     type: 'payment.succeeded',
@@ -32,7 +30,7 @@ export function paymentSucceeded({ relay, namespace }: PaymentSucceededOptions):
       const order = await lockOrder(client, orderId);
       if (order === undefined) return { kind: 'refused', reason: `there is no order ${orderId}` };
       if (order.status === 'INIT') return { kind: 'not-yet', detail: `order ${orderId} is still being created` };
-      const transaction = `${namespace}/${payName(paymentId)}`;
+      const transaction = besides(order.transaction, payName(paymentId));
       const { rows } = await client.query<Creation>({
         ...OPEN_PAYMENT,
         values: [transaction, paymentId, orderId, amountCents, continuedOrNew(traceparent), FIRST_REPEAT_SECONDS],

@@ -68,9 +68,10 @@ describe('that comes before the order is paid has no receipt, changes nothing, a
 
   test('while it is being closed: refused once it is closed', async () => {
     const orderId = await desk.placed();
-    await done(desk.closing(orderId, 1), 'try');
+    const closing = await desk.beginClose(orderId);
+    await done(closing, 'try');
     expect(await tell(orderId)).toBeUndefined();
-    await done(desk.closing(orderId, 1), 'confirm');
+    await done(closing, 'confirm');
     expect(await tell(orderId)).toMatchObject({ result: 'refused' });
   });
 });

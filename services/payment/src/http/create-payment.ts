@@ -44,7 +44,8 @@ export function createPaymentRoute({ pool, orders, publicUrl }: CreatePaymentOpt
           return ordersAway(log, order.why);
         case 'found': {
           if (order.status !== PAYABLE) return wrongStatus(orderId, order.status);
-          const asked = { paymentId: newId('p'), orderId, amountCents: order.totalCents };
+          const { namespace } = order;
+          const asked = { paymentId: newId('p'), orderId, amountCents: order.totalCents, namespace };
           return { status: 201, body: paymentAnswer(publicUrl, await addPayment(pool, asked)) };
         }
       }

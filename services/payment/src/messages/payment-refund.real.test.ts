@@ -1,6 +1,7 @@
 /** `payment.refund`, through the real stream: what was captured goes back once, and nothing else does. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MessageSender, type Published } from '../../../../tests/services/message-sender.ts';
+import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
 import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';
 
@@ -66,13 +67,47 @@ test('gives back the amount captured where another one was asked for', async () 
   expect(await refunds(paymentId)).toEqual([{ cents: 850, reason: DETAIL }]);
 });
 
-test('twenty times at once, under two ids, is one refund', async () => {
+test('twenty times at once is one refund', async () => {
   const paymentId = await captured('o1');
   const message = refundOf({ paymentId });
-  const other = { ...message, id: `shop/pay-${paymentId}/refund-again` };
-  const receipts = await sender.publish(...Array.from({ length: 20 }, (_, copy) => (copy % 2 === 0 ? message : other)));
+  const receipts = await sender.publish(...Array.from({ length: 20 }, () => message));
   expect(new Set(receipts.map(({ result }) => result))).toEqual(new Set(['delivered']));
   expect(await refunds(paymentId)).toHaveLength(1);
+});
+
+test.each<[string, (paymentId: string) => Partial<Published>]>([
+  ['a copy of the transaction', (paymentId) => ({ id: `shop/pay-${paymentId}-again/refund` })],
+  ["another payment's transaction", () => ({ id: 'shop/pay-another/refund' })],
+  ['another message of the transaction', (paymentId) => ({ id: `shop/pay-${paymentId}/refund-too` })],
+  ['a flow of somebody else', () => ({ source: 'ordertx/shop/money-back' })],
+  [
+    'a copy in another namespace',
+    (paymentId) => ({ id: `${TWIN_NAMESPACE}/pay-${paymentId}/refund`, source: `ordertx/${TWIN_NAMESPACE}/pay-order` }),
+  ],
+])('that comes from %s is answered and gives nothing back, and the payment’s own still does', async (_, change) => {
+  const paymentId = await captured('o1');
+  const message = refundOf({ paymentId });
+  expect(await sender.publish({ ...message, ...change(paymentId) })).toMatchObject([
+    { result: 'delivered', reason: expect.stringMatching(/^without effect: /) },
+  ]);
+  expect([await statusOf(paymentId), await refunds(paymentId)]).toEqual(['SUCCEEDED', []]);
+  expect(await sender.publish(message)).toEqual([delivered(message.id)]);
+  expect(await statusOf(paymentId)).toBe('REFUNDED');
+});
+
+test('of a payment from before it was known where its order’s transactions lie waits for the order service to say so', async () => {
+  const paymentId = await captured('o3');
+  await payment.database.query('update payments set namespace = null where payment_id = $1', [paymentId]);
+  payment.orders.misbehave((response) => response.destroy());
+  const twin = { id: `${TWIN_NAMESPACE}/pay-${paymentId}/refund`, source: `ordertx/${TWIN_NAMESPACE}/pay-order` };
+  const sent = { ...refundOf({ paymentId, orderId: 'o3' }), ...twin };
+  await sender.publishUnanswered(sent);
+  expect([await statusOf(paymentId), await refunds(paymentId)]).toEqual(['SUCCEEDED', []]);
+  payment.orders.misbehave(undefined);
+  expect(await sender.publish(sent)).toMatchObject([{ reason: expect.stringContaining('another namespace') }]);
+  expect(await statusOf(paymentId)).toBe('SUCCEEDED');
+  await sender.publish(refundOf({ paymentId, orderId: 'o3' }));
+  expect(await statusOf(paymentId)).toBe('REFUNDED');
 });
 
 test('leaves the payment answered as REFUNDED to a provider that calls once more, and tells nobody of a new payment', async () => {

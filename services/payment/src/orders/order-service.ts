@@ -6,7 +6,7 @@
  */
 import { Agent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
-import { orderIdSchema, TOTAL_CENTS_MAX } from '../../../protocol/src/index.ts';
+import { HEADERS, orderIdSchema, parseTransaction, TOTAL_CENTS_MAX } from '../../../protocol/src/index.ts';
 import type { LookedUp, OrderLookup } from './order-lookup.ts';
 
 /** For the whole answer. A customer waits; the order service reads one row. */
@@ -53,7 +53,9 @@ async function ask(dispatcher: Dispatcher, baseUrl: string, orderId: string): Pr
   const order = orderSchema.safeParse(parsed(text));
   if (!order.success || order.data.orderId !== orderId)
     return { kind: 'unavailable', why: 'the order service answered 200 with something else than this order' };
-  return { kind: 'found', status: order.data.status, totalCents: order.data.totalCents };
+  const creation = parseTransaction(String(answer.headers[HEADERS.transaction] ?? ''));
+  const { status: orderStatus, totalCents } = order.data;
+  return { kind: 'found', status: orderStatus, totalCents, namespace: creation?.namespace ?? null };
 }
 
 async function boundedText(body: Dispatcher.ResponseData['body']): Promise<string> {

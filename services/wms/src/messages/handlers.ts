@@ -5,7 +5,7 @@
  */
 import type { ZodType } from 'zod';
 import type { AnyHandler, OnceHandler } from '../../../kit/src/index.ts';
-import { messageTypes } from '../../../protocol/src/index.ts';
+import { foreignMessage, messageTypes, OTHER_NAMESPACE } from '../../../protocol/src/index.ts';
 import type { ShipmentMessage } from '../next-state.ts';
 import { advance, type ShippedOrder } from '../shipments.ts';
 
@@ -18,8 +18,10 @@ export const handlers: readonly AnyHandler[] = [
 function advancing<Data extends ShippedOrder>(type: ShipmentMessage, data: ZodType<Data>): OnceHandler<Data> {
   return {
     ...{ kind: 'once', type, data },
-    async handle(client, { data: order }) {
-      const step = await advance(client, order, type);
+    foreign: ({ origin, data: named }) => foreignMessage(type, origin, named),
+    async handle(client, { origin, data: order }) {
+      const step = await advance(client, { ...order, message: type, namespace: origin?.namespace });
+      if (step.kind === 'foreign') return OTHER_NAMESPACE;
       if (step.kind === 'contradiction') return { kind: 'refused', reason: `the order ${step.detail}` };
       return { kind: 'delivered' };
     },
