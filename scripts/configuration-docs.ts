@@ -9,6 +9,7 @@ import { messageSettings, participantSettings, serviceSettings } from '../servic
 import { notificationSettings } from '../services/notification/src/config.ts';
 import { orderSettings } from '../services/order/src/config.ts';
 import { paymentSettings } from '../services/payment/src/config.ts';
+import { reconcileSettings } from '../services/reconcile/src/config.ts';
 
 /** The part of a declared setting that readers need; how its text is checked stays with its owner. */
 export interface DocumentedSetting {
@@ -61,6 +62,11 @@ const sections: readonly Section[] = [
   { title: 'Order', introduction: 'Besides those of every participant:', settings: own(orderSettings) },
   { title: 'Payment', introduction: 'Besides those of every service:', settings: own(paymentSettings) },
   { title: 'Notification', introduction: 'Besides those of every service:', settings: own(notificationSettings) },
+  {
+    title: 'Reconcile',
+    introduction: '`node services/reconcile/src/main.ts` (see [after a restore](../operating/restore.md)):',
+    settings: Object.values(reconcileSettings),
+  },
 ];
 
 export function renderConfiguration(from: readonly Section[] = sections): string {

@@ -1,0 +1,3 @@
+-- Inventory's stock, by SKU.
+select sku_id, stocked, sellable, frozen, sold
+from stock
