@@ -24,7 +24,11 @@ export const mutants: readonly Mutant[] = [
     find: '    const result = await this.#ports.transactions.writeStatus(transaction, step.status);\n',
     replace: `    const operation = step.status.decision === 'Confirm' ? 'confirm' : 'cancel';
     for (const branch of step.why === 'decision' ? (step.status.branches ?? []) : []) {
-      this.#call(key, work, transaction, flow, { branch: branch.name, operation, attempt: 1 });
+      const participant = flow?.spec.participants.find(({ name }) => name === branch.name);
+      if (!participant) continue;
+      const call = { transaction, participant, operation, attempt: 1, overdue: false } as const;
+      const request = { current: () => call, sent: () => undefined, withdrawn: this.#ports.stopping };
+      void this.#ports.participants.call(request, this.#ports.stopping);
     }
     const result = await this.#ports.transactions.writeStatus(transaction, step.status);
 `,
@@ -37,6 +41,33 @@ export const mutants: readonly Mutant[] = [
     find: "branch.state === 'Untried' : branch.state !== endStateFor(decision)",
     replace: "branch.state === 'Untried' : branch.state !== endStateFor(decision) && branch.state !== 'Untried'",
     tests: ['controller/src/reconcile/reconciler.test.ts', 'controller/src/reconcile/any-number.test.ts'],
+  },
+  {
+    name: 'a call that waited for its place is sent although nobody wants it any more',
+    breaks: 'what is sent fits the transaction as it is then: not after suspend, resolution or a needless decision',
+    file: 'controller/src/reconcile/branch-calls.ts',
+    find: 'branch === waiting.branch && operation === waiting.operation);',
+    replace: `branch === waiting.branch && operation === waiting.operation) ?? {
+      ...{ branch: waiting.branch, operation: waiting.operation },
+      ...{ attempt: 1, overdue: false },
+    };`,
+    tests: ['controller/src/reconcile/waiting-calls.test.ts'],
+  },
+  {
+    name: 'a repetition that waits for its place holds up the deadline',
+    breaks: 'T5: the deadline waits for one answer of each branch, and for nothing else',
+    file: 'controller/src/reconcile/work.ts',
+    find: '      busy: this.busy,\n',
+    replace: '      busy: new Set([...this.busy, ...this.waiting.keys()]),\n',
+    tests: ['controller/src/reconcile/waiting-calls.test.ts'],
+  },
+  {
+    name: 'tries starve beside a backlog of confirms',
+    breaks: 'limits.ts, rule 2: where both wait, every fourth place goes to a try',
+    file: 'controller/src/participants/limits.ts',
+    find: 'return settledInARow < SETTLING_IN_A_ROW_MAX ? waiting.settling : tries;',
+    replace: 'return waiting.settling;',
+    tests: ['controller/src/participants/limits.test.ts'],
   },
   {
     name: 'a try that comes after the cancel runs',

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Outcome } from '../transaction/outcome.ts';
+import type { CallResult } from '../reconcile/ports.ts';
 import type { ParticipantCaller } from './caller.ts';
 import { BODY_BYTES_MAX } from './exchange.ts';
 import { answerState, callerFor, callTo, participantAt, startParticipant } from './loopback-participant.ts';
@@ -48,7 +48,7 @@ function makeCaller(origin: string): ParticipantCaller {
   return caller;
 }
 
-function tryAt(origin: string, timeoutSeconds = 5, signal = NEVER): Promise<Outcome> {
+function tryAt(origin: string, timeoutSeconds = 5, signal = NEVER): Promise<CallResult> {
   return makeCaller(origin).call(callTo(participantAt(origin, { timeoutSeconds })), signal);
 }
 
@@ -209,18 +209,19 @@ describe('a large body', () => {
 });
 
 describe('at shutdown', () => {
-  test('calls under way end at once, as unknown, and calls that wait as never sent', async () => {
+  test('calls that were sent end at once, as unknown, and calls that wait are withdrawn', async () => {
     const participant = await startServer(ignore);
     const caller = makeCaller(participant.origin);
     const target = participantAt(participant.origin, { timeoutSeconds: 300, maxConcurrency: 2 });
     const shutdown = new AbortController();
-    const calls = Array.from({ length: 50 }, () => caller.call(callTo(target), shutdown.signal));
+    const request = () => ({ ...callTo(target), withdrawn: shutdown.signal });
+    const calls = Array.from({ length: 50 }, () => caller.call(request(), shutdown.signal));
     await waitUntil(() => participant.requests.length === 2);
     shutdown.abort();
-    const outcomes = await Promise.all(calls);
-    for (const outcome of outcomes.slice(0, 2)) expect(outcome).toEqual(unknown(/^the controller stopped/));
+    const results = await Promise.all(calls);
+    for (const result of results.slice(0, 2)) expect(result).toEqual(unknown(/^the controller stopped/));
+    for (const result of results.slice(2)) expect(result).toEqual({ kind: 'withdrawn' });
     const unsent = { kind: 'unsent', detail: expect.stringMatching(/^was not called/) };
-    for (const outcome of outcomes.slice(2)) expect(outcome).toEqual(unsent);
     await waitUntil(() => participant.open() === 0);
     expect(participant.requests).toHaveLength(2);
     expect(await caller.call(callTo(target), shutdown.signal)).toEqual(unsent);

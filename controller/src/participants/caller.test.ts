@@ -4,6 +4,7 @@ import { decodeDetail } from '../../../services/protocol/src/detail.ts';
 import { PAYLOAD_BYTES_MAX, type CallerSettings, type CallReport, type ParticipantCaller } from './caller.ts';
 import {
   answerState,
+  branchCallTo,
   callerFor,
   callTo,
   participantAt,
@@ -11,6 +12,7 @@ import {
   TRANSACTION,
   type LoopbackParticipant,
 } from './loopback-participant.ts';
+import type { BranchCall } from '../reconcile/ports.ts';
 
 const NEVER = new AbortController().signal;
 const open: { stop?(): Promise<void>; close?(): Promise<void> }[] = [];
@@ -27,6 +29,14 @@ async function world(
   const caller = callerFor([participant.origin], settings);
   open.push(caller, participant);
   return { participant, caller };
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  const giveUpAt = Date.now() + 5_000;
+  while (!isTrue()) {
+    if (Date.now() > giveUpAt) throw new Error('the awaited condition did not come');
+    await new Promise(setImmediate);
+  }
 }
 
 function transactionWith(payload: Record<string, unknown>) {
@@ -156,6 +166,89 @@ describe('a call that must not be sent', () => {
       kind: 'succeeded',
     });
     expect(Buffer.byteLength(participant.requests[0]?.body ?? '')).toBe(PAYLOAD_BYTES_MAX);
+  });
+});
+
+describe('a call that waits', () => {
+  /** A participant with one place, which a first call has until `free` is called; and calls that are asked for as they are then. */
+  async function crowded() {
+    const held: (() => void)[] = [];
+    const answer: Parameters<typeof startParticipant>[0] = (response, { path }) => {
+      const state = path.endsWith('try') ? 'Tried' : path.endsWith('cancel') ? 'Cancelled' : 'Confirmed';
+      held.push(() => answerState(response, state));
+    };
+    const [first, second] = [await startParticipant(answer), await startParticipant(answer)];
+    const caller = callerFor([first.origin, second.origin]);
+    open.push(caller, first, second);
+    const target = participantAt(first.origin, { maxConcurrency: 1 });
+    const running = caller.call(callTo(target), NEVER);
+    await until(() => held.length === 1);
+    const free = async () => {
+      held.shift()?.();
+      await running;
+    };
+    return { caller, first, second, target, held, free };
+  }
+
+  test('is withdrawn at once when it is given up, and never sent', async () => {
+    const { caller, first, target, free } = await crowded();
+    const givenUp = new AbortController();
+    const waiting = caller.call({ ...callTo(target), withdrawn: givenUp.signal }, NEVER);
+    givenUp.abort();
+    expect(await waiting).toEqual({ kind: 'withdrawn' });
+    await free();
+    expect(first.requests).toHaveLength(1);
+  });
+
+  test('is not sent when its place comes and nobody wants it any more, and gives its place to the next', async () => {
+    const { caller, first, target, held, free } = await crowded();
+    let wanted: BranchCall | undefined = branchCallTo(target);
+    const waiting = caller.call({ ...callTo(target), current: () => wanted }, NEVER);
+    const next = caller.call(callTo(target, { operation: 'cancel' }), NEVER);
+    const afterNext = caller.call(callTo(target), NEVER);
+    wanted = undefined;
+    await free();
+    await until(() => held.length === 1);
+    held.shift()?.();
+    expect(await next).toEqual({ kind: 'succeeded' });
+    expect(await waiting).toEqual({ kind: 'withdrawn' });
+    await until(() => held.length === 1);
+    held.shift()?.();
+    await afterNext;
+    expect(first.requests.map(({ path }) => path.split('/').at(-1))).toEqual(['try', 'cancel', 'try']);
+  });
+
+  test('goes to the endpoint that its participant has when its place comes', async () => {
+    const { caller, first, second, target, held, free } = await crowded();
+    let now = branchCallTo(target);
+    const waiting = caller.call({ ...callTo(target), current: () => now }, NEVER);
+    now = branchCallTo({ ...target, endpoint: { url: second.origin } });
+    await free();
+    await until(() => held.length === 1);
+    held.shift()?.();
+    expect(await waiting).toEqual({ kind: 'succeeded' });
+    expect([first.requests.length, second.requests.length]).toEqual([1, 1]);
+  });
+
+  test('for its token is looked at again before it goes out', async () => {
+    let give: (token: string) => void = () => undefined;
+    const tokens = { get: () => new Promise<string>((resolve) => (give = resolve)), drop: () => false };
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens });
+    let sent = 0;
+    let wanted: BranchCall | undefined = branchCallTo(participantAt(participant.origin));
+    const request = { current: () => wanted, sent: () => void (sent += 1), withdrawn: NEVER };
+    const calling = caller.call(request, NEVER);
+    wanted = undefined;
+    give('token');
+    expect(await calling).toEqual({ kind: 'withdrawn' });
+    expect({ sent, received: participant.requests.length }).toEqual({ sent: 0, received: 0 });
+  });
+
+  test('says when it is sent, once', async () => {
+    const { participant, caller } = await world((response) => answerState(response, 'Tried'));
+    let sent = 0;
+    await caller.call({ ...callTo(participantAt(participant.origin)), sent: () => void (sent += 1) }, NEVER);
+    expect(sent).toBe(1);
   });
 });
 

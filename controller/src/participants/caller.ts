@@ -1,26 +1,28 @@
 /**
  * Calls participants: the controller's only way out to services.
  *
- * From a flow's participant to an Outcome, in order: may it be called (endpoint.ts), does the payload fit, is there room
- * at the endpoint (limits.ts), token, exchange, and what the answer means (classify.ts, no-answer.ts).
+ * From a flow's participant to an Outcome, in order: does the payload fit, may it be called (endpoint.ts), a place at the
+ * endpoint (limits.ts), token, exchange, and what the answer means (classify.ts, no-answer.ts).
  *
  * 1. It resolves, never rejects: whatever happens on the way is a value.
- * 2. A call that is forbidden or too large is never sent, and takes no room at its endpoint.
- * 3. The participant's timeoutSeconds run over connection, headers and body. Waiting for room and for a token does not
+ * 2. A call that is forbidden or too large is never sent, and takes no place at its endpoint.
+ * 3. The participant's timeoutSeconds run over connection, headers and body. Waiting for a place and for a token does not
  *    count: it says nothing about the participant's answer. What ends in that waiting was not sent, and says so.
  * 4. A 401 may mean that the token is not good any more, whatever our clock says: it is thrown away, and the call made
  *    once more with a new one.
+ * 5. What is sent is the call as it is at that moment. After each wait, for the place and for the token, it is looked at
+ *    again: one that is not wanted any more is withdrawn, one whose endpoint was changed waits for a place at the new one.
  */
 import { Agent, type Dispatcher } from 'undici';
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
-import type { BranchCall, Clock, Participants } from '../reconcile/ports.ts';
+import type { BranchCall, CallRequest, CallResult, Clock, Participants } from '../reconcile/ports.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import type { AllowList } from './allow-list.ts';
 import { classify } from './classify.ts';
 import { Deadline, unlessEnded } from './deadline.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
 import { exchange, type Exchange } from './exchange.ts';
-import { EndpointLimits } from './limits.ts';
+import { EndpointLimits, type Claim } from './limits.ts';
 import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 import { startTrace } from './trace.ts';
@@ -39,8 +41,8 @@ const TOKEN_MS_MAX = 15_000;
 
 /** Service-account tokens for participants. */
 export interface Tokens {
-  /** A token that is valid for some time yet; rejects when none can be had. `signal` aborts at shutdown. */
-  get(audience: string, signal: AbortSignal): Promise<string>;
+  /** A token that is valid for some time yet; rejects when none can be had. */
+  get(audience: string): Promise<string>;
   /**
    * A participant did not accept this one: it is not handed out again. Says whether asking for another is worth while; it
    * is not where the last one was dropped just now, because then it is not the token that is wrong.
@@ -52,7 +54,7 @@ export interface CallReport {
   readonly participant: string;
   readonly operation: Operation;
   readonly outcome: Outcome['kind'];
-  /** From the moment it had room at its endpoint. */
+  /** From the moment it had its place at the endpoint. */
   readonly seconds: number;
 }
 
@@ -63,7 +65,7 @@ export interface CallerSettings {
   readonly clock: Clock;
   /** How long a token is waited for; default TOKEN_MS_MAX. */
   readonly tokenMs?: number;
-  /** After each call that was let through to its endpoint. */
+  /** After each call that had its place at the endpoint and was not withdrawn then. */
   readonly onCall?: (report: CallReport) => void;
 }
 
@@ -80,25 +82,26 @@ export class ParticipantCaller implements Participants {
     this.#settings = settings;
   }
 
-  async call(call: BranchCall, signal: AbortSignal): Promise<Outcome> {
-    const target = this.#resolve(call);
-    if (target.kind === 'forbidden') return { kind: 'blocked', reason: 'EndpointForbidden', detail: target.detail };
+  async call(request: CallRequest, signal: AbortSignal): Promise<CallResult> {
+    let call = request.current();
+    if (!call) return WITHDRAWN;
+    // The payload is immutable: this is the only look at it.
     const body = Buffer.from(JSON.stringify(call.transaction.spec.payload));
     if (body.length > PAYLOAD_BYTES_MAX) return PAYLOAD_TOO_LARGE;
-
-    const { transaction, participant, operation } = call;
-    const claim = {
-      endpoint: target.origin,
-      holder: `${transaction.metadata.namespace}/${transaction.spec.flow}/${participant.name}`,
-      maxConcurrency: participant.maxConcurrency,
-      urgent: operation !== 'try',
-    };
-    if (!(await this.#limits.acquire(claim, signal))) return notSent();
-    try {
-      return await this.#attempt(call, target, body, signal);
-    } finally {
-      this.#limits.release(target.origin);
+    while (call) {
+      const target = this.#resolve(call);
+      if (target.kind === 'forbidden') return { kind: 'blocked', reason: 'EndpointForbidden', detail: target.detail };
+      const place = this.#limits.acquire(claimOf(call, target.origin), request.withdrawn);
+      if (place !== true && !(await place)) return WITHDRAWN;
+      try {
+        const result = await this.#attempt(request, place === true ? call : request.current(), target, body, signal);
+        if (result.kind !== 'moved') return result;
+      } finally {
+        this.#limits.release(target.origin);
+      }
+      call = request.current();
     }
+    return WITHDRAWN;
   }
 
   /** Ends every connection at once; calls still under way become unknown. */
@@ -106,45 +109,53 @@ export class ParticipantCaller implements Participants {
     await this.#agent.destroy();
   }
 
-  /** What is traced and measured: everything but the waiting for room. */
-  async #attempt(call: BranchCall, target: Target, body: Buffer, signal: AbortSignal): Promise<Outcome> {
+  /** With its place: what is measured. */
+  async #attempt(
+    request: CallRequest,
+    call: BranchCall | undefined,
+    target: Target,
+    body: Buffer,
+    signal: AbortSignal,
+  ): Promise<CallResult | Moved> {
+    if (!call) return WITHDRAWN;
+    if (!isSame(this.#resolve(call), target)) return MOVED;
     const startedAt = performance.now();
-    const trace = startTrace(call);
-    const outcome = await this.#send(call, target, body, trace.traceparent, signal);
-    trace.end(outcome);
+    const result = await this.#send(request, target, body, signal);
+    if (result.kind === 'withdrawn' || result.kind === 'moved') return result;
     const seconds = (performance.now() - startedAt) / 1000;
     const { participant, operation } = call;
-    this.#settings.onCall?.({ participant: participant.name, operation, outcome: outcome.kind, seconds });
+    this.#settings.onCall?.({ participant: participant.name, operation, outcome: result.kind, seconds });
+    return result;
+  }
+
+  async #send(request: CallRequest, target: Target, body: Buffer, signal: AbortSignal): Promise<CallResult | Moved> {
+    const token = await this.#token(target.audience, [signal, request.withdrawn]);
+    const call = request.current();
+    if (!call) return WITHDRAWN;
+    if (!isSame(this.#resolve(call), target)) return MOVED;
+    if (token.kind === 'none') return token.outcome;
+    if (signal.aborted) return notSent();
+    request.sent();
+    const trace = startTrace(call);
+    const sending = { call, target, body, traceparent: trace.traceparent };
+    const outcome = this.#meaningOf(call, await this.#exchangeWithToken(sending, token.value, signal));
+    trace.end(outcome);
     return outcome;
   }
 
-  async #send(
-    call: BranchCall,
-    target: Target,
-    body: Buffer,
-    traceparent: string,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const token = await this.#token(target.audience, signal);
-    if (token.kind === 'none') return token.outcome;
-    const result = await this.#exchange(call, target, body, traceparent, token.value, signal);
-    const isStale = result.kind === 'answered' && result.answer.status === 401 && this.#dropped(target, token.value);
-    const fresh = isStale ? await this.#token(target.audience, signal) : NO_TOKEN;
-    if (fresh.kind === 'none') return this.#meaningOf(call, result);
-    return this.#meaningOf(call, await this.#exchange(call, target, body, traceparent, fresh.value, signal));
+  /** Once more with a new token where the participant did not accept this one. */
+  async #exchangeWithToken(sending: Sending, token: string | undefined, signal: AbortSignal): Promise<Exchange> {
+    const result = await this.#exchange(sending, token, signal);
+    const { target } = sending;
+    const isStale = result.kind === 'answered' && result.answer.status === 401 && this.#dropped(target, token);
+    const fresh = isStale ? await this.#token(target.audience, [signal]) : NO_TOKEN;
+    return fresh.kind === 'none' ? result : this.#exchange(sending, fresh.value, signal);
   }
 
-  async #exchange(
-    call: BranchCall,
-    target: Target,
-    body: Buffer,
-    traceparent: string,
-    token: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Exchange | { readonly kind: 'unsent' }> {
-    const deadline = new Deadline(call.participant.timeoutSeconds * 1000, signal);
+  async #exchange(sending: Sending, token: string | undefined, signal: AbortSignal): Promise<Exchange> {
+    const { call, target, body, traceparent } = sending;
+    const deadline = new Deadline(call.participant.timeoutSeconds * 1000, [signal]);
     try {
-      if (deadline.end) return { kind: 'unsent' };
       const path = `${target.path}/${call.operation}`;
       const headers = requestHeaders(call, traceparent, token);
       return await exchange(this.#agent, { origin: target.origin, path, headers, body }, deadline);
@@ -153,26 +164,24 @@ export class ParticipantCaller implements Participants {
     }
   }
 
-  #meaningOf(call: BranchCall, result: Exchange | { readonly kind: 'unsent' }): Outcome {
+  #meaningOf(call: BranchCall, result: Exchange): Outcome {
     switch (result.kind) {
       case 'answered':
         return classify(call.operation, result.answer, this.#settings.clock.now());
       case 'broken':
         return broken(result.error);
-      case 'unsent':
-        return notSent();
       case 'timedOut':
       case 'aborted':
         return ended(result.kind);
     }
   }
 
-  async #token(audience: string, signal: AbortSignal): Promise<Token> {
+  async #token(audience: string, signals: readonly AbortSignal[]): Promise<Token> {
     const { tokens, tokenMs = TOKEN_MS_MAX } = this.#settings;
     if (!tokens) return { kind: 'use', value: undefined };
-    const deadline = new Deadline(tokenMs, signal);
+    const deadline = new Deadline(tokenMs, signals);
     try {
-      const token = await unlessEnded(tokens.get(audience, signal), deadline);
+      const token = await unlessEnded(tokens.get(audience), deadline);
       if (!deadline.end) return { kind: 'use', value: token };
     } catch {
       // Why it could not be had is the token source's to log: it changes from attempt to attempt.
@@ -200,6 +209,35 @@ type Token =
   { readonly kind: 'use'; readonly value: string | undefined } | { readonly kind: 'none'; readonly outcome: Outcome };
 
 const NO_TOKEN: Token = { kind: 'none', outcome: withoutToken() };
+
+/** What goes out, but for its token. */
+interface Sending {
+  readonly call: BranchCall;
+  readonly target: Target;
+  readonly body: Buffer;
+  readonly traceparent: string;
+}
+
+interface Moved {
+  readonly kind: 'moved';
+}
+
+const MOVED: Moved = { kind: 'moved' };
+const WITHDRAWN = { kind: 'withdrawn' } as const;
+
+function isSame(now: ResolvedEndpoint, target: Target): boolean {
+  if (now.kind === 'forbidden') return false;
+  return now.origin === target.origin && now.path === target.path && now.audience === target.audience;
+}
+
+function claimOf({ transaction, participant, operation, overdue }: BranchCall, endpoint: string): Claim {
+  return {
+    endpoint,
+    holder: `${transaction.metadata.namespace}/${transaction.spec.flow}/${participant.name}`,
+    maxConcurrency: participant.maxConcurrency,
+    rank: operation !== 'try' ? 'settling' : overdue ? 'overdue' : 'trying',
+  };
+}
 
 const PAYLOAD_TOO_LARGE: Outcome = {
   kind: 'blocked',

@@ -1,5 +1,5 @@
 /**
- * The end of one call's patience: its time is up, or the controller is stopping.
+ * The end of one call's patience: its time is up, the controller is stopping, or nobody wants it any more.
  *
  * One timer and one listener cover everything a call waits for (token, connection, headers, body). An AbortSignal
  * handed to undici would not do: it is not looked at while a connection is still being made, so a host that swallows
@@ -11,15 +11,15 @@ export type End = 'timedOut' | 'aborted';
 export class Deadline {
   #end: End | undefined;
   #listener: ((end: End) => void) | undefined;
-  readonly #signal: AbortSignal;
+  readonly #signals: readonly AbortSignal[];
   readonly #timer: NodeJS.Timeout;
   readonly #abort = () => this.#finish('aborted');
 
-  constructor(timeoutMs: number, signal: AbortSignal) {
-    this.#signal = signal;
+  constructor(timeoutMs: number, signals: readonly AbortSignal[]) {
+    this.#signals = signals;
     this.#timer = setTimeout(() => this.#finish('timedOut'), timeoutMs);
-    if (signal.aborted) this.#finish('aborted');
-    else signal.addEventListener('abort', this.#abort, { once: true });
+    if (signals.some((signal) => signal.aborted)) this.#finish('aborted');
+    else for (const signal of signals) signal.addEventListener('abort', this.#abort, { once: true });
   }
 
   get end(): End | undefined {
@@ -35,7 +35,7 @@ export class Deadline {
   /** After this nothing comes any more. */
   clear(): void {
     clearTimeout(this.#timer);
-    this.#signal.removeEventListener('abort', this.#abort);
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#abort);
     this.#listener = undefined;
   }
 

@@ -12,7 +12,7 @@
 import type { Dispatcher } from 'undici';
 import type { Deadline, End } from './deadline.ts';
 
-/** Room for any problem+json; little enough that a thousand answers at once cannot hurt the process. */
+/** Enough for any problem+json; little enough that a thousand answers at once cannot hurt the process. */
 export const BODY_BYTES_MAX = 65_536;
 
 export interface HttpRequest {

@@ -10,12 +10,12 @@ function claim(changes: Partial<Claim> = {}): Claim {
     endpoint: 'http://inventory.shop.svc:80',
     holder: 'inventory',
     maxConcurrency: 1,
-    urgent: false,
+    rank: 'trying',
     ...changes,
   };
 }
 
-/** Asks for room and notes the name once there is some. */
+/** Asks for a place and notes the name once it has one. */
 function asker(limits: EndpointLimits, started: string[]) {
   return (name: string, changes: Partial<Claim> = {}, signal = NEVER) =>
     Promise.resolve(limits.acquire(claim(changes), signal)).then((isStarted) => {
@@ -44,9 +44,9 @@ test('confirms and cancels go before tries that came earlier', async () => {
   const ask = asker(limits, started);
   void ask('running');
   void ask('try 1');
-  void ask('confirm', { urgent: true });
+  void ask('confirm', { rank: 'settling' });
   void ask('try 2');
-  void ask('cancel', { urgent: true });
+  void ask('cancel', { rank: 'settling' });
   for (let ended = 0; ended < 4; ended += 1) {
     await settled();
     limits.release(claim().endpoint);
@@ -117,7 +117,7 @@ test('whatever comes and goes, no limit is passed, everyone gets a turn, and not
     endpoint: fc.constantFrom('http://a', 'http://b'),
     holder: fc.constantFrom('x', 'y'),
     maxConcurrency: fc.integer({ min: 1, max: 3 }),
-    urgent: fc.boolean(),
+    rank: fc.constantFrom('settling' as const, 'overdue' as const, 'trying' as const),
     aborts: fc.boolean(),
     releasesFirst: fc.boolean(),
   });
@@ -152,4 +152,51 @@ test('whatever comes and goes, no limit is passed, everyone gets a turn, and not
     }),
     { numRuns: 50 },
   );
+});
+
+test('where both wait, every fourth place goes to a try, however many confirms come', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  void ask('running');
+  for (const name of ['try', 'try', 'try']) void ask(name);
+  for (let ended = 0; ended < 12; ended += 1) {
+    // The backlog of confirms never gets shorter.
+    for (const name of ['confirm', 'confirm']) void ask(name, { rank: 'settling' });
+    limits.release(claim().endpoint);
+    await settled();
+  }
+  const turn = ['confirm', 'confirm', 'confirm', 'try'];
+  expect(started).toEqual(['running', ...turn, ...turn, ...turn]);
+});
+
+test('the tries’ share is counted from the first try that waits, not saved up', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  void ask('running');
+  const next = async () => {
+    limits.release(claim().endpoint);
+    await settled();
+  };
+  for (let count = 0; count < 9; count += 1) void ask('confirm', { rank: 'settling' });
+  for (let ended = 0; ended < 5; ended += 1) await next();
+  void ask('try');
+  for (let ended = 0; ended < 4; ended += 1) await next();
+  expect(started.slice(6)).toEqual(['confirm', 'confirm', 'confirm', 'try']);
+});
+
+test('an overdue try goes before the other tries and takes no more than their share', async () => {
+  const limits = new EndpointLimits();
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  void ask('running');
+  for (const name of ['try 1', 'try 2']) void ask(name);
+  for (let count = 0; count < 3; count += 1) void ask('confirm', { rank: 'settling' });
+  void ask('overdue', { rank: 'overdue' });
+  for (let ended = 0; ended < 6; ended += 1) {
+    limits.release(claim().endpoint);
+    await settled();
+  }
+  expect(started).toEqual(['running', 'confirm', 'confirm', 'confirm', 'overdue', 'try 1', 'try 2']);
 });

@@ -1,16 +1,21 @@
 /**
- * How many calls run at an endpoint at once.
+ * How many calls run at an endpoint at once, and whose turn it is.
  *
  * One service serves several flows, so the limit belongs to the resolved endpoint (its origin) and not to a flow's
  * participant. What else concerns an endpoint as a whole, a circuit breaker above all, belongs to its gate as well.
  *
- * 1. A call starts while fewer calls run at the endpoint than its own participant's maxConcurrency. Flows may disagree
- *    about the number: each waiter is held to its own.
+ * 1. A call gets a place while fewer calls run at the endpoint than its own participant's maxConcurrency. Flows may
+ *    disagree about the number: each waiter is held to its own.
  * 2. Confirms and cancels go before tries: they set stock and money free, and a decided transaction is nearer its end.
- *    Among equals the first to come is the first to go, also where a later one's limit would let it pass.
- * 3. A changed maxConcurrency holds from the participant's next call on, for those that already wait too.
- * 4. An endpoint nobody calls takes no memory.
+ *    But where both wait, every fourth place goes to a try: a backlog of confirms never keeps new orders out.
+ * 3. Among the tries the overdue go first: their transactions' deadlines wait for nothing else (T5).
+ * 4. Among equals the first to come is the first to go, also where a later one's limit would let it pass.
+ * 5. A changed maxConcurrency holds from the participant's next claim on, for those that already wait too.
+ * 6. An endpoint nobody calls takes no memory.
  */
+
+/** A confirm or cancel; a try that is asked for the first time although its deadline has come; any other try. */
+export type Rank = 'settling' | 'overdue' | 'trying';
 
 export interface Claim {
   /** The resolved origin. */
@@ -18,9 +23,14 @@ export interface Claim {
   /** Whose maxConcurrency it is: the participant, named uniquely in this process. */
   readonly holder: string;
   readonly maxConcurrency: number;
-  /** Confirms and cancels. */
-  readonly urgent: boolean;
+  readonly rank: Rank;
 }
+
+/**
+ * Places that confirms and cancels take in a row while a try waits. More would make the tries' share too small for a
+ * deadline of 30 s; fewer would let tries reserve more while what is reserved already waits to be set free.
+ */
+const SETTLING_IN_A_ROW_MAX = 3;
 
 interface Waiter {
   readonly holder: string;
@@ -29,28 +39,27 @@ interface Waiter {
 
 interface Gate {
   running: number;
+  /** Places that confirms and cancels got in a row while a try waited. */
+  settledInARow: number;
   /** maxConcurrency by holder, as last seen. */
   readonly limits: Map<string, number>;
-  /** Sets keep the order of arrival and let an aborted waiter leave from the middle. */
-  readonly urgent: Set<Waiter>;
-  readonly ordinary: Set<Waiter>;
+  /** Sets keep the order of arrival and let a withdrawn waiter leave from the middle. */
+  readonly waiting: Readonly<Record<Rank, Set<Waiter>>>;
 }
 
 export class EndpointLimits {
   readonly #gates = new Map<string, Gate>();
 
   /**
-   * True once the call may start, at once where there is room; whoever got true calls `release` when it has ended.
+   * True once the call has its place, at once where one is free; whoever got true calls `release` when it has ended.
    * False when the signal aborted first.
    */
   acquire(claim: Claim, signal: AbortSignal): true | Promise<boolean> {
+    if (signal.aborted) return Promise.resolve(false);
     const gate = this.#gate(claim.endpoint);
-    if (gate.limits.get(claim.holder) !== claim.maxConcurrency) {
-      gate.limits.set(claim.holder, claim.maxConcurrency);
-      startWaiting(gate);
-    }
-    const overtakesNobody = gate.urgent.size === 0 && (claim.urgent || gate.ordinary.size === 0);
-    if (overtakesNobody && gate.running < claim.maxConcurrency) {
+    const nobodyWaits = RANKS.every((rank) => gate.waiting[rank].size === 0);
+    gate.limits.set(claim.holder, claim.maxConcurrency);
+    if (nobodyWaits && gate.running < claim.maxConcurrency) {
       gate.running += 1;
       return true;
     }
@@ -73,14 +82,15 @@ export class EndpointLimits {
   #gate(endpoint: string): Gate {
     let gate = this.#gates.get(endpoint);
     if (!gate) {
-      gate = { running: 0, limits: new Map(), urgent: new Set(), ordinary: new Set() };
+      const waiting = { settling: new Set<Waiter>(), overdue: new Set<Waiter>(), trying: new Set<Waiter>() };
+      gate = { running: 0, settledInARow: 0, limits: new Map(), waiting };
       this.#gates.set(endpoint, gate);
     }
     return gate;
   }
 
   #wait(gate: Gate, claim: Claim, signal: AbortSignal): Promise<boolean> {
-    const queue = claim.urgent ? gate.urgent : gate.ordinary;
+    const queue = gate.waiting[claim.rank];
     return new Promise((resolve) => {
       const leave = () => {
         queue.delete(waiter);
@@ -97,23 +107,34 @@ export class EndpointLimits {
         },
       };
       queue.add(waiter);
-      if (signal.aborted) leave();
-      else signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', leave, { once: true });
+      // Others may wait for less than this one does, or this one for less than the others: a limit may have been raised.
+      startWaiting(gate);
     });
   }
 
   #forgetIfIdle(endpoint: string, gate: Gate): void {
-    if (gate.running === 0 && gate.urgent.size === 0 && gate.ordinary.size === 0) this.#gates.delete(endpoint);
+    if (gate.running === 0 && RANKS.every((rank) => gate.waiting[rank].size === 0)) this.#gates.delete(endpoint);
   }
 }
 
+const RANKS: readonly Rank[] = ['settling', 'overdue', 'trying'];
+
 function startWaiting(gate: Gate): void {
   for (;;) {
-    const queue = gate.urgent.size > 0 ? gate.urgent : gate.ordinary;
+    const queue = nextQueue(gate);
     const [first] = queue;
     if (!first || gate.running >= (gate.limits.get(first.holder) ?? 1)) return;
     queue.delete(first);
     gate.running += 1;
+    const aTryWaits = gate.waiting.overdue.size + gate.waiting.trying.size > 0;
+    gate.settledInARow = aTryWaits && queue === gate.waiting.settling ? gate.settledInARow + 1 : 0;
     first.start();
   }
+}
+
+function nextQueue({ waiting, settledInARow }: Gate): Set<Waiter> {
+  const tries = waiting.overdue.size > 0 ? waiting.overdue : waiting.trying;
+  if (tries.size === 0 || waiting.settling.size === 0) return tries.size === 0 ? waiting.settling : tries;
+  return settledInARow < SETTLING_IN_A_ROW_MAX ? waiting.settling : tries;
 }

@@ -6,7 +6,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from 'node:net';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
-import type { BranchCall } from '../reconcile/ports.ts';
+import type { BranchCall, CallRequest } from '../reconcile/ports.ts';
 import { ParticipantCaller, type CallerSettings } from './caller.ts';
 
 export interface ReceivedRequest {
@@ -94,8 +94,14 @@ export function participantAt(origin: string, changes: Partial<Participant> = {}
   };
 }
 
-export function callTo(participant: Participant, changes: Partial<BranchCall> = {}): BranchCall {
-  return { transaction: TRANSACTION, participant, operation: 'try', attempt: 1, ...changes };
+export function branchCallTo(participant: Participant, changes: Partial<BranchCall> = {}): BranchCall {
+  return { transaction: TRANSACTION, participant, operation: 'try', attempt: 1, overdue: false, ...changes };
+}
+
+/** A call that stays wanted, and as it is. */
+export function callTo(participant: Participant, changes: Partial<BranchCall> = {}): CallRequest {
+  const call = branchCallTo(participant, changes);
+  return { current: () => call, sent: () => undefined, withdrawn: new AbortController().signal };
 }
 
 /** A caller that may call the origins given, without tokens. */

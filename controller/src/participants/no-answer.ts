@@ -29,7 +29,7 @@ export function withoutToken(): Outcome {
 
 /** The call's waiting ended before it was sent. */
 export function notSent(): Outcome {
-  return unsent('was not called, because the controller no longer waited for room at it');
+  return unsent('was not called, because the controller stopped before there was a place for it');
 }
 
 /** @param error what undici, node:net, node:dns or node:tls ended the exchange with */

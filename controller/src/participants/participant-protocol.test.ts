@@ -8,7 +8,7 @@ import { PROBLEM_CODES } from '../../../services/protocol/src/problems.ts';
 import { CONNECT_TIMEOUT_MS, PAYLOAD_BYTES_MAX } from './caller.ts';
 import { DETAIL_CHARS_MAX } from './classify.ts';
 import { BODY_BYTES_MAX } from './exchange.ts';
-import { callTo, participantAt } from './loopback-participant.ts';
+import { branchCallTo, participantAt } from './loopback-participant.ts';
 import { requestHeaders } from './request-headers.ts';
 
 const page = readFileSync(new URL('../../../docs/reference/participant-protocol.md', import.meta.url), 'utf8');
@@ -39,7 +39,11 @@ test('the page lists every refusal code', () => {
 });
 
 test('the page lists every header that a call carries', () => {
-  const call = callTo(participantAt('http://127.0.0.1:1'), { operation: 'cancel', reason: 'Refused', detail: 'why' });
+  const call = branchCallTo(participantAt('http://127.0.0.1:1'), {
+    operation: 'cancel',
+    reason: 'Refused',
+    detail: 'why',
+  });
   const sent = requestHeaders(call, 'traceparent', 'token').filter((_each, index) => index % 2 === 0);
   const incidental = ['accept', 'user-agent'];
   const listed = firstWords(table('header')).map((name) => name.toLowerCase());

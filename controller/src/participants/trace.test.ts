@@ -1,13 +1,13 @@
 /** The traceparent of a call, without an OpenTelemetry SDK and with one. */
 import { afterEach, expect, test } from '@jest/globals';
 import { INVALID_SPAN_CONTEXT, trace, type Context, type SpanContext } from '@opentelemetry/api';
-import { participantAt, callTo, TRANSACTION } from './loopback-participant.ts';
+import { branchCallTo, participantAt, TRANSACTION } from './loopback-participant.ts';
 import { startTrace, TRACEPARENT_ANNOTATION } from './trace.ts';
 
 function traceparent(annotation?: string, uid: string | undefined = TRANSACTION.metadata.uid): string {
   const annotations = annotation === undefined ? undefined : { [TRACEPARENT_ANNOTATION]: annotation };
   const transaction = { ...TRANSACTION, metadata: { ...TRANSACTION.metadata, uid, annotations } };
-  const started = startTrace(callTo(participantAt('http://127.0.0.1:1'), { transaction }));
+  const started = startTrace(branchCallTo(participantAt('http://127.0.0.1:1'), { transaction }));
   started.end({ kind: 'succeeded' });
   return started.traceparent;
 }

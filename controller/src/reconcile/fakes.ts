@@ -5,11 +5,14 @@
  * The API server also refuses illegal steps, as the real one does; so a test that ends well has shown that none was tried.
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
-import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { EndpointLimits } from '../participants/limits.ts';
 import { illegalStep } from '../transaction/legality.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import type {
   BranchCall,
+  CallRequest,
+  CallResult,
   Clock,
   FlowStore,
   Key,
@@ -164,6 +167,10 @@ export class LaggingStore implements TransactionStore {
   }
 }
 
+export function endpointOf({ endpoint }: Participant): string {
+  return endpoint.url ?? endpoint.service?.name ?? '';
+}
+
 function version(transaction: OrderTransaction): number {
   return Number(transaction.metadata.resourceVersion);
 }
@@ -177,20 +184,63 @@ export class MemoryFlows implements FlowStore {
 
 type FenceState = 'Tried' | 'Refused' | 'Confirmed' | 'Cancelled';
 
-/** Participants that keep the fence's fifteen cells; `effects` counts what their business did. */
+/** Participants that keep the fence's fifteen cells, with a place for each call; `effects` counts what their business did. */
 export class FencedParticipants implements Participants {
   readonly rows = new Map<string, FenceState>();
   readonly effects = new Map<string, number>();
   readonly calls: { readonly operation: Operation; readonly branch: string; readonly decided: string | undefined }[] =
     [];
+  readonly #limits = new EndpointLimits();
+  /** Calls begun, sent or not. */
+  begun = 0;
+  /** Told of each call as it goes out. */
+  onSent: (call: BranchCall) => void = () => undefined;
+  /** How long a participant takes to answer: until this resolves. */
+  takes: (call: BranchCall) => Promise<void> = () => Promise.resolve();
   refusesTry: (branch: string) => boolean = () => false;
   fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' = () => 'none';
 
-  async call(call: BranchCall): Promise<Outcome> {
+  /** Takes a place at this endpoint, or the next one that comes, until the function it returns is called. */
+  occupy(endpoint: string): () => void {
+    const claim = { endpoint, holder: 'someone else', maxConcurrency: Infinity, rank: 'settling' } as const;
+    const place = this.#limits.acquire(claim, new AbortController().signal);
+    return () => {
+      if (place === true) this.#limits.release(endpoint);
+      else void place.then(() => this.#limits.release(endpoint));
+    };
+  }
+
+  async call(request: CallRequest): Promise<CallResult> {
+    this.begun += 1;
+    for (let call = request.current(); call; call = request.current()) {
+      const endpoint = endpointOf(call.participant);
+      const place = this.#limits.acquire(
+        {
+          ...{ endpoint, holder: call.participant.name, maxConcurrency: call.participant.maxConcurrency },
+          rank: call.operation !== 'try' ? 'settling' : call.overdue ? 'overdue' : 'trying',
+        },
+        request.withdrawn,
+      );
+      if (place !== true && !(await place)) break;
+      try {
+        const now = request.current();
+        if (now && endpointOf(now.participant) === endpoint) {
+          request.sent();
+          return await this.#answer(now);
+        }
+      } finally {
+        this.#limits.release(endpoint);
+      }
+    }
+    return { kind: 'withdrawn' };
+  }
+
+  async #answer(call: BranchCall): Promise<Outcome> {
     const { transaction, participant, operation } = call;
     const decided = transaction.status?.decision;
     this.calls.push({ operation, branch: participant.name, decided });
-    await Promise.resolve();
+    this.onSent(call);
+    await this.takes(call);
     const fault = this.fault(call);
     if (fault === 'lost') return { kind: 'unknown', detail: 'no answer' };
     if (fault === 'unsent') return { kind: 'unsent', detail: 'no token' };

@@ -51,11 +51,26 @@ export interface BranchCall {
   /** Only on confirm and cancel: the decisionReason, and why in words. */
   readonly reason?: string;
   readonly detail?: string;
+  /** A try that its deadline waits for: it goes before other tries. */
+  readonly overdue: boolean;
 }
 
+/** A call from the moment it is due until it ends. It may wait long before it is sent, and what is sent must fit that moment. */
+export interface CallRequest {
+  /** The call as it is now; undefined once it is not wanted any more. Asked again after every wait, last right before sending. */
+  current(): BranchCall | undefined;
+  /** It goes out now: from here on it cannot be withdrawn. */
+  sent(): void;
+  /** Aborted when it is given up before it is sent; never after that. */
+  readonly withdrawn: AbortSignal;
+}
+
+/** `withdrawn`: it was never sent, and this says nothing about the participant. */
+export type CallResult = Outcome | { readonly kind: 'withdrawn' };
+
 export interface Participants {
-  /** Resolves, never rejects; waits for the endpoint's concurrency limit first. `signal` aborts the call at shutdown. */
-  call(call: BranchCall, signal: AbortSignal): Promise<Outcome>;
+  /** Resolves, never rejects; waits for a place at the endpoint first. `signal` aborts at shutdown what was sent. */
+  call(request: CallRequest, signal: AbortSignal): Promise<CallResult>;
 }
 
 /** One publication of one message; its id is the same on every one (T7). */

@@ -7,19 +7,20 @@
  *
  * 1. A status is stored only over exactly the copy it was decided on; after a conflict or an unknown answer the stored
  *    copy is read before anything else is done for that key.
- * 2. A branch has at most one call under way from this process.
- * 3. Nothing is sent for a transaction that this replica does not own, that is gone, or whose copy must be read first.
+ * 2. Nothing is sent for a transaction that this replica does not own, that is gone, or whose copy must be read first.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
-import type { Answer, MessageOutcome } from '../transaction/answers.ts';
+import type { MessageOutcome } from '../transaction/answers.ts';
 import { conditionIsTrue, findCondition } from '../transaction/conditions.ts';
 import { decide } from '../transaction/decide.ts';
 import { illegalStep } from '../transaction/legality.ts';
 import { isFinal } from '../transaction/phase.ts';
 import { decisionDetail } from '../transaction/sentences.ts';
 import type { Call, Publication, Step } from '../transaction/step.ts';
+import { BranchCalls } from './branch-calls.ts';
 import type {
+  CallResult,
   Clock,
   FlowStore,
   Key,
@@ -58,11 +59,14 @@ const API_RETRY_MAX_MS = 10_000;
 
 export class Reconciler {
   readonly #ports: Ports;
+  readonly #calls: BranchCalls;
   readonly #works = new Map<Key, Work>();
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(ports: Ports) {
     this.#ports = ports;
+    this.#calls = new BranchCalls(ports, (key, work) => this.#works.get(key) === work);
+    ports.stopping.addEventListener('abort', () => this.#works.forEach((work) => work.withdrawAll()), { once: true });
   }
 
   /** One pass for one key; the work queue makes sure that there is only one at a time. */
@@ -70,7 +74,7 @@ export class Reconciler {
     for (let stores = 0; stores < STORES_PER_PASS_MAX; stores += 1) {
       const transaction = this.#ports.transactions.get(key);
       if (!transaction || !this.#ports.ownership.owns(transaction)) {
-        this.#works.delete(key);
+        this.#forget(key);
         return;
       }
       const work = this.#workOn(key, transaction);
@@ -82,7 +86,7 @@ export class Reconciler {
       const step = decide(work.view(transaction, flow), flow, this.#ports.clock.now());
       switch (step.kind) {
         case 'rest':
-          this.#works.delete(key);
+          this.#forget(key);
           return;
         case 'act':
           this.#begin(key, work, transaction, flow, step);
@@ -112,9 +116,15 @@ export class Reconciler {
     return this.#underWay.size;
   }
 
+  #forget(key: Key): void {
+    this.#works.get(key)?.withdrawAll();
+    this.#works.delete(key);
+  }
+
   #workOn(key: Key, transaction: OrderTransaction): Work {
     const known = this.#works.get(key);
     if (known && known.uid === transaction.metadata.uid) return known;
+    known?.withdrawAll();
     const work = new Work(transaction, this.#ports.clock.now());
     this.#works.set(key, work);
     return work;
@@ -127,7 +137,7 @@ export class Reconciler {
         work.mustRead = false;
         return true;
       case 'absent':
-        this.#works.delete(key);
+        this.#forget(key);
         return false;
       case 'unknown':
         this.#comeBackLater(key, work);
@@ -149,27 +159,23 @@ export class Reconciler {
     flow: TransactionFlow | undefined,
     step: Extract<Step, { kind: 'act' }>,
   ): void {
-    for (const call of step.calls) this.#call(key, work, transaction, flow, call);
+    for (const call of this.#calls.sift(work, flow, step.calls)) this.#call(key, work, flow, call);
     this.#publish(key, work, transaction, flow, step.publications);
     if (step.wakeAtMs !== undefined) this.#ports.schedule.after(key, step.wakeAtMs - this.#ports.clock.now());
   }
 
-  #call(key: Key, work: Work, transaction: OrderTransaction, flow: TransactionFlow | undefined, call: Call): void {
-    const participant = flow?.spec.participants.find((each) => each.name === call.branch);
-    if (!participant) throw new Error(`decide named the branch ${call.branch}, which its flow does not have`);
-    const status = transaction.status ?? {};
-    const told =
-      call.operation === 'try' ? {} : { reason: status.decisionReason ?? '', detail: decisionDetail(status) };
-    const { operation, attempt } = call;
-    work.begin(call.branch);
-    this.#perform(key, work, call.branch, async () => {
-      const outcome = await this.#ports.participants.call(
-        { transaction, participant, operation, attempt, ...told },
-        this.#ports.stopping,
-      );
-      if (operation === 'try') work.tried(call.branch, outcome);
-      return this.#answer({ on: 'branch', target: call.branch, operation, outcome });
-    });
+  #call(key: Key, work: Work, flow: TransactionFlow | undefined, call: Call): void {
+    const { branch, operation } = call;
+    const told = (result: CallResult): void => {
+      if (this.#ports.stopping.aborted) return;
+      if (result.kind !== 'withdrawn') {
+        work.receive(this.#answer({ on: 'branch', target: branch, operation, outcome: result }));
+        this.#ports.schedule.soon(key);
+      } else if (this.#works.get(key) === work && !work.mustRead) {
+        this.#ports.schedule.soon(key);
+      }
+    };
+    this.#track(() => this.#calls.perform(key, work, flow, call, told));
   }
 
   #publish(
@@ -184,26 +190,21 @@ export class Reconciler {
       const template = flow?.spec.messages?.find((each) => each.name === message);
       if (!template) throw new Error(`decide named the message ${message}, which its flow does not have`);
       const reason = status.decisionReason ?? '';
-      this.#perform(key, work, message, async () => {
+      work.busy.add(message);
+      this.#track(async () => {
         const publication = { transaction, template, attempt, reason, detail: decisionDetail(status) };
-        return this.#answer({
-          on: 'message',
-          target: message,
-          outcome: await this.#ports.messages.publish(publication),
-        });
+        const outcome = await this.#ports.messages.publish(publication);
+        work.busy.delete(message);
+        if (this.#ports.stopping.aborted) return;
+        work.receive(this.#answer({ on: 'message', target: message, outcome }));
+        this.#ports.schedule.soon(key);
       });
     }
   }
 
-  /** Begins something whose answer brings the key back. */
-  #perform(key: Key, work: Work, target: string, action: () => Promise<Answer>): void {
-    work.busy.add(target);
-    const ended = action().then((answer) => {
-      work.busy.delete(target);
-      if (this.#ports.stopping.aborted) return;
-      work.receive(answer);
-      this.#ports.schedule.soon(key);
-    });
+  /** Begins something that brings the key back when it has ended. */
+  #track(action: () => Promise<void>): void {
+    const ended = action();
     this.#underWay.add(ended);
     void ended.finally(() => this.#underWay.delete(ended));
   }

@@ -3,6 +3,7 @@
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { settle } from '../runtime/manual-clock.ts';
 import { RemoteClock } from '../runtime/remote-clock.ts';
 import type { MessageOutcome } from '../transaction/answers.ts';
 import {
@@ -104,6 +105,7 @@ export class Controller {
   readonly #shop: Shop;
   readonly #reconciler: Reconciler;
   readonly #stopping = new AbortController();
+  owns = true;
 
   constructor(shop: Shop, { wallAheadMs = 0, skewMs = 0 }: ControllerClocks) {
     this.#shop = shop;
@@ -132,7 +134,7 @@ export class Controller {
         },
       },
       events: { warn: (_transaction, reason) => shop.warnings.push(reason) },
-      ownership: { owns: () => true },
+      ownership: { owns: () => this.owns },
       schedule: this.queue,
       observer: {
         statusWritten: () => undefined,
@@ -154,6 +156,14 @@ export class Controller {
       if (passes > PASSES_AT_ONCE_MAX) throw new Error('the loop turns without a pause');
       await this.#reconciler.reconcile(key);
       await this.#reconciler.idle();
+    }
+  }
+
+  /** Every pass that is due, without waiting for what they began. */
+  async passes(): Promise<void> {
+    for (let key = this.queue.take(); key !== undefined; key = this.queue.take()) {
+      await this.#reconciler.reconcile(key);
+      await settle();
     }
   }
 

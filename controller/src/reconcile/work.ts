@@ -5,16 +5,28 @@
  * harmless, and comes to the same end (T3).
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
-import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { Answer } from '../transaction/answers.ts';
 import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
-import type { Outcome } from '../transaction/outcome.ts';
+import type { Operation, Outcome } from '../transaction/outcome.ts';
 import type { View } from '../transaction/step.ts';
+
+/** A call that is due and not sent yet. */
+export interface WaitingCall {
+  readonly branch: string;
+  readonly operation: Operation;
+  readonly overdue: boolean;
+  /** As it was when the call began to wait. */
+  readonly participant: Participant;
+  readonly withdrawal: AbortController;
+}
 
 export class Work {
   readonly uid: string | undefined;
   /** Branches and messages with a call or publication under way. */
   readonly busy = new Set<string>();
+  /** By branch: calls that wait for their place, or for a token. */
+  readonly waiting = new Map<string, WaitingCall>();
   /** Branches whose try was sent by this process and ended, however. */
   readonly asked = new Set<string>();
   /** Those, and the ones whose try could not be sent. */
@@ -25,6 +37,7 @@ export class Work {
   mustRead = false;
   /** Consecutive reads or writes of the API server without success. */
   apiFailures = 0;
+  readonly #sent = new Set<WaitingCall>();
   /** The flow's version at each branch's last call. */
   readonly #calledUnder = new Map<string, string>();
   #storedAtMs: number;
@@ -46,6 +59,7 @@ export class Work {
       transaction,
       status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
       busy: this.busy,
+      waiting: this.waiting,
       asked: this.asked,
       attempted: this.attempted,
       retriedAtMs: this.retriedAtMs,
@@ -54,9 +68,28 @@ export class Work {
     };
   }
 
-  /** A call to this branch begins, by the flow as it is now. */
-  begin(branch: string): void {
-    this.#calledUnder.set(branch, versionOf(this.#flow));
+  /** It goes out now, by the flow as it was last viewed. */
+  send(call: WaitingCall): void {
+    this.waiting.delete(call.branch);
+    this.busy.add(call.branch);
+    this.#sent.add(call);
+    this.#calledUnder.set(call.branch, versionOf(this.#flow));
+  }
+
+  /** It has ended, sent or not. */
+  end(call: WaitingCall): void {
+    if (this.waiting.get(call.branch) === call) this.waiting.delete(call.branch);
+    if (!this.#sent.delete(call)) return;
+    this.busy.delete(call.branch);
+  }
+
+  withdraw(call: WaitingCall): void {
+    if (this.waiting.get(call.branch) === call) this.waiting.delete(call.branch);
+    call.withdrawal.abort();
+  }
+
+  withdrawAll(): void {
+    for (const call of [...this.waiting.values()]) this.withdraw(call);
   }
 
   /** A try of this branch has ended. What was never sent has asked nobody, so no deadline counts by it (T5). */

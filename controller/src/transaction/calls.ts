@@ -1,5 +1,7 @@
 /**
  * Which open branches are to be called now, and when the next one is.
+ *
+ * A call that was due stays due while it waits to be sent, so whatever makes it needless is seen here and nowhere else.
  */
 import type { Branch } from '../../../crds/generated/ordertransaction.ts';
 import type { Retry } from '../../../crds/generated/transactionflow.ts';
@@ -21,12 +23,13 @@ export function dueCalls(view: View, retry: Retry, nowMs: number, hurried: (bran
   );
   const dueAtMs = (branch: Branch): number => dueMs(branch.nextAttemptTime, retry, nowMs);
   const isDue = (branch: Branch): boolean =>
-    dueAtMs(branch) <= nowMs || view.outdated.has(branch.name) || hurried(branch);
+    dueAtMs(branch) <= nowMs || view.waiting.has(branch.name) || view.outdated.has(branch.name) || hurried(branch);
   const waiting = open.filter((branch) => !isDue(branch)).map(dueAtMs);
   return {
-    calls: open
-      .filter(isDue)
-      .map((branch) => ({ branch: branch.name, operation, attempt: (branch.attempts ?? 0) + 1 })),
+    calls: open.filter(isDue).map((branch) => ({
+      ...{ branch: branch.name, operation, attempt: (branch.attempts ?? 0) + 1 },
+      overdue: false,
+    })),
     wakeAtMs: waiting.length > 0 ? Math.min(...waiting) : undefined,
   };
 }

@@ -7,7 +7,8 @@
  *
  * 1. No confirm or cancel is named before the *stored* copy carries the decision (T1).
  * 2. Under Cancel every branch is called, whatever its state (T5).
- * 3. The deadline counts only while an answer is missing, and only after each missing one was asked for by this process (T5).
+ * 3. The deadline counts only while an answer is missing, and only after each missing one was asked for by this process (T5);
+ *    a call that waits to be sent holds neither the deadline nor a suspension up.
  * 4. Where the flow is missing or lacks one of the branches, nothing is called, decided or ended (T9).
  * 5. A happy transaction is stored twice: with its decision and with its end (T6).
  */

@@ -12,6 +12,8 @@ export interface View {
   readonly status: OrderTransactionStatus;
   /** Branches and messages with a call or publication under way: each has at most one at a time. */
   readonly busy: ReadonlySet<string>;
+  /** Branches whose call was due and has not been sent yet: it is named again for as long as it is wanted. */
+  readonly waiting: Pick<ReadonlySet<string>, 'has'>;
   /** Branches whose try this process has sent, and seen end, however it ended. */
   readonly asked: ReadonlySet<string>;
   /** Those, and the ones whose try it has begun but could not send. */
@@ -29,6 +31,8 @@ export interface Call {
   readonly operation: Operation;
   /** Counted from 1 within the operation. */
   readonly attempt: number;
+  /** A try that has never been sent and that the deadline waits for. */
+  readonly overdue: boolean;
 }
 
 export interface Publication {
@@ -45,7 +49,7 @@ export type Step =
       readonly status: OrderTransactionStatus;
       readonly publications: readonly Publication[];
     }
-  /** Begin these; come back when one has ended, the object changed, or at `wakeAtMs`. Nothing to begin: wait. */
+  /** Begin these, and withdraw what waits to be sent and is not among them; come back when one has ended, the object changed, or at `wakeAtMs`. Nothing to begin: wait. */
   | {
       readonly kind: 'act';
       readonly calls: readonly Call[];

@@ -23,7 +23,8 @@ export function tryAll(view: View, flow: TransactionFlow, nowMs: number): Step {
   // One attempt each: what could not be sent then comes again by its back-off, like everything else.
   const hurried = (branch: Branch): boolean => nowMs >= deadlineMs && !view.attempted.has(branch.name);
   const { calls, wakeAtMs } = dueCalls(view, flow.spec.retry, nowMs, hurried);
-  return act(calls, [], [wakeAtMs, deadlineMs > nowMs ? deadlineMs : undefined]);
+  const tries = calls.map((call) => ({ ...call, overdue: nowMs >= deadlineMs && !view.asked.has(call.branch) }));
+  return act(tries, [], [wakeAtMs, deadlineMs > nowMs ? deadlineMs : undefined]);
 }
 
 function deadlineOf(view: View, flow: TransactionFlow): number {
