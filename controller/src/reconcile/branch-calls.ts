@@ -77,7 +77,7 @@ export class BranchCalls {
       withdrawn: waiting.withdrawal.signal,
     };
     const result = await this.#ports.participants.call(request, this.#ports.stopping);
-    work.end(waiting);
+    work.end(waiting, result.kind === 'withdrawn');
     if (operation === 'try' && result.kind !== 'withdrawn') work.tried(branch, result);
     if (!waiting.withdrawal.signal.aborted) told(result);
   }

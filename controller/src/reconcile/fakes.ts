@@ -167,6 +167,9 @@ export class LaggingStore implements TransactionStore {
   }
 }
 
+/** The name of an endpoint that may not be called. */
+export const FORBIDDEN = 'forbidden';
+
 export function endpointOf({ endpoint }: Participant): string {
   return endpoint.url ?? endpoint.service?.name ?? '';
 }
@@ -214,6 +217,7 @@ export class FencedParticipants implements Participants {
     this.begun += 1;
     for (let call = request.current(); call; call = request.current()) {
       const endpoint = endpointOf(call.participant);
+      if (endpoint === FORBIDDEN) return { kind: 'blocked', reason: 'EndpointForbidden', detail: 'not allowed' };
       const place = this.#limits.acquire(
         {
           ...{ endpoint, holder: call.participant.name, maxConcurrency: call.participant.maxConcurrency },

@@ -8,7 +8,7 @@ import type { OrderTransaction } from '../../../crds/generated/ordertransaction.
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { settle } from '../runtime/manual-clock.ts';
 import { branchesOf, branchIsOpen, operationFor } from '../transaction/phase.ts';
-import { endpointOf } from './fakes.ts';
+import { endpointOf, FORBIDDEN } from './fakes.ts';
 import type { BranchCall } from './ports.ts';
 import { type Controller, flowNamed, KEY, Shop } from './shop-fake.ts';
 
@@ -192,6 +192,15 @@ describe('a call that waits for a place', () => {
     expect(sent).not.toContain('try inventory inventory');
     expect(shop.now.status?.phase).toBe('Cancelled');
   });
+});
+
+test('a call that may not be sent is made again as soon as its flow is corrected', async () => {
+  setFlow({ inventory: FORBIDDEN });
+  await controller.passes();
+  expect(shop.now.status?.waitingFor).toBe('inventory');
+  setFlow({}, 2);
+  await controller.passes();
+  expect(shop.now.status?.phase).toBe('Succeeded');
 });
 
 describe('the deadline', () => {

@@ -76,11 +76,11 @@ export class Work {
     this.#calledUnder.set(call.branch, versionOf(this.#flow));
   }
 
-  /** It has ended, sent or not. */
-  end(call: WaitingCall): void {
+  /** It has ended, sent or not; what was not sent and not withdrawn either had its answer from the flow as last viewed. */
+  end(call: WaitingCall, isWithdrawn: boolean): void {
     if (this.waiting.get(call.branch) === call) this.waiting.delete(call.branch);
-    if (!this.#sent.delete(call)) return;
-    this.busy.delete(call.branch);
+    if (this.#sent.delete(call)) this.busy.delete(call.branch);
+    else if (!isWithdrawn) this.#calledUnder.set(call.branch, versionOf(this.#flow));
   }
 
   withdraw(call: WaitingCall): void {
