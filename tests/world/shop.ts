@@ -62,6 +62,8 @@ export interface FlowChoice {
   readonly origins?: Readonly<Record<string, string>>;
   /** How long one call may take. */
   readonly callTimeoutSeconds?: number;
+  /** How many calls run at each participant at once. */
+  readonly maxConcurrency?: number;
   readonly timeoutSeconds?: number;
   readonly stuckAfterSeconds?: number;
   readonly retry?: TransactionFlow['spec']['retry'];
@@ -249,9 +251,14 @@ export class Shop {
   /** Creates a flow or changes the one there is; returns once the API server has it. */
   async putFlow(name: string, choice: FlowChoice = {}): Promise<void> {
     const { order, inventory } = this.services;
-    const { origins = { order: order.url, inventory: inventory.url }, callTimeoutSeconds = 3, ...times } = choice;
+    const {
+      origins = { order: order.url, inventory: inventory.url },
+      callTimeoutSeconds: timeoutSeconds = 3,
+      maxConcurrency = 64,
+      ...times
+    } = choice;
     const participants = Object.entries(origins).map(([participant, url]) => {
-      return { name: participant, endpoint: { url }, path: '/tcc/create-order', timeoutSeconds: callTimeoutSeconds };
+      return { name: participant, endpoint: { url }, path: '/tcc/create-order', timeoutSeconds, maxConcurrency };
     });
     const spec = { participants, retry: QUICK_RETRY, ...times };
     const flow = { apiVersion: 'ordertx.dev/v1alpha1', kind: 'TransactionFlow', metadata: { name }, spec };
