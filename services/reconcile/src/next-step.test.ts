@@ -35,6 +35,10 @@ test.each([
   ['the order service is behind inventory', books('PENDING_PAYMENT', 'SOLD', { p1: PAYMENT })],
   ['the order service is behind inventory', books('CLOSING', 'RETURNED')],
   ['the payment service does not know the payment', books('PAID', 'SOLD')],
+  [
+    'the payment service has not captured the payment: have the provider repeat its call',
+    books('PAID', 'SOLD', { p1: { ...PAYMENT, status: 'PENDING', capturedCents: null } }),
+  ],
   ['the order service has not heard of payment p2', books('PENDING_PAYMENT', 'FROZEN', { p2: PAYMENT })],
 ])('%s: that is for a person', (why, each) => {
   expect(nextStep('o1', each, KEPT)).toEqual({ kind: 'by-hand', why });

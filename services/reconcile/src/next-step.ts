@@ -21,12 +21,15 @@ export function nextStep(orderId: string, books: Books, kept: readonly string[])
   const waits = order.status === 'PENDING_PAYMENT' || order.status === 'PAYING' || order.status === 'CLOSING';
   if (waits && stock !== undefined && END_STATES.includes(stock))
     return { kind: 'by-hand', why: 'the order service is behind inventory' };
-  if (
-    books.payments !== undefined &&
-    PAID_STATUSES.includes(order.status) &&
-    !books.payments.has(order.paymentId ?? '')
-  )
-    return { kind: 'by-hand', why: 'the payment service does not know the payment' };
+  if (books.payments !== undefined && PAID_STATUSES.includes(order.status)) {
+    const payment = books.payments.get(order.paymentId ?? '');
+    if (payment === undefined) return { kind: 'by-hand', why: 'the payment service does not know the payment' };
+    if (payment.capturedCents === null)
+      return {
+        kind: 'by-hand',
+        why: 'the payment service has not captured the payment: have the provider repeat its call',
+      };
+  }
   const lostPayment = [...(books.payments ?? [])].find(
     ([paymentId, { capturedCents, refundedCents }]) =>
       capturedCents !== null &&
