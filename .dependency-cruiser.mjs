@@ -54,6 +54,7 @@ export default {
           '^controller/src/(transaction|runtime)/',
           '^crds/generated/',
           '^services/protocol/',
+          '^services/broker/',
         ],
       },
     },
@@ -92,10 +93,11 @@ export default {
     },
     {
       name: 'controller-knows-services-by-the-contract',
-      comment: 'Controller and services meet in services/protocol and nowhere else.',
+      comment:
+        'Controller and services meet in services/protocol, and in services/broker, by which both are on the streams: nowhere else.',
       severity: 'error',
       from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
-      to: { path: '^services/', pathNot: '^services/protocol/' },
+      to: { path: '^services/', pathNot: '^services/(protocol|broker)/' },
     },
     {
       name: 'processes-start-alike',
@@ -103,7 +105,7 @@ export default {
         'Settings and log lines look the same everywhere: where the controller starts, it takes the kit’s for these.',
       severity: 'error',
       from: { path: '^controller/src/(main|config)[.]ts$' },
-      to: { path: '^services/', pathNot: '^services/(protocol/|kit/src/(settings|log)[.]ts$)' },
+      to: { path: '^services/', pathNot: '^services/(protocol/|broker/|kit/src/(settings|log)[.]ts$)' },
     },
     {
       name: 'services-do-not-know-the-controller',
@@ -117,14 +119,21 @@ export default {
       comment: 'A service shares the kit and the wire contract with others: no code, no table, no type.',
       severity: 'error',
       from: { path: `^services/${SERVICES}/`, pathNot: TEST },
-      to: { path: '^services/', pathNot: '^services/($1|kit|protocol)/' },
+      to: { path: '^services/', pathNot: '^services/($1|kit|broker|protocol)/' },
     },
     {
       name: 'kit-knows-only-the-contract',
       comment: 'The kit serves every service, so it can know none, nor the CRDs.',
       severity: 'error',
       from: { path: '^services/kit/', pathNot: TEST },
-      to: { path: '^(services|crds|controller)/', pathNot: '^services/(kit|protocol)/' },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/(kit|broker|protocol)/' },
+    },
+    {
+      name: 'broker-knows-only-the-contract',
+      comment: 'What everybody on the streams uses can know none of them: it takes the wire contract and packages.',
+      severity: 'error',
+      from: { path: '^services/broker/', pathNot: TEST },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/(broker|protocol)/' },
     },
     {
       name: 'protocol-stands-alone',

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { Redis as Client } from 'ioredis';
+import { startTcpProxy } from '../tests/world/tcp-proxy.ts';
 import { world } from '../tests/world/world.ts';
+import { waitFor } from './deadline.ts';
 import { openProcessGroup, type ProcessGroup } from './process-group.ts';
 import { startRedis } from './redis.ts';
 
@@ -68,6 +70,21 @@ describe('a Redis from outside', () => {
     expect(Number(/process_id:(\d+)/.exec(await client.info('server'))?.[1])).toBe(redis.pid);
     await redis.release();
   });
+
+  test('whose connection is half-open holds up no end, and its claim is renewed over another one', async () => {
+    const proxy = await startTcpProxy(Number(new URL(world().redisUrl).port));
+    const redis = await startRedis(group, { url: `redis://127.0.0.1:${proxy.port}/${DATABASE}` });
+    if (redis.kind !== 'external') throw new Error('a server of its own was started');
+    proxy.swallowOpen();
+    await waitFor(async () => (await client.pttl(KEY)) < 9_000, { what: 'a renewal to be missed', deadlineMs: 20_000 });
+    await waitFor(async () => (await client.pttl(KEY)) > 13_000, { what: 'the next renewal', deadlineMs: 20_000 });
+    proxy.swallowOpen();
+    const sinceMs = performance.now();
+    await redis.release();
+    expect(performance.now() - sinceMs).toBeLessThan(8_000);
+    await client.del(KEY);
+    await proxy.close();
+  }, 60_000);
 
   test('that does not answer is an error that names REDIS_URL', async () => {
     await expect(startRedis(group, { url: 'redis://127.0.0.1:1' })).rejects.toThrow('REDIS_URL');

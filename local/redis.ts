@@ -6,9 +6,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Redis as Client } from 'ioredis';
+import { commandConnection, reasonOf } from '../services/broker/src/connections.ts';
 import { isAlive } from './alive.ts';
 import { runPart, type Part } from './parts.ts';
 import { freePort } from './ports.ts';
@@ -61,7 +63,8 @@ async function ownRedis(group: ProcessGroup, { port: wanted, databases = DATABAS
 }
 
 function connection(url: string): Client {
-  const client = new Client(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: CONNECT_MS });
+  const limits = { connectTimeout: CONNECT_MS, commandTimeout: CONNECT_MS };
+  const client = new Client(url, { lazyConnect: true, retryStrategy: () => null, ...limits });
   client.on('error', () => undefined); // The command that fails says it.
   return client;
 }
@@ -77,16 +80,24 @@ async function answersPing(url: string): Promise<boolean> {
   }
 }
 
+/** The claim's connection heals by itself later on; at the start it has to be there. */
+async function connected(client: Client): Promise<void> {
+  await once(client, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) }).catch((error: unknown) => {
+    throw reasonOf(client, error);
+  });
+}
+
 type Claim = { readonly id: string; readonly host: string; readonly pid: number };
 
 const RENEW = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
 const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
 
 async function claimRedis(url: string): Promise<Redis> {
-  const client = connection(url);
+  const client = commandConnection(url);
   try {
-    await client.connect();
+    await connected(client);
   } catch (cause) {
+    client.disconnect();
     throw new Error(`REDIS_URL names a Redis that does not answer: ${(cause as Error).message}`, { cause });
   }
   const claim = JSON.stringify({ id: randomUUID(), host: hostname(), pid: process.pid } satisfies Claim);

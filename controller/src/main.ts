@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { DROPPED } from '../../services/broker/src/receipts.ts';
 import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
 import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
@@ -86,12 +87,21 @@ const caller = new ParticipantCaller({
     ? { tokens: new ServiceAccountTokens(transport, config.serviceAccount, clock) }
     : {}),
 });
+const { broker } = metrics;
 const messages = new RedisMessages({
   redisUrl: config.redisUrl,
   replica: identity,
   clock,
   onReceipt: (key, message, outcome) => reconciler.receipt(key, message, outcome),
-  onTrouble: (sentence) => log.warn({}, sentence),
+  onTrouble: (doing, error) => {
+    broker.trouble(doing, error !== undefined);
+    if (error === undefined) log.info({ doing }, 'Redis works again');
+    else log.warn({ doing, err: error }, 'Redis does not work: messages wait in their transactions until it does');
+  },
+  onDropped: (why, tell) => {
+    broker.receiptDropped(why);
+    if (tell) log.warn({ why }, DROPPED);
+  },
 });
 
 const events = new ApiEvents({

@@ -157,18 +157,16 @@ describe('a consumer that is away', () => {
       wms.process.kill('SIGKILL');
       await wms.process.exited;
       const paymentIds = await Promise.all(orderIds.map((orderId) => customers.pay(orderId)));
-      const redis = new Redis(shop.redisUrl);
-      await waitFor(async () => (await redis.xlen('ordertx:messages:wms')) >= orderIds.length * 8, {
-        what: 'every message to have been published eight times',
-        deadlineMs: DEADLINE_MS,
-      });
-      redis.disconnect();
       const { status } = await shop.transactionWhen(
         `pay-${paymentIds[0]}`,
         'to say what it waits for',
         (each) => each.status?.message?.includes('receipt') === true,
       );
       expect(status?.message).toBe('the receipt for the message outbound-wms has not come yet');
+      // Published again and again meanwhile, and yet one entry each: a Redis does not fill because a consumer is away.
+      const redis = new Redis(shop.redisUrl);
+      expect(await redis.xlen('ordertx:messages:wms')).toBe(orderIds.length);
+      redis.disconnect();
       await wms.restart();
       await customers.atRest();
       for (const orderId of orderIds) {

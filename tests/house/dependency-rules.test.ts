@@ -126,6 +126,11 @@ const rows: readonly Row[] = [
     allowed: ['services/kit/src/fence.ts', 'services/protocol/src/answer.ts'],
   },
   {
+    rule: 'broker-knows-only-the-contract',
+    refused: ['services/broker/src/knows-the-kit.ts', 'services/kit/src/fence.ts'],
+    allowed: ['services/broker/src/publishes.ts', 'services/protocol/src/answer.ts'],
+  },
+  {
     rule: 'protocol-stands-alone',
     refused: ['services/protocol/src/uses-the-kit.ts', 'services/kit/src/fence.ts'],
     allowed: ['services/protocol/src/payload.ts', 'zod'],

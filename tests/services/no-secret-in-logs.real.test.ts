@@ -35,7 +35,7 @@ async function printedWith(process: RunningProcess, sentence: string): Promise<s
   return printed();
 }
 
-test.each(['wms'] as const)(
+test.each(['wms', 'dispatch'] as const)(
   '%s says that its login at Redis was refused, and not with which password',
   async (name) => {
     const database = await freshDatabase(name);

@@ -19,6 +19,10 @@ export interface TcpProxy {
   readonly heal: () => void;
   /** Resets what is open, once; new connections work. */
   readonly cutOnce: () => void;
+  /** What is open stays open and swallows every byte of both sides from now on; new connections work. */
+  readonly swallowOpen: () => void;
+  /** Ends the fault for connections that are made from now on, and leaves those that are open as they are. */
+  readonly letNewOnesWork: () => void;
   /** Bytes that have been sent towards the server since the start. */
   readonly bytesForwarded: () => number;
   readonly openConnections: () => number;
@@ -29,6 +33,7 @@ export interface TcpProxy {
 
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [client: Socket, server: Socket]>();
+  const swallowing = new WeakSet<readonly [client: Socket, server: Socket]>();
   let fault: Fault | undefined;
   let forwarded = 0;
   let made = 0;
@@ -49,11 +54,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     };
     for (const socket of pair) socket.on('error', end).on('close', end);
     client.on('data', (bytes) => {
+      if (swallowing.has(pair)) return;
       forwarded += bytes.length;
       server.write(bytes);
     });
     server.on('data', (bytes) => {
-      if (fault !== 'answers-lost') client.write(bytes);
+      if (fault !== 'answers-lost' && !swallowing.has(pair)) client.write(bytes);
     });
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
@@ -72,6 +78,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       fault = undefined;
     },
     cutOnce,
+    swallowOpen: () => {
+      for (const pair of pairs) swallowing.add(pair);
+    },
+    letNewOnesWork: () => {
+      fault = undefined;
+    },
     bytesForwarded: () => forwarded,
     openConnections: () => pairs.size,
     connectionsMade: () => made,

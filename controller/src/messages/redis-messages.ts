@@ -2,44 +2,32 @@
  * The controller's end of the message streams: publishes, and hands on the receipts that come back.
  *
  * 1. A publication says only that the broker has it; a message counts as sent when its receipt comes (T7).
- * 2. Receipts are read from this replica's own stream, from its beginning after each reconnect: what was read is deleted,
- *    so nothing is missed and a wiped Redis needs no cursor to be mended.
+ * 2. A receipt counts only with the message's token, which this process has made: services/broker does that, as for the services.
  * 3. Nothing here outlives the process: a receipt that is lost is asked for again by publishing again.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { Publisher } from '../../../services/broker/src/publisher.ts';
+import { ReceiptTokens } from '../../../services/broker/src/receipt-tokens.ts';
+import { ReceiptsReader, type Dropped } from '../../../services/broker/src/receipts.ts';
+import type { Doing } from '../../../services/broker/src/metrics.ts';
 import {
-  MESSAGE_FIELD,
   messageId,
-  messagesStream,
   parseMessageId,
-  RECEIPT_FIELD,
-  receiptSchema,
   receiptsStream,
   type MessageEvent,
+  type Receipt,
 } from '../../../services/protocol/src/index.ts';
 import type { Clock, Key, MessagePublication, Messages } from '../reconcile/ports.ts';
 import type { MessageOutcome } from '../transaction/answers.ts';
-
-/** A safety net only: what it drops is published again. Large enough for a backlog of an hour at 300 messages a second. */
-const STREAM_ENTRIES_MAX = 1_000_000;
-/** A replica that is gone for this long leaves no stream behind. Renewed with every read. */
-const RECEIPTS_EXPIRE_SECONDS = 3_600;
-const RECEIPTS_PER_READ_MAX = 500;
-/** How long a read waits for the first receipt; bounds how late a shutdown is seen. */
-const READ_BLOCK_MS = 2_000;
-/** A command on a broker that does not answer is given up after this, so a publication becomes `unpublished`. */
-const COMMAND_TIMEOUT_MS = 5_000;
-const RECONNECT_DELAY_MAX_MS = 2_000;
-const CLOSE_PATIENCE_MS = 1_000;
 
 export interface MessagesSettings {
   readonly redisUrl: string;
   readonly replica: string;
   readonly clock: Clock;
   readonly onReceipt: (transaction: Key, message: string, outcome: MessageOutcome) => void;
-  /** Once for each change between reachable and not; and for receipts that cannot be read. */
-  readonly onTrouble: (sentence: string) => void;
+  /** Once for each change: `error` says why it cannot be done, undefined that it can be done again. */
+  readonly onTrouble: (doing: Doing, error: unknown) => void;
+  /** `tell`: for the first of its kind in a while. */
+  readonly onDropped: (why: Dropped, tell: boolean) => void;
 }
 
 const AWAY: MessageOutcome = {
@@ -49,74 +37,63 @@ const AWAY: MessageOutcome = {
 
 export class RedisMessages implements Messages {
   readonly #settings: MessagesSettings;
-  readonly #publisher: Redis;
-  readonly #reader: Redis;
   readonly #receipts: string;
-  #closing = false;
-  #reading: Promise<void> = Promise.resolve();
+  readonly #tokens = new ReceiptTokens();
+  #publisher: Publisher | undefined;
+  #reader: ReceiptsReader | undefined;
 
   constructor(settings: MessagesSettings) {
     this.#settings = settings;
     this.#receipts = receiptsStream(settings.replica);
-    const options = { lazyConnect: true, retryStrategy: reconnectDelayMs };
-    this.#publisher = new Redis(settings.redisUrl, {
-      ...options,
-      enableOfflineQueue: false,
-      commandTimeout: COMMAND_TIMEOUT_MS,
-      maxRetriesPerRequest: 0,
-    });
-    this.#reader = new Redis(settings.redisUrl, { ...options, maxRetriesPerRequest: null });
-    for (const connection of [this.#publisher, this.#reader]) {
-      // ioredis reconnects by itself; without a listener each failure would be printed by it.
-      connection.on('error', () => undefined);
-    }
-    this.#publisher.on('close', () => {
-      if (!this.#closing) settings.onTrouble('Redis is not reachable: messages wait in their transactions until it is');
-    });
   }
 
   /** Begins to connect and to read receipts; a Redis that is away is waited for. */
   start(): void {
-    this.#publisher.connect().catch(() => undefined);
-    this.#reader.connect().catch(() => undefined);
-    this.#reading = this.#readReceipts();
+    const { redisUrl, onTrouble, onDropped } = this.#settings;
+    this.#publisher = new Publisher({
+      redisUrl,
+      probeKey: `${this.#receipts}.probe`,
+      onChange: (state) => onTrouble('publish', state.away ? state.reason : undefined),
+    });
+    this.#reader = new ReceiptsReader({
+      ...{ redisUrl, stream: this.#receipts, tokens: this.#tokens, onDropped },
+      settle: (receipts) => {
+        for (const receipt of receipts) this.#handOn(receipt);
+      },
+      trouble: {
+        warn: (error) => onTrouble('read receipts', error),
+        well: () => onTrouble('read receipts', undefined),
+      },
+    });
+  }
+
+  /** While it is, nothing need be published. */
+  get away(): boolean {
+    return this.#publisher?.away ?? true;
   }
 
   async ping(): Promise<boolean> {
-    return this.#publisher.ping().then(
-      (answer) => answer === 'PONG',
-      () => false,
-    );
+    return (await this.#publisher?.ping()) ?? false;
   }
 
   async publish(publication: MessagePublication): Promise<MessageOutcome> {
-    const stream = messagesStream(publication.template.stream);
-    const event = JSON.stringify(this.#event(publication));
-    try {
-      await this.#publisher.xadd(stream, 'MAXLEN', '~', STREAM_ENTRIES_MAX, '*', MESSAGE_FIELD, event);
-      return { kind: 'published' };
-    } catch {
-      return AWAY;
-    }
+    const { stream } = publication.template;
+    const results = await this.#publisher?.publish([{ stream, event: this.#event(publication) }]);
+    return results?.[0] === undefined || results[0] instanceof Error ? AWAY : { kind: 'published' };
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
-    this.#publisher.disconnect();
-    this.#reader.disconnect();
-    // A read that waits for a Redis that is away is not ended by a disconnect; nothing is lost by leaving it.
-    const patience = new AbortController();
-    const over = delay(CLOSE_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#reading, over]);
-    patience.abort();
+    this.#publisher?.close();
+    await this.#reader?.close();
   }
 
   #event({ transaction, template, attempt, reason, detail }: MessagePublication): MessageEvent {
     const { namespace = '', name, annotations } = transaction.metadata;
     const traceparent = annotations?.['ordertx.dev/traceparent'];
+    const id = messageId(namespace, name, template.name);
     return {
       specversion: '1.0',
-      id: messageId(namespace, name, template.name),
+      id,
       source: `ordertx/${namespace}/${transaction.spec.flow}`,
       type: template.type,
       subject: transaction.spec.orderId,
@@ -125,58 +102,19 @@ export class RedisMessages implements Messages {
       reason,
       detail,
       replyto: this.#receipts,
+      receipttoken: this.#tokens.of(id),
       attempt,
       ...(traceparent === undefined ? {} : { traceparent }),
       data: transaction.spec.payload,
     };
   }
 
-  async #readReceipts(): Promise<void> {
-    while (!this.#closing) {
-      try {
-        const read = await this.#reader.xread(
-          'COUNT',
-          RECEIPTS_PER_READ_MAX,
-          'BLOCK',
-          READ_BLOCK_MS,
-          'STREAMS',
-          this.#receipts,
-          '0',
-        );
-        const entries = read?.[0]?.[1] ?? [];
-        for (const [, fields] of entries) this.#handOn(fields);
-        if (entries.length > 0) await this.#reader.xdel(this.#receipts, ...entries.map(([id]) => id));
-        await this.#reader.expire(this.#receipts, RECEIPTS_EXPIRE_SECONDS);
-      } catch (error) {
-        // Closing ends the blocked read; everything else is waited out by ioredis, which queues until it is connected.
-        if (!this.#closing) this.#settings.onTrouble(`receipts cannot be read: ${(error as Error).message}`);
-      }
-    }
-  }
-
-  #handOn(fields: readonly string[]): void {
-    const text = fields[fields.indexOf(RECEIPT_FIELD) + 1] ?? '';
-    const receipt = receiptSchema.safeParse(parseJson(text));
-    const target = receipt.success ? parseMessageId(receipt.data.id) : undefined;
-    if (!receipt.success || !target) {
-      this.#settings.onTrouble('a receipt was dropped because it is not of the form {id, consumer, result, reason}');
-      return;
-    }
-    const { result, consumer, reason = 'no reason given' } = receipt.data;
+  #handOn({ id, consumer, result, reason = 'no reason given' }: Receipt): void {
+    this.#publisher?.forget(id);
+    const target = parseMessageId(id);
+    if (target === undefined) return;
     const detail = `${consumer}: ${reason}`;
     const outcome: MessageOutcome = result === 'delivered' ? { kind: result } : { kind: result, detail };
     this.#settings.onReceipt(target.transaction, target.message, outcome);
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function reconnectDelayMs(attempt: number): number {
-  return Math.min(50 * 2 ** attempt, RECONNECT_DELAY_MAX_MS);
 }

@@ -4,6 +4,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import { brokerMetrics } from '../../../services/broker/src/metrics.ts';
 import { conditionIsTrue } from '../transaction/conditions.ts';
 import { phaseOf } from '../transaction/phase.ts';
 
@@ -129,6 +130,7 @@ export class ControllerMetrics {
     help: 'Whether Redis answered the last ping: 1 or 0.',
     ...this.#common,
   });
+  readonly broker = brokerMetrics(this.registry);
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

@@ -71,6 +71,7 @@ export const EVENT = {
   reason: 'AllTried',
   detail: 'every participant has tried',
   replyto: receiptsStream(REPLICA),
+  receipttoken: 'a-token',
   attempt: 1,
   data: { orderId: 'o1', pages: 2 },
 };
@@ -95,9 +96,10 @@ function letterHandling(): Pick<PostOffice, 'during' | 'listening'> & { readonly
   return { letter, during: (work) => (first = work), listening: (to) => (listening = to) };
 }
 
-export async function openPostOffice(): Promise<PostOffice> {
+/** @param through where Redis is found; default: a database of the world's */
+export async function openPostOffice(through?: string): Promise<PostOffice> {
   const database = await freshDatabase('post');
-  const redisUrl = await freshRedis();
+  const redisUrl = through ?? (await freshRedis());
   const { log, lines } = memoryLog();
   await migrate({ connectionString: database.url, folder: new URL('./migrations/', import.meta.url), log });
   const pool = createPool({ connectionString: database.url, applicationName: 'post', log });

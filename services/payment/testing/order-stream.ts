@@ -35,13 +35,13 @@ export async function published(redis: Redis, paymentId: string, count = 1): Pro
 
 export async function answer(
   redis: Redis,
-  { id, replyto }: MessageEvent,
+  { id, replyto, receipttoken: token }: MessageEvent,
   outcome: Pick<Receipt, 'result' | 'reason'>,
 ): Promise<void> {
   await redis.xadd(
     replyto,
     '*',
     RECEIPT_FIELD,
-    JSON.stringify({ id, consumer: 'order', ...outcome } satisfies Receipt),
+    JSON.stringify({ id, consumer: 'order', token, ...outcome } satisfies Receipt),
   );
 }

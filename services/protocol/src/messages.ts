@@ -60,6 +60,9 @@ export const replyToSchema = z
 export const REASON_CHARS_MAX = 2048;
 export const EVENT_ID_CHARS_MAX = 512;
 
+/** Of the token with which a receipt proves that its sender could read the message; opaque to everybody but who made it. */
+const receiptTokenSchema = z.string().min(1).max(128);
+
 const extension = z.string().max(REASON_CHARS_MAX).optional();
 
 /** A message as it lies on its stream. Attributes it does not name are CloudEvents extensions, and are let pass. */
@@ -86,6 +89,9 @@ export const eventSchema = z
     reason: extension.describe("The transaction's decisionReason"),
     detail: extension.describe('Why, in words'),
     replyto: replyToSchema,
+    receipttoken: receiptTokenSchema
+      .optional()
+      .describe("Unguessable, the sender's: a receipt counts only if it echoes it"),
     attempt: z
       .int()
       .min(1)
@@ -103,6 +109,7 @@ export const receiptSchema = z
     id: z.string().min(1).max(EVENT_ID_CHARS_MAX),
     consumer: z.string().min(1).max(128),
     result: z.enum(['delivered', 'refused', 'failed']),
+    token: receiptTokenSchema.optional().describe("The event's receipttoken, as it came"),
     reason: z.string().max(REASON_CHARS_MAX).optional(),
   })
   .describe('What a consumer answers, the value of the stream field `receipt`');

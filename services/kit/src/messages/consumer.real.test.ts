@@ -17,7 +17,7 @@ afterEach(async () => {
   await post.close();
 });
 
-const DELIVERED = { id: EVENT.id, consumer: SERVICE, result: 'delivered' };
+const DELIVERED = { id: EVENT.id, consumer: SERVICE, token: EVENT.receipttoken, result: 'delivered' };
 
 async function inboxed(): Promise<number> {
   return (await post.pool.query('select from ordertx_inbox')).rowCount ?? 0;

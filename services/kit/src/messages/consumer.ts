@@ -1,22 +1,24 @@
 /**
- * The consumer: reads a service's stream, has every message handled once, and answers with receipts.
+ * The consumer: has every message on a service's stream handled once, and answers with receipts.
  *
- * 1. One group, named as the stream, shared by all replicas; it begins at id 0, and is made again whenever Redis has lost it. No
- *    position is remembered anywhere else, so an empty Redis needs no mending.
- * 2. The receipt is sent only after the commit; then the entry is acknowledged and deleted. A crash between any two of these leads
+ * 1. The receipt is sent only after the commit; then the entry is acknowledged and deleted. A crash between any two of these leads
  *    to a second handling, which the inbox turns into a second receipt.
+ * 2. A receipt that cannot be sent holds up nothing: not its entry, which is taken off the stream all the same, so that a Redis that
+ *    is full gets room again. Its sender publishes again, after its own pauses. So the two are never one MULTI: one refused command in
+ *    it would undo the other.
  * 3. What nobody could handle right now (a fault, a database that is away, "not yet") is taken off the stream without a receipt:
  *    its sender publishes it again, and a stream never fills with what cannot be handled.
- * 4. Entries that another consumer has read and not ended for TAKEOVER_IDLE_MS are taken over: it has died.
- * 5. A receipt goes nowhere but to a receipts stream. One that nobody renews expires.
+ * 4. A receipt goes nowhere but to a receipts stream. One that nobody renews expires. It echoes the message's token, which proves
+ *    that its sender could read the message.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
-import { messagesStream, REASON_CHARS_MAX, RECEIPT_FIELD, type Receipt } from '../../../protocol/src/index.ts';
+import { brokerMetrics, type BrokerMetrics } from '../../../broker/src/metrics.ts';
+import { RECEIPTS_EXPIRE_SECONDS } from '../../../broker/src/receipts.ts';
+import { Trouble } from '../../../broker/src/trouble.ts';
+import { REASON_CHARS_MAX, RECEIPT_FIELD, type Receipt } from '../../../protocol/src/index.ts';
 import { withLogFields, type Log } from '../log.ts';
-import { blockingConnection, closeReader, commandConnection, Trouble } from './connections.ts';
+import { Group, isGroupMissing, type Entry } from './group.ts';
 import type { AnyHandler, FailedAttempt } from './handler.ts';
 import { handleOnce, type Inboxed } from './inbox.ts';
 import { judge, type Judged, type JudgeRules, type Sender } from './judge.ts';
@@ -25,20 +27,12 @@ import { keepUnanswerable } from './unanswerable.ts';
 
 /** Each takes a connection of the pool (10); what is left over serves the requests. */
 const HANDLED_AT_ONCE_MAX = 8;
-/** How long a read waits for the first entry; bounds how late a shutdown is seen. */
-const READ_BLOCK_MS = 500;
 /** Far longer than a database transaction may take, and short beside the longest pause of a sender. */
 const TAKEOVER_IDLE_MS = 30_000;
-const TAKEOVER_EVERY_MS = 5_000;
-/** After an error that is about Redis, before it is asked again. */
-const TROUBLE_PAUSE_MS = 500;
-/** A sender that reads no receipts for this long has gone; its successor publishes again and asks for its own. */
-const RECEIPTS_EXPIRE_SECONDS = 3_600;
 /** A safety net for a sender that has gone: it would never have read so many. */
 const RECEIPTS_MAX = 100_000;
-/** A consumer of the group that has been silent for this long and holds nothing is a replica of the past. */
-const SILENT_CONSUMER_MS = 3_600_000;
-const CLOSE_PATIENCE_MS = 2 * READ_BLOCK_MS;
+/** Senders come and go; what is forgotten of one that cannot be answered is told once more. */
+const UNREACHABLE_MAX = 100;
 
 export interface ConsumerOptions {
   readonly redisUrl: string;
@@ -56,118 +50,93 @@ export interface ConsumerOptions {
   readonly takeoverIdleMs?: number;
 }
 
-/** An entry's id, and its fields' names and values in turn. */
-type Entry = readonly [id: string, fields: readonly string[]];
-
 /** What became of an entry; a receipt is sent for those that have a result. */
 type Outcome = Inboxed | FailedAttempt | { readonly kind: 'unknown' };
 
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #stream: string;
   readonly #rules: JudgeRules;
   readonly #metrics: ConsumerMetrics;
-  readonly #reader: Redis;
-  readonly #commands: Redis;
-  readonly #trouble: Trouble;
+  readonly #broker: BrokerMetrics;
+  readonly #group: Group;
+  readonly #readTrouble: Trouble;
+  /** By the receipts stream that cannot be written. */
+  readonly #unreachable = new Map<string, Trouble>();
   readonly #underWay = new Set<Promise<void>>();
-  /** Ids of the entries being handled. */
-  readonly #inHand = new Set<string>();
   readonly #running: Promise<void>;
-  #closing = false;
-  #takeOverAtMs = 0;
+  readonly #closing = new AbortController();
 
   /** Starts at once; a Redis that is away is waited for. */
   constructor(options: ConsumerOptions) {
-    const { redisUrl, service, handlers, namespaces, metrics, pool, log } = options;
+    const { redisUrl, service, replica, handlers, namespaces, metrics, pool, log, takeoverIdleMs } = options;
     this.#options = options;
-    this.#stream = messagesStream(service);
     this.#rules = { handlers: new Map(handlers.map((handler) => [handler.type, handler])), namespaces };
     this.#metrics = consumerMetrics(metrics, service, pool, log);
-    this.#reader = blockingConnection(redisUrl);
-    this.#commands = commandConnection(redisUrl);
-    this.#trouble = new Trouble({
-      warn: (error) => log.warn({ err: error, stream: this.#stream }, 'messages cannot be read; trying again'),
-      well: () => log.info({ stream: this.#stream }, 'messages are read again'),
+    this.#broker = brokerMetrics(metrics);
+    this.#group = new Group({
+      ...{ redisUrl, service, replica, takeoverIdleMs: takeoverIdleMs ?? TAKEOVER_IDLE_MS },
+      onTakenOver: (entries) => this.#metrics.takenOver(entries),
+    });
+    const { stream } = this.#group;
+    this.#readTrouble = new Trouble({
+      warn: (error) => {
+        this.#broker.trouble('read messages', true);
+        log.warn({ err: error, stream }, 'messages cannot be read; trying again');
+      },
+      well: () => {
+        this.#broker.trouble('read messages', false);
+        log.info({ stream }, 'messages are read again');
+      },
     });
     this.#running = this.#run();
   }
 
   /** Takes nothing new, lets what is under way end, and leaves the group. */
   async close(): Promise<void> {
-    this.#closing = true;
-    await closeReader(this.#reader, this.#running, CLOSE_PATIENCE_MS);
+    this.#closing.abort();
+    await this.#group.closeReading(this.#running);
     await Promise.all(this.#underWay);
-    await this.#leaveGroup().catch(() => undefined);
-    this.#commands.disconnect();
+    await this.#group.leave();
   }
 
   async #run(): Promise<void> {
-    while (!this.#closing) {
+    const { signal } = this.#closing;
+    await this.#group.connected();
+    while (!signal.aborted) {
       try {
         const free = HANDLED_AT_ONCE_MAX - this.#underWay.size;
         if (free === 0) {
           await Promise.race(this.#underWay);
           continue;
         }
-        for (const entry of await this.#next(free)) this.#begin(entry);
-        this.#trouble.worked();
+        for (const entry of await this.#nextEntries(free)) this.#begin(entry);
+        this.#readTrouble.worked();
       } catch (error) {
-        if (this.#closing) return;
-        if (isGroupMissing(error)) await this.#makeGroup();
-        else await this.#pauseAfter(error);
+        if (signal.aborted) return;
+        this.#readTrouble.failed(this.#group.reasonOf(error));
+        await this.#readTrouble.pause(signal);
       }
     }
   }
 
-  async #next(count: number): Promise<readonly Entry[]> {
-    const { service, replica, takeoverIdleMs = TAKEOVER_IDLE_MS } = this.#options;
-    if (performance.now() >= this.#takeOverAtMs) {
-      const taken = await this.#takeOver(count, takeoverIdleMs);
-      if (taken.length > 0) return taken;
-      this.#takeOverAtMs = performance.now() + Math.min(TAKEOVER_EVERY_MS, takeoverIdleMs);
-    }
-    const read = (await this.#reader.xreadgroup(
-      ...(['GROUP', service, replica, 'COUNT', count, 'BLOCK', READ_BLOCK_MS, 'STREAMS', this.#stream, '>'] as const),
-    )) as readonly [stream: string, entries: readonly Entry[]][] | null;
-    return read?.[0]?.[1] ?? [];
-  }
-
-  async #takeOver(count: number, idleMs: number): Promise<readonly Entry[]> {
-    const { service, replica } = this.#options;
-    const answer = await this.#commands.xautoclaim(this.#stream, service, replica, idleMs, '0', 'COUNT', count);
-    const taken = (answer as unknown as readonly [cursor: string, entries: readonly Entry[]])[1];
-    // What is still being handled here, slowly, has no dead consumer.
-    const entries = taken.filter(([id]) => !this.#inHand.has(id));
-    if (entries.length > 0) this.#metrics.takenOver(entries.length);
-    return entries;
-  }
-
-  async #makeGroup(): Promise<void> {
-    const { service } = this.#options;
+  /** Where the group is not there it is made, and asked once more: a group that does not come to be is trouble like any other. */
+  async #nextEntries(count: number): Promise<readonly Entry[]> {
     try {
-      await this.#commands.xgroup('CREATE', this.#stream, service, '0', 'MKSTREAM');
+      return await this.#group.next(count);
     } catch (error) {
-      // Another replica was faster.
-      if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) await this.#pauseAfter(error);
+      if (!isGroupMissing(error) || this.#closing.signal.aborted) throw error;
+      await this.#group.make();
+      return this.#group.next(count);
     }
-  }
-
-  async #pauseAfter(error: unknown): Promise<void> {
-    this.#trouble.failed(error);
-    await delay(TROUBLE_PAUSE_MS * (0.5 + Math.random()));
   }
 
   #begin([id, fields]: Entry): void {
-    this.#inHand.add(id);
     const handling = this.#handle(id, fields).catch((error: unknown) => {
       // The effect, if any, is in the database: the next copy is answered from the inbox.
+      this.#group.letGo(id);
       this.#options.log.debug({ err: error, entry: id }, 'a message could not be answered; it comes again');
     });
-    const task = handling.then(() => {
-      this.#underWay.delete(task);
-      this.#inHand.delete(id);
-    });
+    const task = handling.then(() => void this.#underWay.delete(task));
     this.#underWay.add(task);
   }
 
@@ -180,7 +149,8 @@ export class Consumer {
         : { message: judged.sender?.id };
     await withLogFields(identity, async () => {
       const outcome = await this.#outcomeOf(judged, fields);
-      await this.#answer(entryId, judged.sender, outcome);
+      await this.#answer(judged.sender, outcome);
+      await this.#group.end(entryId);
       const type = judged.kind === 'message' ? judged.message.type : judged.type;
       this.#metrics.handled(type, nameOf(outcome), (performance.now() - startedMs) / 1_000);
     });
@@ -191,7 +161,7 @@ export class Consumer {
     if (judged.kind === 'refused') {
       const { reason } = judged;
       log.error({ reason }, 'refused a message');
-      if (judged.sender === undefined) await keepUnanswerable(pool, this.#stream, fields, reason);
+      if (judged.sender === undefined) await keepUnanswerable(pool, this.#group.stream, fields, reason);
       return { kind: 'refused', reason, replayed: false };
     }
     const { handler, message } = judged;
@@ -218,42 +188,56 @@ export class Consumer {
     return { kind: 'foreign', detail, replayed: false };
   }
 
-  async #answer(entryId: string, sender: Sender | undefined, outcome: Outcome): Promise<void> {
+  /** Never rejects: see 2. */
+  async #answer(sender: Sender | undefined, outcome: Outcome): Promise<void> {
     const { service } = this.#options;
-    const commands = this.#commands.multi();
-    const receipt = sender === undefined ? undefined : receiptOf(sender.id, service, outcome);
-    if (sender !== undefined && receipt !== undefined) {
+    const receipt = sender === undefined ? undefined : receiptOf(sender, service, outcome);
+    if (sender === undefined || receipt === undefined) return;
+    try {
+      const commands = this.#group.commands.pipeline();
       commands.xadd(sender.replyTo, 'MAXLEN', '~', RECEIPTS_MAX, '*', RECEIPT_FIELD, JSON.stringify(receipt));
       commands.expire(sender.replyTo, RECEIPTS_EXPIRE_SECONDS, 'NX');
+      const failed = (await commands.exec())?.find(([error]) => error !== null)?.[0];
+      if (failed) throw failed;
+      this.#unreachable.get(sender.replyTo)?.worked();
+    } catch (error) {
+      this.#receiptTrouble(sender.replyTo).failed(this.#group.reasonOf(error));
     }
-    commands.xack(this.#stream, service, entryId).xdel(this.#stream, entryId);
-    await commands.exec();
   }
 
-  /** Replicas come and go; a consumer that holds nothing is no loss, one that holds something is left to be taken over. */
-  async #leaveGroup(): Promise<void> {
-    const { service, replica } = this.#options;
-    const consumers = (await this.#commands.xinfo('CONSUMERS', this.#stream, service)) as readonly unknown[][];
-    for (const consumer of consumers) {
-      const { name, pending, idle } = fieldsOf(consumer);
-      const gone = name === replica || Number(idle) > SILENT_CONSUMER_MS;
-      if (gone && Number(pending) === 0)
-        await this.#commands.xgroup('DELCONSUMER', this.#stream, service, String(name));
-    }
+  /** Each sender has a stream of its own, and one that cannot be written says nothing of the others. */
+  #receiptTrouble(receipts: string): Trouble {
+    const { log } = this.#options;
+    const known = this.#unreachable.get(receipts);
+    if (known !== undefined) return known;
+    const trouble = new Trouble({
+      warn: (error) => log.warn({ err: error, receipts }, 'receipts cannot be sent: their messages come again'),
+      well: () => {
+        this.#unreachable.delete(receipts);
+        this.#broker.trouble('send receipts', this.#unreachable.size > 0);
+        log.info({ receipts }, 'receipts are sent again');
+      },
+    });
+    const [oldest] = this.#unreachable.size >= UNREACHABLE_MAX ? this.#unreachable.keys() : [];
+    if (oldest !== undefined) this.#unreachable.delete(oldest);
+    this.#unreachable.set(receipts, trouble);
+    this.#broker.trouble('send receipts', true);
+    return trouble;
   }
 }
 
-function receiptOf(id: string, consumer: string, outcome: Outcome): Receipt | undefined {
+function receiptOf({ id, token }: Sender, consumer: string, outcome: Outcome): Receipt | undefined {
+  const answer = { id, consumer, ...(token === undefined ? {} : { token }) };
   switch (outcome.kind) {
     case 'delivered':
-      return { id, consumer, result: 'delivered' };
+      return { ...answer, result: 'delivered' };
     case 'foreign': {
       const reason = `without effect: ${outcome.detail}`.slice(0, REASON_CHARS_MAX);
-      return { id, consumer, result: 'delivered', reason };
+      return { ...answer, result: 'delivered', reason };
     }
     case 'refused':
     case 'failed':
-      return { id, consumer, result: outcome.kind, reason: outcome.reason.slice(0, REASON_CHARS_MAX) };
+      return { ...answer, result: outcome.kind, reason: outcome.reason.slice(0, REASON_CHARS_MAX) };
     case 'not-yet':
     case 'unknown':
       return undefined;
@@ -262,16 +246,4 @@ function receiptOf(id: string, consumer: string, outcome: Outcome): Receipt | un
 
 function nameOf(outcome: Outcome): HandlingOutcome {
   return outcome.kind === 'delivered' && outcome.replayed ? 'replayed' : outcome.kind;
-}
-
-/** The stream or its group is not there, or was deleted while we waited at it. */
-function isGroupMissing(error: unknown): boolean {
-  return error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
-}
-
-/** Redis gives a consumer's description as names and values in turn. */
-function fieldsOf(flat: readonly unknown[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Array.from({ length: flat.length / 2 }, (_, index) => [String(flat[2 * index]), flat[2 * index + 1]]),
-  );
 }

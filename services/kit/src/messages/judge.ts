@@ -18,6 +18,8 @@ import type { AnyHandler, ReceivedMessage } from './handler.ts';
 export interface Sender {
   readonly id: string;
   readonly replyTo: string;
+  /** To be echoed; undefined where the event has none, and then no receipt counts. */
+  readonly token: string | undefined;
 }
 
 export type Judged =
@@ -49,8 +51,8 @@ export function judge(entryId: string, fields: readonly string[], rules: JudgeRu
   const read = readEvent(fields);
   if (read.kind === 'refused') return { ...read, type: undefined };
   const { event } = read;
-  const { id, type, replyto: replyTo } = event;
-  const sender = { id, replyTo };
+  const { id, type, replyto: replyTo, receipttoken: token } = event;
+  const sender = { id, replyTo, token };
   const handler = rules.handlers.get(type);
   if (handler === undefined) {
     const known = [...rules.handlers.keys()].join(', ');
@@ -113,10 +115,11 @@ function unreadable(what: string): EventRead {
 /** Also a faulty event may say who sent it. */
 function senderOf(json: unknown): Sender | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
-  const { id, replyto } = json as { readonly id?: unknown; readonly replyto?: unknown };
+  const { id, replyto, receipttoken } = json as Readonly<Record<string, unknown>>;
   const replyTo = replyToSchema.safeParse(replyto);
   if (typeof id !== 'string' || id === '' || id.length > EVENT_ID_CHARS_MAX || !replyTo.success) return undefined;
-  return { id, replyTo: replyTo.data };
+  const token = eventSchema.shape.receipttoken.safeParse(receipttoken);
+  return { id, replyTo: replyTo.data, token: token.success ? token.data : undefined };
 }
 
 /** The namespace of a transaction's message, where it is one that this service does not serve. */

@@ -31,6 +31,7 @@ async function write(key: string): Promise<void> {
 interface Published {
   readonly id: string;
   readonly replyto: string;
+  readonly receipttoken: string;
   readonly attempt: number;
 }
 async function published(): Promise<readonly Published[]> {
@@ -41,8 +42,8 @@ async function publishedWhen(count: number): Promise<readonly Published[]> {
   await until(`${count} publications`, async () => (await published()).length >= count);
   return published();
 }
-async function answer({ id, replyto }: Published, result: string, reason?: string): Promise<void> {
-  await post.redis.xadd(replyto, '*', 'receipt', JSON.stringify({ id, consumer: 'order', result, reason }));
+async function answer({ id, replyto, receipttoken: token }: Published, result: string, reason?: string): Promise<void> {
+  await post.redis.xadd(replyto, '*', 'receipt', JSON.stringify({ id, consumer: 'order', result, reason, token }));
 }
 async function rows(): Promise<readonly { readonly id: string; readonly refused_reason: string | null }[]> {
   return (
@@ -73,6 +74,7 @@ test('a message is published as a CloudEvent that says where its receipt goes, a
     time: expect.any(String),
     datacontenttype: 'application/json',
     replyto: expect.stringMatching(/^ordertx:receipts:post-\d+$/),
+    receipttoken: expect.stringMatching(/^[\w-]{43}$/),
     attempt: 1,
     traceparent,
     data: { orderId: 'o1' },

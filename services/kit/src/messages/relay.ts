@@ -4,37 +4,27 @@
  * 1. A publication says only that the broker has it; a message counts as told when its receipt comes. So Redis may lose everything.
  * 2. What is due is taken by putting off when it is due next: several replicas take different rows, no lock is held over a
  *    command to Redis, and a replica that dies with what it took only delays it.
- * 3. Receipts are read from this replica's own stream, from its beginning each time: what was read is deleted, so no position has
- *    to be kept, and a wiped Redis needs no mending.
+ * 3. While Redis is away nothing is claimed: a claim counts as a publication.
+ * 4. A receipt counts only with the token of the message, which this replica has made: receipts come to the replica that published.
+ *    One that cannot be recorded for what it says is dropped alone; one that meets a database that is away comes again.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
-import {
-  MESSAGE_FIELD,
-  messagesStream,
-  RECEIPT_FIELD,
-  receiptSchema,
-  receiptsStream,
-  type MessageEvent,
-  type Receipt,
-} from '../../../protocol/src/index.ts';
+import { brokerMetrics } from '../../../broker/src/metrics.ts';
+import { Publisher } from '../../../broker/src/publisher.ts';
+import { ReceiptTokens } from '../../../broker/src/receipt-tokens.ts';
+import { DROPPED, ReceiptsReader } from '../../../broker/src/receipts.ts';
+import { Trouble } from '../../../broker/src/trouble.ts';
+import { receiptsStream, type MessageEvent, type Receipt } from '../../../protocol/src/index.ts';
 import type { Log } from '../log.ts';
-import { blockingConnection, closeReader, commandConnection, Trouble } from './connections.ts';
+import { passing } from '../postgres/errors.ts';
 import { outboxMetrics } from './metrics.ts';
 import { claimMessages, countMessages, parkMessage, removeMessages, type ClaimedMessage } from './outbox.ts';
 
 const POLL_MS = 1_000;
 /** One claim, one pipeline. */
 const BATCH_ROWS = 100;
-/** A safety net only: what it drops is published again. */
-const STREAM_ENTRIES_MAX = 1_000_000;
-const RECEIPTS_PER_READ_MAX = 500;
-const READ_BLOCK_MS = 500;
-const RECEIPTS_EXPIRE_SECONDS = 3_600;
-const TROUBLE_PAUSE_MS = 500;
-const CLOSE_PATIENCE_MS = 2 * READ_BLOCK_MS;
 
 export interface RelayOptions {
   readonly redisUrl: string;
@@ -49,14 +39,13 @@ export interface RelayOptions {
 export class OutboxRelay {
   readonly #options: RelayOptions;
   readonly #receipts: string;
-  readonly #commands: Redis;
-  readonly #reader: Redis;
+  readonly #tokens = new ReceiptTokens();
+  readonly #publisher: Publisher;
+  readonly #reader: ReceiptsReader;
   readonly #publishing: Promise<void>;
-  readonly #reading: Promise<void>;
   readonly #trouble: Trouble;
-  #closing = false;
+  readonly #closing = new AbortController();
   #nudged = false;
-  #everReady = false;
   #wake = (): void => undefined;
 
   /** Starts at once; a Redis that is away is waited for. */
@@ -64,16 +53,45 @@ export class OutboxRelay {
     const { redisUrl, replica, metrics, pool, log } = options;
     this.#options = options;
     this.#receipts = receiptsStream(replica);
-    this.#commands = commandConnection(redisUrl);
-    this.#reader = blockingConnection(redisUrl);
+    const broker = brokerMetrics(metrics);
     this.#trouble = new Trouble({
-      warn: (error) => log.warn({ err: error }, 'messages cannot be published; they stay in the outbox'),
-      well: () => log.info('messages are published again'),
+      warn: (error) => {
+        broker.trouble('publish', true);
+        log.warn({ err: error }, 'messages cannot be published; they stay in the outbox');
+      },
+      well: () => {
+        broker.trouble('publish', false);
+        log.info('messages are published again');
+      },
     });
-    this.#commands.on('ready', () => this.nudge());
+    this.#publisher = new Publisher({
+      redisUrl,
+      probeKey: `${this.#receipts}.probe`,
+      onChange: (state) => {
+        if (state.away) this.#trouble.failed(state.reason);
+        else this.nudge();
+      },
+    });
+    this.#reader = new ReceiptsReader({
+      ...{ redisUrl, stream: this.#receipts, tokens: this.#tokens },
+      settle: (receipts) => this.#settle(receipts),
+      onDropped: (why, tell) => {
+        broker.receiptDropped(why);
+        if (tell) log.warn({ why }, DROPPED);
+      },
+      trouble: {
+        warn: (error) => {
+          broker.trouble('read receipts', true);
+          log.warn({ err: error }, 'receipts could not be read or recorded; trying again');
+        },
+        well: () => {
+          broker.trouble('read receipts', false);
+          log.info('receipts are read again');
+        },
+      },
+    });
     outboxMetrics(metrics, () => countMessages(pool), log);
     this.#publishing = this.#publishDue();
-    this.#reading = this.#readReceipts();
   }
 
   /** A message's row was committed just now. */
@@ -83,45 +101,39 @@ export class OutboxRelay {
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#closing.abort();
     this.#wake();
-    await Promise.all([this.#publishing, closeReader(this.#reader, this.#reading, CLOSE_PATIENCE_MS)]);
-    this.#commands.disconnect();
+    await Promise.all([this.#publishing, this.#reader.close()]);
+    this.#publisher.close();
   }
 
   async #publishDue(): Promise<void> {
-    while (!this.#closing) {
+    while (!this.#closing.signal.aborted) {
       try {
         this.#nudged = false;
         if (await this.#publishBatch()) continue;
       } catch (error) {
         // What was claimed is due again by itself.
         this.#trouble.failed(error);
+        await this.#trouble.pause(this.#closing.signal);
       }
       await this.#sleep();
     }
   }
 
-  /** Whether there may be more that is due. While Redis is away nothing is claimed: a claim counts as a publication. */
+  /** Whether there may be more that is due. */
   async #publishBatch(): Promise<boolean> {
-    if (this.#commands.status !== 'ready') {
-      if (this.#everReady) this.#trouble.failed(new Error('Redis is not reachable'));
-      return false;
-    }
-    this.#everReady = true;
+    if (this.#publisher.away) return false;
     const claimed = await claimMessages(this.#options.pool, BATCH_ROWS);
     if (claimed.length > 0) await this.#publish(claimed);
     return claimed.length === BATCH_ROWS;
   }
 
   async #publish(claimed: readonly ClaimedMessage[]): Promise<void> {
-    const commands = this.#commands.pipeline();
-    for (const message of claimed) {
-      const event = JSON.stringify(this.#event(message));
-      commands.xadd(messagesStream(message.stream), 'MAXLEN', '~', STREAM_ENTRIES_MAX, '*', MESSAGE_FIELD, event);
-    }
-    const failed = (await commands.exec())?.find(([error]) => error !== null);
-    if (failed?.[0]) throw failed[0];
+    const publications = claimed.map((message) => ({ stream: message.stream, event: this.#event(message) }));
+    const results = await this.#publisher.publish(publications);
+    const failed = results.find((result) => result instanceof Error);
+    if (failed !== undefined) throw failed;
     this.#trouble.worked();
   }
 
@@ -135,6 +147,7 @@ export class OutboxRelay {
       time: createdAt.toISOString(),
       datacontenttype: 'application/json',
       replyto: this.#receipts,
+      receipttoken: this.#tokens.of(id),
       attempt,
       ...(traceparent === undefined ? {} : { traceparent }),
       data,
@@ -143,55 +156,32 @@ export class OutboxRelay {
 
   /** Until the next poll, a nudge, or the end. Replicas that were started together should not ask together. */
   async #sleep(): Promise<void> {
-    if (this.#nudged || this.#closing) return;
+    if (this.#nudged || this.#closing.signal.aborted) return;
     const waking = new AbortController();
     this.#wake = () => waking.abort();
     await delay(POLL_MS * (0.75 + Math.random() / 2), undefined, { signal: waking.signal }).catch(() => undefined);
     this.#wake = () => undefined;
   }
 
-  async #readReceipts(): Promise<void> {
-    const { log } = this.#options;
-    while (!this.#closing) {
-      try {
-        const read = await this.#reader.xread(
-          ...(['COUNT', RECEIPTS_PER_READ_MAX, 'BLOCK', READ_BLOCK_MS, 'STREAMS', this.#receipts, '0'] as const),
-        );
-        const entries = read?.[0]?.[1] ?? [];
-        await this.#settle(entries.map(([, fields]) => readReceipt(fields)));
-        if (entries.length > 0) await this.#reader.xdel(this.#receipts, ...entries.map(([id]) => id));
-        await this.#reader.expire(this.#receipts, RECEIPTS_EXPIRE_SECONDS);
-      } catch (error) {
-        if (this.#closing) return;
-        log.warn({ err: error }, 'receipts could not be read or recorded; trying again');
-        await delay(TROUBLE_PAUSE_MS * (0.5 + Math.random()));
-      }
-    }
-  }
-
-  async #settle(receipts: readonly (Receipt | undefined)[]): Promise<void> {
-    const { pool, log } = this.#options;
-    const delivered = receipts.flatMap((receipt) => (receipt?.result === 'delivered' ? [receipt.id] : []));
+  async #settle(receipts: readonly Receipt[]): Promise<void> {
+    const { pool } = this.#options;
+    const delivered = receipts.flatMap((receipt) => (receipt.result === 'delivered' ? [receipt.id] : []));
     if (delivered.length > 0) await removeMessages(pool, delivered);
     for (const receipt of receipts) {
-      if (receipt === undefined) {
-        log.warn('dropped a receipt that is not of the form {id, consumer, result, reason}');
-      } else if (receipt.result === 'refused') {
-        const { id, consumer, reason = 'no reason given' } = receipt;
-        const parked = await parkMessage(pool, id, `${consumer}: ${reason}`);
-        if (parked !== undefined)
-          log.error({ message: id, ...parked, reason }, 'a message was refused; mend it, then run `outbox retry`');
-      }
+      this.#publisher.forget(receipt.id);
+      if (receipt.result === 'refused') await this.#park(receipt);
     }
   }
-}
 
-/** Undefined for what is no receipt. */
-function readReceipt(fields: readonly string[]): Receipt | undefined {
-  try {
-    const receipt = receiptSchema.safeParse(JSON.parse(fields[fields.indexOf(RECEIPT_FIELD) + 1] ?? ''));
-    return receipt.success ? receipt.data : undefined;
-  } catch {
-    return undefined;
+  async #park({ id, consumer, reason = 'no reason given' }: Receipt): Promise<void> {
+    const { pool, log } = this.#options;
+    try {
+      const parked = await parkMessage(pool, id, `${consumer}: ${reason}`.replaceAll(/[\s\p{Cc}\p{Cs}]+/gu, ' '));
+      if (parked !== undefined)
+        log.error({ message: id, ...parked, reason }, 'a message was refused; mend it, then run `outbox retry`');
+    } catch (error) {
+      if (passing(error) !== undefined) throw error;
+      log.error({ err: error, message: id, reason }, 'a message was refused, which could not be recorded; it goes on');
+    }
   }
 }

@@ -22,9 +22,13 @@ export async function keepUnanswerable(
   fields: readonly string[],
   reason: string,
 ): Promise<void> {
-  const text = JSON.stringify(fields).replaceAll(UNSTORABLE, '\u{FFFD}');
+  const text = storable(JSON.stringify(fields));
   const digest = createHash('sha256').update(`${stream}\n${text}`).digest('hex');
-  await pool.query(noteUnanswerable, [digest, stream, text.slice(0, ENTRY_CHARS_MAX).toWellFormed(), reason]);
+  await pool.query(noteUnanswerable, [digest, stream, text.slice(0, ENTRY_CHARS_MAX).toWellFormed(), storable(reason)]);
+}
+
+function storable(text: string): string {
+  return text.replaceAll(UNSTORABLE, '\u{FFFD}');
 }
 
 export async function countUnanswerables(pool: Pool): Promise<number> {
