@@ -8,6 +8,7 @@ import { runNotification, smsPaidOf } from '../../services/notification/testing/
 import type { OrderDesk } from '../../services/order/testing/order-desk.ts';
 import { done, TOTAL_CENTS } from '../../services/order/testing/order-desk.ts';
 import { startPayment } from '../../services/payment/src/service.ts';
+import { STORED_REFUNDS } from '../../services/payment/testing/running-payment.ts';
 import { startForTest } from '../services/started-service.ts';
 import type { Operation } from '../../services/protocol/src/index.ts';
 import { callBranch } from '../services/call-branch.ts';
@@ -121,7 +122,14 @@ async function stockInventory({ url }: RunningTestService): Promise<Prepared> {
 export async function preparedPayment(desk: OrderDesk, providerSecret?: string): Promise<PreparedService> {
   const port = await freePort();
   const service = await startForTest('payment', (base) =>
-    startPayment({ ...base, port, orderUrl: desk.service.url, publicUrl: undefined, providerSecret }),
+    startPayment({
+      ...base,
+      ...STORED_REFUNDS,
+      port,
+      orderUrl: desk.service.url,
+      publicUrl: undefined,
+      providerSecret,
+    }),
   );
   return prepared(service, () => askPayments(service, desk, providerSecret));
 }

@@ -5,6 +5,11 @@ import type { Books } from '../../services/reconcile/src/books.ts';
 
 const WANTED = new Map([['tea', 2]]);
 
+/** Captured once at most. */
+const ALONE = { surplus: [], refundsWaiting: 0 };
+/** Captured a second time, which was given back. */
+const TWICE = { surplus: [{ captureId: 'c2', cents: 40, refundedCents: 40 }], refundsWaiting: 0 };
+
 export const HEALTHY_BOOKS: Books = {
   orders: new Map([
     ['pending', { status: 'PENDING_PAYMENT', userId: 'u1', totalCents: 2_550, paymentId: null, wanted: WANTED }],
@@ -21,10 +26,10 @@ export const HEALTHY_BOOKS: Books = {
     ['closed', { state: 'RETURNED', held: WANTED, markedBy: null }],
   ]),
   payments: new Map([
-    ['p1', { orderId: 'paid', status: 'SUCCEEDED', capturedCents: 2_550, refundedCents: null }],
-    ['p2', { orderId: 'shipped', status: 'SUCCEEDED', capturedCents: 2_550, refundedCents: null }],
-    ['p3', { orderId: 'closed', status: 'REFUNDED', capturedCents: 2_550, refundedCents: 2_550 }],
-    ['p4', { orderId: 'pending', status: 'PENDING', capturedCents: null, refundedCents: null }],
+    ['p1', { ...ALONE, orderId: 'paid', status: 'SUCCEEDED', capturedCents: 2_550, refundedCents: null }],
+    ['p2', { ...TWICE, orderId: 'shipped', status: 'SUCCEEDED', capturedCents: 2_550, refundedCents: null }],
+    ['p3', { ...ALONE, orderId: 'closed', status: 'REFUNDED', capturedCents: 2_550, refundedCents: 2_550 }],
+    ['p4', { ...ALONE, orderId: 'pending', status: 'PENDING', capturedCents: null, refundedCents: null }],
   ]),
   dispatches: new Map([
     ...[['pending', 'LOCKED'] as const, ['paid', 'SCHEDULED'] as const],
@@ -81,12 +86,13 @@ const { payments, dispatches, shipments, grants, notifications, reservations } =
 const REST = 'everything has come to rest';
 const ENDS = 'a confirmed payment or close is what became of the order';
 const APPLIED = 'every captured payment is applied or refunded, never both';
+const SURPLUS = 'every further capture of a payment is given back';
 const PAID = 'a paid order is paid by one captured payment of its amount';
 const POINTS = 'points are granted once per paid order';
 const STATES = 'dispatch and wms hold exactly one lock or outbound per live order';
 
-const succeeded = { orderId: 'paid', status: 'SUCCEEDED', capturedCents: 2_550, refundedCents: null };
-const refunded = { orderId: 'closed', status: 'REFUNDED', capturedCents: 2_550, refundedCents: 2_550 };
+const succeeded = { ...ALONE, orderId: 'paid', status: 'SUCCEEDED', capturedCents: 2_550, refundedCents: null };
+const refunded = { ...ALONE, orderId: 'closed', status: 'REFUNDED', capturedCents: 2_550, refundedCents: 2_550 };
 const grant = { paymentId: 'p1', userId: 'u1', points: 25, growth: 25 };
 
 export const BROKEN_BOOKS: readonly BrokenBooks[] = [
@@ -97,6 +103,26 @@ export const BROKEN_BOOKS: readonly BrokenBooks[] = [
   {
     ...{ invariant: REST, how: 'a message was refused', ids: ['m1'] },
     change: { outboxes: [{ service: 'wms', id: 'm1', refusedReason: 'order: no' }] },
+  },
+  {
+    ...{ invariant: REST, how: 'the provider has not taken a refund', ids: ['p3', 'closed'] },
+    change: { payments: withEntry(payments, 'p3', { ...refunded, status: 'REFUNDING', refundsWaiting: 1 }) },
+  },
+  {
+    ...{ invariant: SURPLUS, how: 'a second capture is kept', ids: ['p1', 'paid'] },
+    change: {
+      payments: withEntry(payments, 'p1', {
+        ...{ ...succeeded, surplus: [{ captureId: 'c2', cents: 40, refundedCents: null }] },
+      }),
+    },
+  },
+  {
+    ...{ invariant: SURPLUS, how: 'another amount of a second capture is given back', ids: ['p1', 'paid'] },
+    change: {
+      payments: withEntry(payments, 'p1', {
+        ...{ ...succeeded, surplus: [{ captureId: 'c2', cents: 40, refundedCents: 2_550 }] },
+      }),
+    },
   },
   {
     ...{ invariant: ENDS, how: 'a cancelled payment has paid its order', ids: ['paid', 'pay-p1'] },

@@ -1,11 +1,11 @@
--- SUCCEEDED -> REFUNDED, of a payment that is locked, with what a provider would be told. $1 payment id, $2 reason.
-with refunded as (
+-- SUCCEEDED -> REFUNDING, of a payment that is locked, with the order to give back its capture. $1 payment id, $2 reason.
+with refunding as (
   update payments
-  set status = 'REFUNDED'
+  set status = 'REFUNDING'
   where payment_id = $1
     and status = 'SUCCEEDED'
-  returning payment_id, captured_cents
+  returning payment_id, coalesce(capture_id, '') as capture_id, captured_cents
 )
-insert into refunds (payment_id, amount_cents, reason)
-select payment_id, captured_cents, $2
-from refunded
+insert into refunds (payment_id, capture_id, amount_cents, reason, state)
+select payment_id, capture_id, captured_cents, $2, 'WAITING'
+from refunding

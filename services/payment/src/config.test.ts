@@ -1,7 +1,7 @@
 /** What the payment service says of its settings. */
 import { expect, test } from '@jest/globals';
 import { readSettings } from '../../kit/src/index.ts';
-import { paymentSettings } from './config.ts';
+import { checkRefundSettings, paymentSettings } from './config.ts';
 
 const NEEDED = {
   DATABASE_URL: 'postgres://payment@127.0.0.1:5432/payment',
@@ -12,7 +12,7 @@ const NEEDED = {
 };
 
 function read(changes: Readonly<Record<string, string | undefined>>) {
-  return readSettings(paymentSettings, { ...NEEDED, ...changes });
+  return readSettings(paymentSettings, { ...NEEDED, ...changes }, checkRefundSettings);
 }
 
 test('it needs to know where orders are, and no more of its own', () => {
@@ -26,6 +26,20 @@ test('a slash at the end of a URL is no part of it', () => {
   });
 });
 
+test('refunds are stored, or posted where a URL and a secret are known', () => {
+  const url = { PAYMENT_REFUND_WEBHOOK_URL: 'https://pay.example/refunds?key=hidden' };
+  const secret = { PAYMENT_REFUND_WEBHOOK_SECRET: 'what refunds are signed with' };
+  expect(read({})).toMatchObject({ kind: 'read', values: { refundProvider: 'store' } });
+  expect(read({ PAYMENT_REFUND_PROVIDER: 'webhook', ...url, ...secret })).toMatchObject({ kind: 'read' });
+  const problemsOf = (changes: Readonly<Record<string, string>>) => {
+    const result = read(changes);
+    return result.kind === 'bad' ? result.problems.map(({ name }) => name) : [];
+  };
+  expect(problemsOf({ PAYMENT_REFUND_PROVIDER: 'webhook', ...url })).toEqual(['PAYMENT_REFUND_WEBHOOK_SECRET']);
+  expect(problemsOf({ PAYMENT_REFUND_PROVIDER: 'webhook', ...secret })).toEqual(['PAYMENT_REFUND_WEBHOOK_URL']);
+  expect(problemsOf({ ...url, ...secret })).toEqual(['PAYMENT_REFUND_WEBHOOK_URL', 'PAYMENT_REFUND_WEBHOOK_SECRET']);
+});
+
 test.each<[string, string | undefined]>([
   ['ORDER_URL', undefined],
   ['ORDER_URL', 'order:8080'],
@@ -34,6 +48,9 @@ test.each<[string, string | undefined]>([
   ['PAYMENT_PUBLIC_URL', 'https://pay.example/?payment='],
   ['PAYMENT_PUBLIC_URL', 'https://pay.example/#'],
   ['PAYMENT_PROVIDER_SECRET', 'fifteen letters'],
+  ['PAYMENT_REFUND_PROVIDER', 'nobody'],
+  ['PAYMENT_REFUND_WEBHOOK_SECRET', 'fifteen letters'],
+  ['PAYMENT_REFUND_TIMEOUT_SECONDS', '31'],
 ])('%s=%s is named', (name, value) => {
   const result = read({ [name]: value });
   expect(result).toMatchObject({ kind: 'bad', problems: [{ name }] });

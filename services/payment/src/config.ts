@@ -2,10 +2,20 @@
  * The payment service's settings: the only place here that knows the environment's names.
  */
 import { z } from 'zod';
-import { messageSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
+import {
+  messageSettings,
+  readSettingsOrExit,
+  serviceSettings,
+  wholeNumber,
+  type SettingProblem,
+  type ValuesOf,
+} from '../../kit/src/index.ts';
 
 /** Enough that nobody guesses it; what providers give out is longer. */
 const SECRET_CHARS_MIN = 16;
+
+/** Longer, and a replica that stops is waited for too long. */
+const REFUND_TIMEOUT_SECONDS_MAX = 30;
 
 /** Paths are put behind it, so it has no slash at its end and nothing that would come after a path. */
 const baseUrl = z
@@ -40,11 +50,58 @@ export const paymentSettings = {
     secret: true,
     schema: z.string().min(SECRET_CHARS_MIN, `must have at least ${SECRET_CHARS_MIN} characters`),
   },
+  refundProvider: {
+    name: 'PAYMENT_REFUND_PROVIDER',
+    description:
+      'Who gives money back: store (nobody: what would be ordered is kept in the database) or webhook (PAYMENT_REFUND_WEBHOOK_URL).',
+    default: 'store',
+    schema: z.enum(['store', 'webhook'], 'must be store or webhook'),
+  },
+  refundWebhookUrl: {
+    name: 'PAYMENT_REFUND_WEBHOOK_URL',
+    description: 'Where refunds are posted to, with provider webhook. It may hold a secret, so it is never printed.',
+    optional: true,
+    secret: true,
+    schema: z.string().refine(isWebhookUrl, 'must be an http or https URL without user and password'),
+  },
+  refundWebhookSecret: {
+    name: 'PAYMENT_REFUND_WEBHOOK_SECRET',
+    description: `What refunds are signed with, at least ${SECRET_CHARS_MIN} characters; needed with provider webhook.`,
+    optional: true,
+    secret: true,
+    schema: z.string().min(SECRET_CHARS_MIN, `must have at least ${SECRET_CHARS_MIN} characters`),
+  },
+  refundTimeoutSeconds: {
+    name: 'PAYMENT_REFUND_TIMEOUT_SECONDS',
+    description: 'How long the refund webhook may take to answer; then the order is sent again.',
+    default: '10',
+    schema: wholeNumber(1, REFUND_TIMEOUT_SECONDS_MAX),
+  },
 } as const;
+
+function isWebhookUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
+/** Gets only what could be read: a value that is wrong has been reported already. */
+export function checkRefundSettings(values: Partial<PaymentConfig>): readonly SettingProblem[] {
+  const { refundProvider } = values;
+  const needed = ['refundWebhookUrl', 'refundWebhookSecret'] as const;
+  return needed.flatMap((key) => {
+    const { name } = paymentSettings[key];
+    if (refundProvider === 'webhook' && key in values && values[key] === undefined)
+      return [{ name, message: 'is not set; PAYMENT_REFUND_PROVIDER=webhook needs it' }];
+    // Whoever names a webhook expects money to be given back.
+    if (refundProvider === 'store' && values[key] !== undefined)
+      return [{ name, message: 'is set, and nothing would be sent: set PAYMENT_REFUND_PROVIDER=webhook as well' }];
+    return [];
+  });
+}
 
 export type PaymentConfig = ValuesOf<typeof paymentSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): PaymentConfig {
-  return readSettingsOrExit(paymentSettings, environment);
+  return readSettingsOrExit(paymentSettings, environment, checkRefundSettings);
 }

@@ -5,8 +5,8 @@
  * of the row and of what is asked:
  *
  * 1. A payment is captured once. The provider may say so as often as it likes; only another amount is refused, because then one of
- *    us is wrong about money.
- * 2. A payment is refunded once, and only what was captured of it.
+ *    us is wrong about money. A capture under another id is no repeat but more money: it is kept, and goes back.
+ * 2. A payment is refunded once, and only what was captured of it. It is REFUNDING until the provider has taken the refund.
  */
 import type { Pool, PoolClient } from 'pg';
 import { sqlFile } from '../../kit/src/index.ts';
@@ -16,9 +16,11 @@ const GET_PAYMENT = { name: 'get-payment', text: sqlFile(import.meta.url, '../sq
 const LOCK_PAYMENT = { name: 'lock-payment', text: sqlFile(import.meta.url, '../sql/lock-payment.sql') };
 const CAPTURE_PAYMENT = { name: 'capture-payment', text: sqlFile(import.meta.url, '../sql/capture-payment.sql') };
 const LEARN_NAMESPACE = { name: 'learn-namespace', text: sqlFile(import.meta.url, '../sql/learn-namespace.sql') };
+const GET_CAPTURE = { name: 'get-capture', text: sqlFile(import.meta.url, '../sql/get-capture.sql') };
+const ADD_SURPLUS = { name: 'add-surplus', text: sqlFile(import.meta.url, '../sql/add-surplus.sql') };
 const REFUND_PAYMENT = { name: 'refund-payment', text: sqlFile(import.meta.url, '../sql/refund-payment.sql') };
 
-export const PAYMENT_STATUSES = ['PENDING', 'SUCCEEDED', 'REFUNDED'] as const;
+export const PAYMENT_STATUSES = ['PENDING', 'SUCCEEDED', 'REFUNDING', 'REFUNDED'] as const;
 
 interface Asked {
   readonly paymentId: string;
@@ -35,29 +37,46 @@ export type Payment = Asked &
   Belonging &
   (
     | { readonly status: 'PENDING'; readonly capturedCents: null }
-    | { readonly status: 'SUCCEEDED' | 'REFUNDED'; readonly capturedCents: number }
+    | { readonly status: 'SUCCEEDED' | 'REFUNDING' | 'REFUNDED'; readonly capturedCents: number }
   );
+
+/** The provider's success call. */
+export interface CaptureCall {
+  /** Undefined: the payment's own capture, so that a repeat is harmless. */
+  readonly captureId: string | undefined;
+  /** Undefined: the amount asked for, or whatever was captured before. */
+  readonly cents: number | undefined;
+}
 
 export type CaptureVerdict =
   | { readonly kind: 'capture'; readonly cents: number }
+  /** More money than was asked for: to be kept, and given back. */
+  | { readonly kind: 'surplus'; readonly captureId: string; readonly cents: number }
   /** Captured before, and the same amount. */
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly detail: string };
 
-/** @param cents undefined: the amount asked for, or whatever was captured before */
-export function judgeCapture(payment: Payment, cents: number | undefined): CaptureVerdict {
+/** @param earlierCents what was captured before under the call's capture id, if anything was */
+export function judgeCapture(
+  payment: Payment,
+  { captureId, cents }: CaptureCall,
+  earlierCents: number | undefined,
+): CaptureVerdict {
   if (payment.status === 'PENDING') return { kind: 'capture', cents: cents ?? payment.amountCents };
-  const { paymentId, capturedCents } = payment;
-  if (cents === undefined || cents === capturedCents) return { kind: 'done' };
+  const { paymentId, amountCents, capturedCents } = payment;
+  const before = captureId === undefined ? capturedCents : earlierCents;
+  if (captureId !== undefined && before === undefined)
+    return { kind: 'surplus', captureId, cents: cents ?? amountCents };
+  if (cents === undefined || cents === before) return { kind: 'done' };
   return {
     kind: 'refused',
-    detail: `payment ${paymentId} was captured before, with ${capturedCents} cents, not ${cents}`,
+    detail: `payment ${paymentId} was captured before, with ${before} cents, not ${cents}`,
   };
 }
 
 export type RefundVerdict =
   | { readonly kind: 'refund' }
-  /** Refunded before. */
+  /** Refunded before, or about to be. */
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly detail: string };
 
@@ -71,7 +90,7 @@ export function judgeRefund(payment: Payment | undefined, asked: Asked): RefundV
     const detail = `${payment.capturedCents} cents were captured, and ${amountCents} are to be refunded`;
     return { kind: 'refused', detail };
   }
-  return payment.status === 'REFUNDED' ? { kind: 'done' } : { kind: 'refund' };
+  return payment.status === 'SUCCEEDED' ? { kind: 'refund' } : { kind: 'done' };
 }
 
 export async function addPayment(pool: Pool, asked: Asked & Belonging): Promise<Payment> {
@@ -97,10 +116,41 @@ export async function lockPayment(client: PoolClient, paymentId: string): Promis
   return rows.map(paymentOf)[0];
 }
 
+/** What was captured under this id before, in cents. */
+export async function getCapture(
+  client: PoolClient,
+  paymentId: string,
+  captureId: string,
+): Promise<number | undefined> {
+  const values = [paymentId, captureId];
+  const { rows } = await client.query<{ readonly amount_cents: number }>({ ...GET_CAPTURE, values });
+  return rows[0]?.amount_cents;
+}
+
+export interface Capture {
+  /** '' for the one that the provider gave no id. */
+  readonly captureId: string;
+  readonly cents: number;
+}
+
 /** Of a PENDING payment that this database transaction has locked; as it is afterwards. */
-export async function capturePayment(client: PoolClient, payment: Payment, cents: number): Promise<Payment> {
-  await changeOne(client, CAPTURE_PAYMENT, [payment.paymentId, cents]);
+export async function capturePayment(
+  client: PoolClient,
+  payment: Payment,
+  { captureId, cents }: Capture,
+): Promise<Payment> {
+  await changeOne(client, CAPTURE_PAYMENT, [payment.paymentId, cents, captureId]);
   return { ...payment, status: 'SUCCEEDED', capturedCents: cents };
+}
+
+/** A further capture of a payment that this database transaction has locked, with its refund. */
+export async function addSurplus(
+  client: PoolClient,
+  paymentId: string,
+  { captureId, cents }: Capture,
+  reason: string,
+): Promise<void> {
+  await changeOne(client, ADD_SURPLUS, [paymentId, captureId, cents, reason]);
 }
 
 /** Of a SUCCEEDED payment that this database transaction has locked. */

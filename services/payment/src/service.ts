@@ -8,6 +8,9 @@ import { getPaymentRoute } from './http/get-payment.ts';
 import { payPaymentRoute } from './http/pay-payment.ts';
 import { paymentRefund } from './messages/payment-refund.ts';
 import { orderService } from './orders/order-service.ts';
+import { storeProvider, type RefundProvider } from './refunds/provider.ts';
+import { RefundRelay } from './refunds/relay.ts';
+import { webhookProvider } from './refunds/webhook.ts';
 
 export async function startPayment(config: PaymentConfig): Promise<RunningService> {
   return startService({
@@ -17,18 +20,32 @@ export async function startPayment(config: PaymentConfig): Promise<RunningServic
   });
 }
 
-function parts({ pool, log, outbox }: ServiceBase, config: PaymentConfig): ServiceParts {
+function parts({ app, pool, log, outbox }: ServiceBase, config: PaymentConfig): ServiceParts {
   const { providerSecret, publicUrl = `http://127.0.0.1:${config.port}` } = config;
   if (providerSecret === undefined)
     log.warn('PAYMENT_PROVIDER_SECRET is not set: whoever reaches the port can say that a payment succeeded');
   const orders = orderService(config.orderUrl);
+  const provider = refundProvider(config);
+  const refunds = new RefundRelay({ pool, provider, metrics: app.metrics, log });
   return {
     routes: [
       createPaymentRoute({ pool, orders, publicUrl }),
-      payPaymentRoute({ pool, outbox, publicUrl, providerSecret }),
+      payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecret }),
       getPaymentRoute({ pool, publicUrl }),
     ],
-    handlers: [paymentRefund({ pool, orders })],
-    closers: [() => orders.close()],
+    handlers: [paymentRefund({ pool, orders, refunds })],
+    closers: [() => refunds.close(), () => provider.close(), () => orders.close()],
   };
+}
+
+function refundProvider(config: PaymentConfig): RefundProvider {
+  const { refundWebhookUrl: url, refundWebhookSecret: secret, refundTimeoutSeconds: timeoutSeconds } = config;
+  switch (config.refundProvider) {
+    case 'store':
+      return storeProvider;
+    case 'webhook':
+      if (url === undefined || secret === undefined)
+        throw new Error('PAYMENT_REFUND_PROVIDER=webhook needs PAYMENT_REFUND_WEBHOOK_URL and its secret');
+      return webhookProvider({ url, secret, timeoutSeconds });
+  }
 }

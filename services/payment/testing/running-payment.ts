@@ -22,13 +22,36 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-export async function runPayment(options: { readonly providerSecret?: string } = {}): Promise<RunningPayment> {
-  const { providerSecret } = options;
+/** Refunds are stored, and taken at once. */
+export const STORED_REFUNDS = {
+  refundProvider: 'store',
+  refundWebhookUrl: undefined,
+  refundWebhookSecret: undefined,
+  refundTimeoutSeconds: 10,
+} as const;
+
+export interface RunPaymentOptions {
+  readonly providerSecret?: string;
+  /** Where refunds are posted to; default: they are stored. */
+  readonly refunds?: { readonly url: string; readonly secret: string };
+}
+
+export async function runPayment(options: RunPaymentOptions = {}): Promise<RunningPayment> {
+  const { providerSecret, refunds } = options;
+  const refunding =
+    refunds === undefined
+      ? STORED_REFUNDS
+      : ({
+          ...STORED_REFUNDS,
+          refundProvider: 'webhook',
+          refundWebhookUrl: refunds.url,
+          refundWebhookSecret: refunds.secret,
+        } as const);
   const orders = await startOrders();
   // A port that is known beforehand: payUrl has it.
   const port = await freePort();
   const service = await startForTest('payment', (base) =>
-    startPayment({ ...base, port, orderUrl: orders.url, publicUrl: undefined, providerSecret }),
+    startPayment({ ...base, ...refunding, port, orderUrl: orders.url, publicUrl: undefined, providerSecret }),
   );
   const post: RunningPayment['post'] = (path, body, headers = {}) =>
     ask(service.url + path, {

@@ -41,7 +41,18 @@ export interface PaymentEntry {
   readonly status: string;
   /** null: nothing was captured. */
   readonly capturedCents: number | null;
-  /** null: nothing was refunded. */
+  /** Of what it captured; null: nothing was refunded. */
+  readonly refundedCents: number | null;
+  /** Captures besides the one that has captured it. */
+  readonly surplus: readonly SurplusEntry[];
+  /** Refunds that the provider has not taken yet. */
+  readonly refundsWaiting: number;
+}
+
+export interface SurplusEntry {
+  readonly captureId: string;
+  readonly cents: number;
+  /** null: nothing of it was refunded. */
   readonly refundedCents: number | null;
 }
 

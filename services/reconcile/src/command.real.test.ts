@@ -16,7 +16,7 @@ type Service = (typeof SERVICES)[number];
 const TABLES: Readonly<Record<Service, string>> = {
   order: 'orders, order_history, creation, ended_creation, ordertx_outbox',
   inventory: 'stock, reservation, reservation_line, ordertx_outbox',
-  payment: 'payments, refunds, ordertx_outbox',
+  payment: 'payments, captures, refunds, ordertx_outbox',
   dispatch: 'dispatch, ordertx_outbox',
   wms: 'shipment, ordertx_outbox',
   member: 'point_grant, ordertx_outbox',

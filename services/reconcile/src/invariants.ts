@@ -7,7 +7,7 @@
 import { isAttempt, isFlow } from '../../protocol/src/index.ts';
 import type { Books, Quantities } from './books.ts';
 import { anotherPointsTotal, noticesTooMany, stateMismatches } from './followers.ts';
-import { PAID_STATUSES, paymentsNobodyApplied, wrongPayments } from './money.ts';
+import { PAID_STATUSES, paymentsNobodyApplied, surplusNobodyGaveBack, wrongPayments } from './money.ts';
 import type { Found, Violation } from './violation.ts';
 
 export interface Invariant {
@@ -45,6 +45,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   { name: 'a confirmed payment or close is what became of the order', check: otherEnds },
   { name: 'every captured payment is applied or refunded, never both', check: paymentsNobodyApplied },
+  { name: 'every further capture of a payment is given back', check: surplusNobodyGaveBack },
   { name: 'a paid order is paid by one captured payment of its amount', check: wrongPayments },
   { name: 'points are granted once per paid order', check: anotherPointsTotal },
   { name: 'dispatch and wms hold exactly one lock or outbound per live order', check: stateMismatches },
@@ -57,7 +58,7 @@ export function judge(books: Books, invariants = INVARIANTS): readonly Violation
   );
 }
 
-function* restlessness({ orders, creations, reservations, outboxes, transactions }: Books): Found {
+function* restlessness({ orders, creations, reservations, payments, outboxes, transactions }: Books): Found {
   for (const [orderId, { status }] of orders) {
     if (PASSING_STATUSES.includes(status)) yield { ids: [orderId], says: `order ${orderId} is still ${status}` };
   }
@@ -68,6 +69,12 @@ function* restlessness({ orders, creations, reservations, outboxes, transactions
       yield { ids: [orderId], says: `the stock of order ${orderId} is tried, and neither confirmed nor cancelled` };
     if (markedBy !== null)
       yield { ids: [orderId], says: `the stock of order ${orderId} is still marked by ${markedBy}` };
+  }
+  for (const [paymentId, { orderId, refundsWaiting }] of payments ?? []) {
+    if (refundsWaiting > 0) {
+      const says = `the provider has not taken ${refundsWaiting} refunds of payment ${paymentId} yet`;
+      yield { ids: [paymentId, orderId], says };
+    }
   }
   for (const { service, id, refusedReason } of outboxes) {
     const why = refusedReason === null ? 'has no receipt' : `was refused: ${refusedReason}`;

@@ -12,7 +12,7 @@ export function* paymentsNobodyApplied({ orders, payments }: Books): Found {
     const applied = order?.paymentId === paymentId;
     const refunded = refundedCents !== null;
     const ids = [paymentId, orderId];
-    if (refunded !== (status === 'REFUNDED'))
+    if (refunded !== (status === 'REFUNDED' || status === 'REFUNDING'))
       yield { ids, says: `payment ${paymentId} is ${status}, and its refund is ${refunded ? '' : 'not '}there` };
     if (refunded && refundedCents !== capturedCents)
       yield { ids, says: `payment ${paymentId} captured ${capturedCents ?? 0} cents and refunded ${refundedCents}` };
@@ -20,6 +20,17 @@ export function* paymentsNobodyApplied({ orders, payments }: Books): Found {
       const is = order === undefined ? 'not there' : order.status;
       const says = applied ? 'is applied and refunded' : 'is neither applied nor refunded';
       yield { ids, says: `payment ${paymentId} ${says}; order ${orderId} is ${is}` };
+    }
+  }
+}
+
+export function* surplusNobodyGaveBack({ payments }: Books): Found {
+  for (const [paymentId, { orderId, surplus }] of payments ?? []) {
+    for (const { captureId, cents, refundedCents } of surplus) {
+      if (refundedCents === cents) continue;
+      const given = refundedCents === null ? 'nothing is' : `${refundedCents} are`;
+      const says = `payment ${paymentId} was captured once more, with ${cents} cents (${captureId}), and ${given} given back`;
+      yield { ids: [paymentId, orderId], says };
     }
   }
 }

@@ -5,7 +5,14 @@ import { nextStep } from './next-step.ts';
 import { booksOf, newDraft } from './rows.ts';
 
 const ALL = { order: '', inventory: '', payment: '', dispatch: '', wms: '', member: '', notification: '' };
-const PAYMENT: PaymentEntry = { orderId: 'o1', status: 'SUCCEEDED', capturedCents: 900, refundedCents: null };
+const PAYMENT: PaymentEntry = {
+  orderId: 'o1',
+  status: 'SUCCEEDED',
+  capturedCents: 900,
+  refundedCents: null,
+  surplus: [],
+  refundsWaiting: 0,
+};
 const KEPT = ['shop/create-o1', 'shop/pay-p1'];
 
 function books(status: string, stock?: string, payments: Readonly<Record<string, PaymentEntry>> = {}): Books {

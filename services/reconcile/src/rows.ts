@@ -79,8 +79,9 @@ export const ORDER_TABLES: readonly OrderTable[] = [
   ),
   table<Omit<PaymentEntry, 'orderId'> & { readonly payment_id: string }>(
     ...(['payment', 'payments'] as const),
-    ({ payments }, { order_id: orderId, payment_id: paymentId, status, capturedCents, refundedCents }) => {
-      payments.set(paymentId, { orderId, status, capturedCents, refundedCents });
+    ({ payments }, { order_id: orderId, payment_id: paymentId, ...row }) => {
+      const { status, capturedCents, refundedCents, surplus, refundsWaiting } = row;
+      payments.set(paymentId, { orderId, status, capturedCents, refundedCents, surplus, refundsWaiting });
     },
   ),
   table<{ readonly state: string }>('dispatch', 'dispatches', ({ dispatches }, row) => {

@@ -7,7 +7,7 @@ import { createPool, sqlFile } from '../../../kit/src/index.ts';
 import { memoryLog } from '../../../kit/testing/memory-log.ts';
 import { until } from '../../../kit/testing/until.ts';
 import type { Receipt } from '../../../protocol/src/index.ts';
-import { answerWith, startWebhook, type LoopbackWebhook } from '../../testing/loopback-webhook.ts';
+import { answerWith, startWebhook, type LoopbackWebhook } from '../../../kit/testing/loopback-webhook.ts';
 import {
   runNotification,
   smsPaidOf,

@@ -1,7 +1,7 @@
 /** The webhook provider against a real server on loopback. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { ServerResponse } from 'node:http';
-import { answerWith, startWebhook, type LoopbackWebhook } from '../../testing/loopback-webhook.ts';
+import { answerWith, startWebhook, type LoopbackWebhook } from '../../../kit/testing/loopback-webhook.ts';
 import type { Provider } from './provider.ts';
 import { webhookProvider } from './webhook.ts';
 

@@ -1,8 +1,8 @@
 /**
  * POST /payments/:paymentId/pay: the payment provider says that it has the money.
  *
- * The first call captures, and tells the order service in the same database transaction (by the outbox); every further one is
- * answered with the payment as it is. Whether the order may still be paid is not judged here: a payment that comes too late is
+ * The first call captures, and tells the order service in the same database transaction (by the outbox); a repeat is answered with the
+ * payment as it is. A further capture, under an id of its own, is kept and given back, in one database transaction too. Whether the order may still be paid is not judged here: a payment that comes too late is
  * captured as well, and refunded by the transaction that it starts.
  */
 import type { Pool } from 'pg';
@@ -20,7 +20,16 @@ import {
   type ServiceBase,
 } from '../../../kit/src/index.ts';
 import { problemSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
-import { capturePayment, judgeCapture, lockPayment, type Payment } from '../payments.ts';
+import {
+  addSurplus,
+  capturePayment,
+  getCapture,
+  judgeCapture,
+  lockPayment,
+  type CaptureCall,
+  type Payment,
+} from '../payments.ts';
+import type { RefundRelay } from '../refunds/relay.ts';
 import {
   amountSchema,
   BAD_BODY,
@@ -33,9 +42,13 @@ import {
 } from './payment-answer.ts';
 import { AGE_SECONDS_MAX, SIGNATURE_HEADER, signatureFault } from './signature.ts';
 
+/** Of the refund, for people. */
+const SURPLUS_REASON = 'the payment was captured more than once';
+
 export interface PayPaymentOptions {
   readonly pool: Pool;
   readonly outbox: ServiceBase['outbox'];
+  readonly refunds: Pick<RefundRelay, 'nudge'>;
   readonly publicUrl: string;
   /** Where it is set, only calls that are signed with it count. */
   readonly providerSecret: string | undefined;
@@ -43,10 +56,17 @@ export interface PayPaymentOptions {
 
 const payBody = z.strictObject({
   amountCents: amountSchema.optional().describe('What was captured; without it, the amount asked for'),
+  captureId: z
+    .string()
+    .regex(/^[A-Za-z0-9][-A-Za-z0-9_.:]{0,127}$/, 'must be 1 to 128 letters, digits, and -_.: in between')
+    .optional()
+    .describe(
+      "The provider's id of the capture. The same again is the same capture, another one is more money, which is given back; without it, the payment's own capture. A provider names all of its captures or none",
+    ),
 });
 type PayRequest = RouteRequest<z.infer<typeof paymentParams>, undefined, z.infer<typeof payBody>>;
 
-export function payPaymentRoute({ pool, outbox, publicUrl, providerSecret }: PayPaymentOptions): Route {
+export function payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecret }: PayPaymentOptions): Route {
   return route({
     method: 'post',
     path: '/payments/:paymentId/pay',
@@ -62,18 +82,22 @@ export function payPaymentRoute({ pool, outbox, publicUrl, providerSecret }: Pay
       },
     },
     responses: {
-      200: { description: 'Captured, by this call or an earlier one; the payment as it is now', schema: paymentSchema },
+      200: {
+        description: 'Captured, by this call or an earlier one, or kept to be given back; the payment as it is now',
+        schema: paymentSchema,
+      },
       ...BAD_BODY,
       401: { description: 'The call is not signed by the payment provider; detail says why', schema: problemSchema },
       404: UNKNOWN_PAYMENT,
-      409: { description: 'Another amount was captured before', schema: problemSchema },
+      409: { description: 'Another amount was captured before by this capture', schema: problemSchema },
       503: DATABASE_AWAY,
     },
     async handle(call) {
       const fault = providerSecret === undefined ? undefined : faultOf(call, providerSecret);
       if (fault !== undefined) return unsigned(call, fault);
       const { paymentId } = call.params;
-      const paid = await pay(pool, paymentId, call.body.amountCents, traceparentOf(call.header('traceparent')));
+      const { amountCents: cents, captureId } = call.body;
+      const paid = await pay(pool, paymentId, { cents, captureId }, traceparentOf(call.header('traceparent')));
       switch (paid.kind) {
         case 'unknown':
           return unknownPayment(paymentId);
@@ -81,6 +105,10 @@ export function payPaymentRoute({ pool, outbox, publicUrl, providerSecret }: Pay
           return problem(409, { detail: paid.detail, code: 'other-amount' });
         case 'captured':
           outbox.nudge();
+          return { status: 200, body: paymentAnswer(publicUrl, paid.payment) };
+        case 'surplus':
+          call.log.warn({ paymentId, captureId }, 'a payment was captured once more; this capture is given back');
+          refunds.nudge();
           return { status: 200, body: paymentAnswer(publicUrl, paid.payment) };
         case 'repeated':
           return { status: 200, body: paymentAnswer(publicUrl, paid.payment) };
@@ -101,20 +129,17 @@ function unsigned({ log, params: { paymentId } }: PayRequest, detail: string): R
 }
 
 type Paid =
-  | { readonly kind: 'captured' | 'repeated'; readonly payment: Payment }
+  | { readonly kind: 'captured' | 'surplus' | 'repeated'; readonly payment: Payment }
   | { readonly kind: 'refused'; readonly detail: string }
   | { readonly kind: 'unknown' };
 
-async function pay(
-  pool: Pool,
-  paymentId: string,
-  cents: number | undefined,
-  traceparent: string | undefined,
-): Promise<Paid> {
+async function pay(pool: Pool, paymentId: string, call: CaptureCall, traceparent: string | undefined): Promise<Paid> {
   return inTransaction(pool, async (client) => {
     const payment = await lockPayment(client, paymentId);
     if (payment === undefined) return { kind: 'unknown' };
-    const verdict = judgeCapture(payment, cents);
+    const { captureId } = call;
+    const earlier = captureId === undefined ? undefined : await getCapture(client, paymentId, captureId);
+    const verdict = judgeCapture(payment, call, earlier);
     switch (verdict.kind) {
       case 'refused':
         return verdict;
@@ -122,7 +147,13 @@ async function pay(
         return { kind: 'repeated', payment };
       case 'capture':
         await tell(client, succeeded(payment, verdict.cents, traceparent));
-        return { kind: 'captured', payment: await capturePayment(client, payment, verdict.cents) };
+        return {
+          kind: 'captured',
+          payment: await capturePayment(client, payment, { captureId: captureId ?? '', cents: verdict.cents }),
+        };
+      case 'surplus':
+        await addSurplus(client, paymentId, verdict, SURPLUS_REASON);
+        return { kind: 'surplus', payment };
     }
   });
 }

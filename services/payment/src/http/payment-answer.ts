@@ -12,7 +12,9 @@ export const paymentSchema = z.strictObject({
   paymentId: paymentIdSchema,
   orderId: orderIdSchema,
   amountCents: amountSchema.describe('The amount asked for: what the order costs'),
-  status: z.enum(PAYMENT_STATUSES).describe('PENDING until the provider has called; REFUNDED is final'),
+  status: z
+    .enum(PAYMENT_STATUSES)
+    .describe('PENDING until the provider has called; REFUNDING until it has taken the refund; REFUNDED is final'),
   payUrl: z.url().describe("Where the payment provider's success call goes"),
 });
 

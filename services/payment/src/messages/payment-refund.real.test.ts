@@ -1,5 +1,6 @@
 /** `payment.refund`, through the real stream: what was captured goes back once, and nothing else does. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { waitFor } from '../../../../local/deadline.ts';
 import { MessageSender, type Published } from '../../../../tests/services/message-sender.ts';
 import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
@@ -41,8 +42,12 @@ async function refunds(paymentId: string): Promise<readonly unknown[]> {
   return rows;
 }
 
+/** Once no refund is on its way to the provider. */
 async function statusOf(paymentId: string): Promise<unknown> {
-  return (await payment.get(`/payments/${paymentId}`)).body.status;
+  const status = async () => (await payment.get(`/payments/${paymentId}`)).body.status;
+  return waitFor(async () => ((await status()) === 'REFUNDING' ? undefined : status()), {
+    ...{ what: `the refund of ${paymentId} to be taken`, deadlineMs: 20_000, everyMs: 5 },
+  });
 }
 
 const delivered = (id: string): object => ({ id, consumer: 'payment', result: 'delivered' });
@@ -113,6 +118,7 @@ test('of a payment from before it was known where its order’s transactions lie
 test('leaves the payment answered as REFUNDED to a provider that calls once more, and tells nobody of a new payment', async () => {
   const paymentId = await captured('o1');
   await sender.publish(refundOf({ paymentId }));
+  expect(await statusOf(paymentId)).toBe('REFUNDED');
   await payment.database.query('delete from ordertx_outbox');
   const again = await payment.post(`/payments/${paymentId}/pay`);
   expect(again).toMatchObject({ status: 200, body: { status: 'REFUNDED' } });

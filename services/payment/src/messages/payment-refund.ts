@@ -15,14 +15,16 @@ import {
   type PayOrderPayload,
 } from '../../../protocol/src/index.ts';
 import type { OrderLookup } from '../orders/order-lookup.ts';
+import type { RefundRelay } from '../refunds/relay.ts';
 import { getPayment, judgeRefund, learnNamespace, lockPayment, refundPayment } from '../payments.ts';
 
 export interface PaymentRefundOptions {
   readonly pool: Pool;
   readonly orders: OrderLookup;
+  readonly refunds: Pick<RefundRelay, 'nudge'>;
 }
 
-export function paymentRefund({ pool, orders }: PaymentRefundOptions): OnceHandler<PayOrderPayload> {
+export function paymentRefund({ pool, orders, refunds }: PaymentRefundOptions): OnceHandler<PayOrderPayload> {
   return {
     kind: 'once',
     type: 'payment.refund',
@@ -49,7 +51,7 @@ export function paymentRefund({ pool, orders }: PaymentRefundOptions): OnceHandl
           return { kind: 'delivered' };
         case 'refund':
           await refundPayment(client, paymentId, detail || reason || 'no reason was given');
-          return { kind: 'delivered' };
+          return { kind: 'delivered', afterwards: () => refunds.nudge() };
       }
     },
   };
