@@ -10,6 +10,7 @@ import type { ServiceName } from '../../local/services.ts';
 import { Customers } from '../world/customers.ts';
 import { openShop, type Line, type Shop } from '../world/shop.ts';
 import { backUp, restore } from './database-restore.ts';
+import { startFaultProxy, Tap, type FaultProxy } from './fault-proxy.ts';
 
 const OPEN_MS = 180_000;
 const STORY_MS = 300_000;
@@ -18,14 +19,24 @@ const SERVICES = join(import.meta.dirname, '../../services');
 
 let shop: Shop;
 let customers: Customers;
+let proxy: FaultProxy;
+/** Whether inventory's confirms of create-order arrive. */
+let confirmsArrive = true;
 
 beforeAll(async () => {
   shop = await openShop('put-back', { services: ['payment', 'dispatch', 'wms', 'member', 'notification'] });
   customers = new Customers(shop);
   await shop.stock(TEA.skuId, 1_000);
-  await shop.startController();
+  const tap = new Tap((_to, method, path) => method === 'POST' && path === '/tcc/create-order/confirm');
+  tap.fault = { before: () => (confirmsArrive ? 'pass' : 'drop') };
+  proxy = await startFaultProxy('inventory', shop.services.inventory.url, tap);
+  await shop.applyFlow({ ...shop.origins, inventory: proxy.url });
+  await shop.startController({ allowEndpoints: [shop.services.order.url, proxy.url] });
 }, OPEN_MS);
-afterAll(() => shop.close(), OPEN_MS);
+afterAll(async () => {
+  await shop.close();
+  await proxy.close();
+}, OPEN_MS);
 
 interface Ended {
   readonly code: number;
@@ -130,6 +141,29 @@ test(
 );
 
 test(
+  'inventory put back to before a try that is being confirmed: Stuck, until the transaction is given up and created again',
+  async () => {
+    await backedUp('inventory');
+    confirmsArrive = false;
+    const { status, body } = await shop.order([TEA], 30);
+    expect(status).toBe(201);
+    await putBack('inventory');
+    confirmsArrive = true;
+    await shop.transactionWhen(body.transaction, 'to say that inventory refuses', ({ status: is }) =>
+      (is?.conditions ?? []).some(({ type, reason }) => type === 'Stuck' && reason === 'ConfirmRefused'),
+    );
+
+    await shop.kubectl('annotate', 'otx', body.transaction, 'ordertx.dev/abandon=inventory was restored');
+    await shop.kubectl('delete', 'otx', body.transaction);
+    expect(await mend()).toContain('1 create-order');
+    await customers.atRest();
+    expect(await customers.status(body.orderId)).toBe('PENDING_PAYMENT');
+    expect(await reconcile()).toMatchObject({ code: 0, stdout: '' });
+  },
+  STORY_MS,
+);
+
+test(
   'dispatch, warehouse and member points put back: they hear of everything once more',
   async () => {
     await backedUp('dispatch', 'wms', 'member');
@@ -177,14 +211,16 @@ test(
 );
 
 test(
-  'the order service put back: what it has lost is named, and that it is for a person',
+  'the order service put back: what it has lost is named, for a person, who creates again what is in an archive',
   async () => {
     const paidLater = await customers.orderToPay([TEA]);
     await customers.atRest();
     await backedUp('order');
     const unknown = await customers.orderToPay([TEA]);
-    await customers.pay(paidLater);
+    const paymentId = await customers.pay(paidLater);
     await customers.atRest();
+    const names = [`create-${unknown}`, `pay-${paymentId}`];
+    const archived = (await shop.transactions()).filter(({ metadata }) => names.includes(metadata.name));
     await forgottenByTheApiServer();
     await putBack('order');
 
@@ -204,6 +240,16 @@ test(
     );
     expect(lines.size).toBe(2);
     expect((await reconcile('-o', 'name')).stdout).toBe('');
+
+    // Whoever has an archive of transactions can create them again as they were.
+    for (const { metadata, status: _, ...transaction } of archived) {
+      const again = { ...transaction, metadata: { name: metadata.name } };
+      const { status } = await shop.admin.request('POST', shop.pathOf('ordertransactions'), again);
+      expect(status).toBe(201);
+    }
+    await customers.atRest();
+    expect(await statuses([unknown, paidLater])).toEqual(['PENDING_PAYMENT', 'PAID']);
+    expect(await reconcile()).toMatchObject({ code: 0, stdout: '' });
   },
   STORY_MS,
 );

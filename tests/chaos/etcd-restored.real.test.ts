@@ -45,7 +45,6 @@ beforeAll(async () => {
   proxy = await startFaultProxy('inventory', shop.services.inventory.url, tap);
   await shop.applyFlow({ ...shop.origins, inventory: proxy.url });
   await shop.stock(TEA.skuId, 1_000);
-  snapshot = await takeSnapshot(own);
   await shop.startController({ allowEndpoints: [shop.services.order.url, proxy.url] });
 }, OPEN_MS);
 
@@ -94,9 +93,29 @@ async function sends(orderId: string): Promise<number> {
   return (body as unknown as readonly { readonly attempts: number }[]).reduce((sum, { attempts }) => sum + attempts, 0);
 }
 
+/** What is in the snapshot half-way: one transaction that is decided and not confirmed by inventory, one that is not decided. */
+async function inTheSnapshot(): Promise<readonly [string, string]> {
+  swallowed = ['/create-order/confirm'];
+  const decided = await ordered();
+  swallowed = [...swallowed, '/create-order/try'];
+  const { body } = await shop.order([TEA]);
+  await waitFor(
+    async () => (await database.query('select from orders where order_id = $1', [body.orderId])).rowCount === 1,
+    {
+      ...{ what: 'the order to be tried', deadlineMs: SOON_MS },
+    },
+  );
+  snapshot = await takeSnapshot(own);
+  swallowed = [];
+  await customers.statusIs(body.orderId, 'PENDING_PAYMENT');
+  await customers.atRest();
+  return [decided, body.orderId];
+}
+
 test(
   'what was lost half-way is carried to its end, and what had ended everywhere is not done twice',
   async () => {
+    const overtaken = await inTheSnapshot();
     // One order that has been through everything when etcd goes back.
     const complete = await ordered();
     await pays(complete);
@@ -135,19 +154,21 @@ test(
     await putBack(own, snapshot);
     swallowed = [];
     await shop.ownServers!.redis.restart();
-    expect(await shop.transactions()).toEqual([]);
+    const known = (await shop.transactions()).map(({ spec }) => spec.orderId);
+    expect(known.toSorted()).toEqual(overtaken.toSorted());
     const lost = [halfPaid, halfRefunded, closed, unheard, halfCreated];
     const disagreeing = new Set((await shop.violations()).flatMap(({ ids }) => ids));
     expect(lost.filter((orderId) => !disagreeing.has(orderId))).toEqual([]);
 
-    expect(await creationsAgain()).toContain('6 create-order, 1 close-order, 3 pay-order');
+    expect(await creationsAgain()).toContain('7 create-order, 1 close-order, 3 pay-order');
     await customers.atRest();
-    expect(await Promise.all([complete, ...lost].map((orderId) => customers.status(orderId)))).toEqual([
+    expect(await Promise.all([complete, ...lost, ...overtaken].map((orderId) => customers.status(orderId)))).toEqual([
       ...['SHIPPED', 'PAID', 'PENDING_PAYMENT', 'CLOSED', 'PENDING_PAYMENT', 'PENDING_PAYMENT'],
+      ...['PENDING_PAYMENT', 'PENDING_PAYMENT'],
     ]);
     await customers.paymentIs(wrongPayment, 'REFUNDED');
     expect(await sends(complete)).toBe(1);
-    expect(await shop.stockOf(TEA.skuId)).toMatchObject({ sold: 4, frozen: 6, sellable: 990 });
+    expect(await shop.stockOf(TEA.skuId)).toMatchObject({ sold: 4, frozen: 10, sellable: 986 });
 
     // Once more is once more without effect.
     await creationsAgain();
