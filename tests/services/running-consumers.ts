@@ -33,7 +33,17 @@ export async function runConsumer(name: ConsumerName): Promise<RunningConsumer> 
 /** The same as a handler is given it, for tests that hand it over themselves. */
 export function received<Data>({ id, type, data }: Required<SentMessage> & { data: Data }): ReceivedMessage<Data> {
   const origin = originOf({ id, source: sourceOf(type) });
-  return { id, type, data, origin, reason: 'AllTried', detail: '', publication: 'attempt 1', traceparent: undefined };
+  return {
+    id,
+    type,
+    data,
+    origin,
+    reason: 'AllTried',
+    detail: '',
+    digest: JSON.stringify([type, data]),
+    publication: 'attempt 1',
+    traceparent: undefined,
+  };
 }
 
 export interface OrderPayloads {

@@ -335,7 +335,16 @@ export class OrderDesk {
   async deliver({ type, data, id, traceparent }: Sent): Promise<Receipt | undefined> {
     const replyto = receiptsStream(`test-${String(++this.#publications)}`);
     const event = {
-      ...{ specversion: '1.0', id, source: 'ordertx/test', type, subject: data.orderId, replyto, attempt: 1, data },
+      ...{
+        specversion: '1.0',
+        id,
+        source: `ordertx/${id.split('/')[0] ?? ''}`,
+        type,
+        subject: data.orderId,
+        replyto,
+        attempt: 1,
+        data,
+      },
       ...(traceparent !== undefined && { traceparent }),
     };
     const entry = await this.#redis.xadd(STREAM, '*', MESSAGE_FIELD, JSON.stringify(event));

@@ -46,6 +46,28 @@ describe('a message', () => {
     expect(await post.letters()).toEqual([EVENT.id]);
   });
 
+  test('of another content under an id that was handled is no duplicate: it is refused in view, and has no effect', async () => {
+    const { registry } = post.open();
+    await post.publish();
+    await post.receiptsWhen(1);
+    await post.publish({ data: { orderId: 'o1', pages: 3 }, replyto: 'ordertx:receipts:controller-2' });
+    expect(await post.receiptsWhen(1, 'controller-2')).toMatchObject([
+      { result: 'refused', reason: expect.stringContaining('id: another message was handled under it') },
+    ]);
+    expect(await post.letters()).toEqual([EVENT.id]);
+    expect(await registry.metrics()).toMatch(/type="letter.sent",outcome="conflict"\} 1/);
+    await post.publish({ attempt: 2 });
+    expect((await post.receiptsWhen(2))[1]).toEqual(DELIVERED);
+  });
+
+  test('that the version before this one handled is a duplicate by its id alone', async () => {
+    await post.pool.query('insert into ordertx_inbox (id, type) values ($1, $2)', [EVENT.id, EVENT.type]);
+    post.open();
+    await post.publish();
+    expect(await post.receiptsWhen(1)).toEqual([DELIVERED]);
+    expect(await post.letters()).toEqual([]);
+  });
+
   test('of which thirty copies are handled side by side by two replicas has one effect', async () => {
     await Promise.all(Array.from({ length: 30 }, () => post.publish()));
     post.open();
@@ -150,7 +172,7 @@ describe('nonsense', () => {
     post.open();
     await post.publish({ type: 'letter.burnt' });
     await post.publish({ data: { orderId: 'o1', pages: -1 } });
-    await post.publish({ source: 'ordertx/elsewhere/pay-order' });
+    await post.publish({ source: 'ordertx/elsewhere/pay-order', id: 'elsewhere/pay-p1/letter' });
     await post.publish({ specversion: '0.3' });
     const reasons = (await post.receiptsWhen(4)).map(({ result, reason }) => `${result} ${reason}`);
     expect(reasons.toSorted()).toEqual([

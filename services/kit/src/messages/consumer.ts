@@ -172,7 +172,8 @@ export class Consumer {
         handler.kind === 'once'
           ? await handleOnce(pool, handler, message)
           : { ...(await handler.attempt(message)), replayed: false };
-      if (outcome.kind === 'refused') log.error({ reason: outcome.reason }, 'refused a message');
+      if (outcome.kind === 'refused' || outcome.kind === 'conflict')
+        log.error({ reason: outcome.reason }, 'refused a message');
       return outcome.kind === 'foreign' ? this.#foreign(outcome.detail) : outcome;
     } catch (error) {
       log.error({ err: error, type: message.type }, 'a message could not be handled; it comes again');
@@ -236,8 +237,11 @@ function receiptOf({ id, token }: Sender, consumer: string, outcome: Outcome): R
       return { ...answer, result: 'delivered', reason };
     }
     case 'refused':
-    case 'failed':
-      return { ...answer, result: outcome.kind, reason: outcome.reason.slice(0, REASON_CHARS_MAX) };
+    case 'conflict':
+    case 'failed': {
+      const result = outcome.kind === 'failed' ? 'failed' : 'refused';
+      return { ...answer, result, reason: outcome.reason.slice(0, REASON_CHARS_MAX) };
+    }
     case 'not-yet':
     case 'unknown':
       return undefined;

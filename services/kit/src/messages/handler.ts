@@ -21,6 +21,8 @@ export interface ReceivedMessage<Data> {
   readonly id: string;
   readonly type: string;
   readonly data: Data;
+  /** Of its source, type and data: the same on every publication. */
+  readonly digest: string;
   /** Of a transaction's message; undefined for what a service sends of itself. */
   readonly origin: MessageOrigin | undefined;
   /** The transaction's decisionReason, and why in words; empty for what a service sends of itself. */
@@ -61,6 +63,11 @@ export interface FailedAttempt {
 interface Typed<Data> {
   readonly type: string;
   readonly data: ZodType<Data>;
+  /**
+   * Of a message that a service sends of itself: which, and what its id is about. Without it the message is taken from transactions
+   * only; from anybody else it is refused.
+   */
+  readonly sentBy?: { readonly service: string; about(data: Data): string };
   /** Why the message is foreign; undefined where it is not, as far as the message itself says. Nothing is handled of one that is. */
   foreign?(message: ReceivedMessage<Data>): string | undefined;
 }

@@ -10,7 +10,15 @@ const handler: OnceHandler<{ orderId: string }> = {
   data: z.strictObject({ orderId: z.string(), lines: z.array(z.int()).optional() }),
   handle: async () => ({ kind: 'delivered' }),
 };
-const rules = { handlers: new Map([[handler.type, handler]]), namespaces: ['shop', 'outlet'] };
+const shipped: OnceHandler<{ orderId: string }> = {
+  ...handler,
+  type: 'wms.shipped',
+  sentBy: { service: 'wms', about: ({ orderId }) => orderId },
+};
+const rules = {
+  handlers: new Map([handler, shipped].map((each) => [each.type, each])),
+  namespaces: ['shop', 'outlet'],
+};
 const EVENT = {
   specversion: '1.0',
   id: 'shop/create-o1/lock-wms',
@@ -22,11 +30,13 @@ const EVENT = {
   reason: 'AllTried',
   detail: 'all\ntried\0',
   replyto: 'ordertx:receipts:controller-1',
+  receipttoken: 'a-token',
   attempt: 3,
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   data: { orderId: 'o1' },
 };
-const SENDER = { id: EVENT.id, replyTo: EVENT.replyto };
+const SHIPPED = { type: shipped.type, source: 'ordertx/wms', id: 'wms/wms.shipped/o1' };
+const SENDER = { id: EVENT.id, replyTo: EVENT.replyto, token: EVENT.receipttoken };
 
 function judgeText(text: string, ...more: readonly string[]): Judged {
   return judge('5-1', [...more, 'event', text], rules);
@@ -43,6 +53,7 @@ describe('a good event', () => {
         id: EVENT.id,
         type: EVENT.type,
         data: EVENT.data,
+        digest: expect.stringMatching(/^[0-9a-f]{64}$/),
         reason: 'AllTried',
         detail: 'all tried',
         publication: 'attempt 3',
@@ -64,9 +75,18 @@ describe('a good event', () => {
   });
 
   test('of a service belongs to no namespace', () => {
-    expect(judgeEvent({ source: 'ordertx/payment', id: 'payment/payment.succeeded/p1' })).toMatchObject({
-      kind: 'message',
-    });
+    expect(judgeEvent(SHIPPED)).toMatchObject({ kind: 'message', handler: shipped, message: { origin: undefined } });
+  });
+
+  test('says the same on every publication, and something else where source, type or data differ', () => {
+    const digestOf = (change: object) => {
+      const judged = judgeEvent(change);
+      return judged.kind === 'message' ? judged.message.digest : judged;
+    };
+    const again = { attempt: 4, time: '2027-01-01T00:00:00Z', replyto: 'ordertx:receipts:x', receipttoken: 'other' };
+    expect(digestOf(again)).toBe(digestOf({}));
+    expect(digestOf({ data: { orderId: 'o2' } })).not.toBe(digestOf({}));
+    expect(digestOf({ source: 'ordertx/shop/pay-order' })).not.toBe(digestOf({}));
   });
 });
 
@@ -79,14 +99,32 @@ describe('refused, and its sender is told', () => {
     ['data with an unknown field', { data: { orderId: 'o1', colour: 'red' } }, 'data.colour'],
     ['a wrong element deep in the data', { data: { orderId: 'o1', lines: [1, 'x'] } }, 'data.lines[1]'],
     ['no data', { data: undefined }, 'data'],
-    ['a namespace that is not served', { source: 'ordertx/elsewhere/create-order' }, 'elsewhere'],
+    ['a namespace that is not served', { source: 'ordertx/elsewhere/create-order', id: 'elsewhere/a/b' }, 'elsewhere'],
+    ['an id of another namespace than its source', { source: 'ordertx/outlet/create-order' }, 'id: '],
+    ['a source that is none', { source: 'ordertx' }, 'source: '],
+    ['a source with more to it', { source: 'ordertx/shop/create-order/x' }, 'source: '],
+    ["a transaction's message from a service", { source: 'ordertx/wms' }, 'source: '],
     ['data in another format', { datacontenttype: 'text/xml' }, 'datacontenttype'],
     ['a time that is none', { time: 'yesterday' }, 'time'],
     ['an attempt that is no number', { attempt: 'first' }, 'attempt'],
   ])('%s', (_what, change, named) => {
     expect(judgeEvent(change)).toMatchObject({
       kind: 'refused',
-      sender: SENDER,
+      sender: { replyTo: SENDER.replyTo, token: SENDER.token },
+      reason: expect.stringContaining(named),
+    });
+  });
+
+  test.each([
+    ['sent by another service', { source: 'ordertx/payment' }, 'source: '],
+    ['sent by a transaction', { source: 'ordertx/shop/create-order' }, 'source: '],
+    ['under an id of another type', { id: 'wms/wms.returned/o1' }, 'id: '],
+    ["under another service's id", { id: 'payment/wms.shipped/o1' }, 'id: '],
+    ['under the id of another order', { id: 'wms/wms.shipped/o2' }, 'id: '],
+    ["under a transaction's id", { id: 'shop/create-o1/lock-wms' }, 'id: '],
+  ])("a service's message %s", (_what, change, named) => {
+    expect(judgeEvent({ ...SHIPPED, ...change })).toMatchObject({
+      kind: 'refused',
       reason: expect.stringContaining(named),
     });
   });

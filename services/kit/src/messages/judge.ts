@@ -12,6 +12,7 @@ import {
   type MessageEvent,
 } from '../../../protocol/src/index.ts';
 import { describeIssues, validate } from '../http/validate.ts';
+import { canonical } from '../participant/digest.ts';
 import type { AnyHandler, ReceivedMessage } from './handler.ts';
 
 /** The sender, as it named itself. */
@@ -63,6 +64,8 @@ export function judge(entryId: string, fields: readonly string[], rules: JudgeRu
       reason: `type: is not a message of this service, which takes ${known}`,
     };
   }
+  const disagreement = disagreementIn(event, handler);
+  if (disagreement !== undefined) return { kind: 'refused', sender, type, reason: disagreement };
   const namespace = foreignNamespace(event, rules.namespaces);
   if (namespace !== undefined) {
     const reason = `source: this service takes no part in transactions of namespace ${namespace}`;
@@ -71,7 +74,15 @@ export function judge(entryId: string, fields: readonly string[], rules: JudgeRu
   const data = validate<unknown>(handler.data, event.data);
   if (data.kind === 'invalid')
     return { kind: 'refused', sender, type, reason: describeIssues(data.issues, 'data', 'data.') };
+  if (
+    handler.sentBy !== undefined &&
+    id !== serviceMessageId(handler.sentBy.service, type, handler.sentBy.about(data.value))
+  )
+    return { kind: 'refused', sender, type, reason: 'id: is not that of what the data are about' };
+  const form = canonical([event.source, type, event.data]);
+  if (form === undefined) return { kind: 'refused', sender, type, reason: 'data: have no canonical form (RFC 8785)' };
   const message: ReceivedMessage<unknown> = {
+    digest: form.digest,
     ...{ id, type, data: data.value, reason: inOneLine(event.reason), detail: inOneLine(event.detail) },
     publication: event.attempt === undefined ? `entry ${entryId}` : `attempt ${event.attempt}`,
     ...{ traceparent: event.traceparent, origin: originOf(event) },
@@ -122,8 +133,33 @@ function senderOf(json: unknown): Sender | undefined {
   return { id, replyTo: replyTo.data, token: token.success ? token.data : undefined };
 }
 
+/**
+ * Why id, source and type do not belong together, or the message does not come from where the handler takes it from. So nobody can
+ * use up the id of another sender's message, nor have it handled in another's name, by an event that is right for itself.
+ */
+function disagreementIn({ id, source, type }: MessageEvent, { sentBy }: AnyHandler): string | undefined {
+  if (sentBy === undefined) {
+    if (!TRANSACTION_SOURCE.test(source))
+      return `source: ${type} is taken from transactions only, ordertx/<namespace>/<flow>`;
+    return originOf({ id, source }) === undefined
+      ? "id: must be <namespace>/<transaction>/<message>, of the source's namespace"
+      : undefined;
+  }
+  const { service } = sentBy;
+  if (source !== `ordertx/${service}`) return `source: ${type} is taken from ordertx/${service} only`;
+  return id.startsWith(serviceMessageId(service, type, ''))
+    ? undefined
+    : `id: must be ${service}/${type}/<what it is about>`;
+}
+
+function serviceMessageId(service: string, type: string, about: string): string {
+  return `${service}/${type}/${about}`;
+}
+
+const TRANSACTION_SOURCE = /^ordertx\/([^/]+)\/[^/]+$/;
+
 /** The namespace of a transaction's message, where it is one that this service does not serve. */
 function foreignNamespace({ source }: MessageEvent, namespaces: readonly string[]): string | undefined {
-  const [, namespace] = /^ordertx\/([^/]+)\/[^/]+$/.exec(source) ?? [];
+  const [, namespace] = TRANSACTION_SOURCE.exec(source) ?? [];
   return namespace === undefined || namespaces.includes(namespace) ? undefined : namespace;
 }

@@ -11,7 +11,8 @@ import { countUnanswerables } from './unanswerable.ts';
 /** From one local database transaction to a provider that is slow. */
 const HANDLING_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export type HandlingOutcome = 'delivered' | 'replayed' | 'refused' | 'not-yet' | 'foreign' | 'failed' | 'unknown';
+export type HandlingOutcome =
+  'delivered' | 'replayed' | 'refused' | 'not-yet' | 'foreign' | 'conflict' | 'failed' | 'unknown';
 
 export interface ConsumerMetrics {
   /** `type` is undefined for what is of no type that this service takes. */
@@ -23,7 +24,7 @@ export function consumerMetrics(registry: Registry, stream: string, pool: Pool, 
   const registers = [registry];
   const handled = new Counter({
     name: 'ordertx_messages_handled_total',
-    help: 'Messages by what became of them: delivered, replayed, refused, not-yet, foreign (from somebody who may not send it: answered without an effect), failed (best effort), unknown (a fault of ours or of the database).',
+    help: 'Messages by what became of them: delivered, replayed, refused, not-yet, foreign (from somebody who may not send it: answered without an effect), conflict (another message was handled under its id: one of the two is forged), failed (best effort), unknown (a fault of ours or of the database).',
     labelNames: ['stream', 'type', 'outcome'],
     registers,
   });

@@ -24,6 +24,7 @@ export function paymentSucceeded({ relay }: PaymentSucceededOptions): OnceHandle
     kind: 'once',
     type: 'payment.succeeded',
     data: paymentSucceededSchema,
+    sentBy: { service: 'payment', about: ({ paymentId }) => paymentId },
     async handle(client, { data, traceparent }) {
       const { paymentId, orderId, amountCents } = data;
       // Held, so that no branch of the payment ends between the look at whether it has and the creation's row.

@@ -26,14 +26,17 @@ describe('of an order that is paid', () => {
     expect(await desk.row(orderId)).toMatchObject({ status: 'SHIPPED', payment_id: expect.any(String) });
   });
 
-  test('ships it once, however often it comes: at once, again, forgotten by the inbox, under another id', async () => {
+  test('ships it once, however often it comes: at once, again, forgotten by the inbox; under another id it is refused', async () => {
     const orderId = await desk.orderIn('PAID');
     const receipts = await Promise.all(Array.from({ length: 10 }, () => tell(orderId)));
     expect(receipts).toEqual(receipts.map(() => delivered(orderId)));
     expect(await tell(orderId)).toEqual(delivered(orderId));
     await desk.forgetMessage(idOf(orderId));
     expect(await tell(orderId)).toEqual(delivered(orderId));
-    expect(await tell(orderId, `${idOf(orderId)}-again`)).toMatchObject({ result: 'delivered' });
+    expect(await tell(orderId, `${idOf(orderId)}-again`)).toMatchObject({
+      result: 'refused',
+      reason: 'id: is not that of what the data are about',
+    });
     expect(await statuses(orderId)).toEqual(SHIPPED);
   });
 

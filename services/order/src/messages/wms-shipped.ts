@@ -12,6 +12,7 @@ export const wmsShipped: OnceHandler<WmsShipped> = {
   kind: 'once',
   type: 'wms.shipped',
   data: wmsShippedSchema,
+  sentBy: { service: 'wms', about: ({ orderId }) => orderId },
   async handle(client, { data: { orderId } }) {
     const order = await lockOrder(client, orderId);
     switch (order?.status) {

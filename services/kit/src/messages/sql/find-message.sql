@@ -1,3 +1,4 @@
--- Whether a message was handled before. $1 id.
-select from ordertx_inbox
+-- Whether a message was handled before, and what it said. $1 id.
+select digest
+from ordertx_inbox
 where id = $1
