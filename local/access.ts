@@ -27,7 +27,7 @@ const CONTROLLER_RULES: readonly Rule[] = [
   // It keeps a finalizer on every flow, which is metadata of the object itself.
   { apiGroups: ['ordertx.dev'], resources: ['transactionflows'], verbs: ['get', 'list', 'watch', 'patch'] },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'list', 'create', 'update'] },
   { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [CONTROLLER_ACCOUNT], verbs: ['create'] },
 ];
 

@@ -67,7 +67,8 @@ export const controllerSettings = {
   },
   shards: {
     name: 'ORDERTX_SHARDS',
-    description: 'Into how many Leases the work is divided; the same number for every replica.',
+    description:
+      'Into how many shards, each with a Lease, the work is divided; the same number for every replica. While numbers differ, each transaction has an owner for each: safe, but wasteful.',
     default: '1',
     schema: z.string().transform(Number).pipe(z.int().min(1).max(64, 'must be a number from 1 to 64')),
   },

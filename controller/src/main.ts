@@ -16,6 +16,7 @@ import { FlowFinalizer } from './kubernetes/flow-finalizer.ts';
 import { InformedFlowStore } from './kubernetes/flow-store.ts';
 import { Informers } from './kubernetes/informers.ts';
 import { KeySet } from './kubernetes/jwks.ts';
+import { ShardCensus } from './kubernetes/shard-census.ts';
 import { ownsEverything, Shards } from './kubernetes/shards.ts';
 import { FLOWS, keyOf, TRANSACTIONS } from './kubernetes/stored-object.ts';
 import { ServiceAccountTokens } from './kubernetes/tokens.ts';
@@ -111,14 +112,17 @@ const events = new ApiEvents({
   onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
 });
 const finalizer = new FlowFinalizer({ transport, flows: flowInformers, transactions, clock, log });
+const leases = { transport, clock, log, namespace: namespaceOf(kubeConfig), shards: config.shards };
 const shards =
   config.leaderElection === 'off'
     ? undefined
     : new Shards({
-        ...{ transport, clock, log, identity, shards: config.shards },
-        namespace: namespaceOf(kubeConfig),
+        ...leases,
+        identity,
         onHolding: (name, holding) => metrics.leader.set({ name }, holding ? 1 : 0),
       });
+const census =
+  shards && new ShardCensus({ ...leases, onCount: (replicas) => metrics.countedDifferently.set(replicas) });
 
 const stopping = new AbortController();
 const queue = new WorkQueue({
@@ -186,7 +190,7 @@ shutdown.onStop('calls', async () => {
   clearTimeout(timer);
   stopping.abort();
 });
-shutdown.onStop('leases', () => shards?.stop());
+shutdown.onStop('leases', () => Promise.all([shards?.stop(), census?.stop()]));
 shutdown.onStop('finalizer', (leftMs) => finalizer.stop(leftMs));
 shutdown.onStop('events', () => events.stop());
 shutdown.onStop('informers', () => Promise.all([transactions.stop(), flowInformers.stop()]));
@@ -203,5 +207,6 @@ flowInformers.start();
 await Promise.all([transactions.whenSynced(), flowInformers.whenSynced(), pingRedis()]);
 finalizer.start();
 shards?.start();
+census?.start();
 queue.start();
 log.info({ namespaces, replica: identity, leaderElection: config.leaderElection }, 'the controller is working');

@@ -177,4 +177,20 @@ export const mutants: readonly Mutant[] = [
     replace: "(stored.lastHandledRetryAt ?? '') !== (status.lastHandledRetryAt ?? '') ||",
     tests: ['controller/src/reconcile/retry-requests.test.ts'],
   },
+  {
+    name: 'replicas that count shards differently share their Leases',
+    breaks: 'W4: whatever numbers of shards there are, no transaction is left to nobody',
+    file: 'controller/src/kubernetes/shards.ts',
+    find: 'return `ordertx-shard-${shard}-of-${shards}`;',
+    replace: 'return `ordertx-shard-${shard}`;',
+    tests: ['controller/src/kubernetes/shards.test.ts'],
+  },
+  {
+    name: 'a Lease that cannot be taken stops the work',
+    breaks: 'L3: who has seen no live holder works on the shard, whether the Lease can be taken or not',
+    file: 'controller/src/kubernetes/lease.ts',
+    find: 'return this.#othersAliveMs + STAND_IN_DURATIONS * this.#patienceMs();',
+    replace: 'return STAND_IN_DURATIONS * Infinity;',
+    tests: ['controller/src/kubernetes/shards.test.ts'],
+  },
 ];

@@ -15,6 +15,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Everything is as `fault` says until `heal`. */
   readonly break: (fault: Fault) => void;
+  /** From now on what the server says comes this much later; a new connection's TLS handshake does not. */
+  readonly delayAnswers: (ms: number) => void;
   /** New connections work again. Those that lost bytes never do: they are reset. */
   readonly heal: () => void;
   /** Resets what is open, once; new connections work. */
@@ -35,6 +37,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [client: Socket, server: Socket]>();
   const swallowing = new WeakSet<readonly [client: Socket, server: Socket]>();
   let fault: Fault | undefined;
+  let delayMs = 0;
   let forwarded = 0;
   let made = 0;
 
@@ -53,13 +56,18 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       server.destroy();
     };
     for (const socket of pair) socket.on('error', end).on('close', end);
+    // A TLS client speaks twice before it asks for anything: its hello, and that it has finished.
+    let clientSpoke = 0;
+    const answer = delayed((bytes) => client.write(bytes));
     client.on('data', (bytes) => {
       if (swallowing.has(pair)) return;
       forwarded += bytes.length;
+      clientSpoke += 1;
       server.write(bytes);
     });
     server.on('data', (bytes) => {
-      if (fault !== 'answers-lost' && !swallowing.has(pair)) client.write(bytes);
+      if (fault === 'answers-lost' || swallowing.has(pair)) return;
+      answer(bytes, clientSpoke < 2 ? 0 : delayMs);
     });
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
@@ -72,6 +80,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     break: (next) => {
       fault = next;
       if (next === 'cut') cutOnce();
+    },
+    delayAnswers: (ms) => {
+      delayMs = ms;
     },
     heal: () => {
       if (fault === 'answers-lost') cutOnce();
@@ -92,5 +103,25 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         cutOnce();
         listener.close(() => resolve());
       }),
+  };
+}
+
+/** Passes bytes on when they are due, in their order, also when the delay has changed meanwhile. */
+function delayed(passOn: (bytes: Buffer) => void): (bytes: Buffer, delayMs: number) => void {
+  const waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
+  const passDue = (): void => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const leftMs = next.dueMs - performance.now();
+      if (leftMs > 0) {
+        setTimeout(passDue, leftMs);
+        return;
+      }
+      passOn(next.bytes);
+      waiting.shift();
+    }
+  };
+  return (bytes, delayMs) => {
+    waiting.push({ bytes, dueMs: performance.now() + delayMs });
+    if (waiting.length === 1) passDue();
   };
 }

@@ -1,29 +1,25 @@
 /**
- * One Lease (coordination.k8s.io/v1): a lock with an end, which at most one replica holds.
+ * One Lease (coordination.k8s.io/v1): by it replicas agree who works on something, so that not all of them do.
  *
- * The algorithm is client-go's (k8s.io/client-go/tools/leaderelection).
+ * The algorithm is client-go's (k8s.io/client-go/tools/leaderelection), turned round in one point: there a holder that
+ * cannot renew must stop, because two leaders would do harm. Here two do none (T2), and nobody does: a Lease that cannot be
+ * read or written must never keep work from being done (docs/adr/0023).
  *
- *  L1  Clocks are never compared. A replica takes a Lease over only after it has itself watched the holder write nothing
- *      for the Lease's whole duration; renewTime is only ever compared with itself.
- *  L2  The holder stops holding before anyone may take over: it counts HOLD_MS from before it sent the last renewal that
- *      succeeded, others count the longer duration from after they saw it stored. `holds` looks at the clock each time it
- *      is asked, so it is right also when the process was stopped for a while.
- *  L3  Every write carries the resourceVersion of the copy it was made from, so two who take at once are one who takes.
- *  L4  Released gracefully, a Lease has no holder and is taken at once.
+ *  L1  Clocks are never compared. Another holder counts as alive from when it was seen to write until the Lease's duration
+ *      later, on the own monotonic clock; renewTime is only ever compared with itself.
+ *  L2  What a replica owns it owns until it has seen another holder write. No time that passes and no request that fails
+ *      takes it away.
+ *  L3  A replica takes it once it has watched the holder write nothing for the Lease's duration. Where it cannot take it,
+ *      it owns it all the same half a duration later: by then it would have seen anyone who took it instead.
+ *  L4  Every write carries the resourceVersion of the copy it was made from, so two who take at once are one who takes.
+ *  L5  Released gracefully, a Lease has no holder and is taken at once.
  */
 import type { Clock } from '../runtime/clock.ts';
 import { LEASES, pathOf, type ObjectMeta } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 
-export interface LeaseTimes {
-  /** How long others wait after the last renewal they saw. */
-  readonly durationMs: number;
-  /** How long the holder relies on its last renewal; shorter than `durationMs` by more than a request takes. */
-  readonly holdMs: number;
-}
-
-/** client-go's defaults: 15 s until a dead holder's work goes on, and two thirds of it to get a renewal through. */
-export const LEASE_TIMES: LeaseTimes = { durationMs: 15_000, holdMs: 10_000 };
+/** client-go's default: after this the work of a dead holder goes on. */
+export const LEASE_DURATION_MS = 15_000;
 
 export interface LeaseOptions {
   readonly transport: Transport;
@@ -32,7 +28,7 @@ export interface LeaseOptions {
   readonly name: string;
   /** Unlike every other replica's. */
   readonly identity: string;
-  readonly times?: LeaseTimes;
+  readonly durationMs?: number;
 }
 
 interface StoredLease {
@@ -46,46 +42,51 @@ interface StoredLease {
   };
 }
 
-type State =
-  | { readonly kind: 'unread' }
-  | { readonly kind: 'absent' }
-  /** Held by another or by nobody; `sinceMs` is when this copy was first seen (L1). */
-  | { readonly kind: 'watched'; readonly copy: StoredLease; readonly sinceMs: number }
-  | { readonly kind: 'held'; readonly copy: StoredLease; readonly untilMs: number };
+/** What was last read or written of it. */
+type Sight =
+  { readonly kind: 'unread' } | { readonly kind: 'absent' } | { readonly kind: 'present'; readonly copy: StoredLease };
 
 /** Names the replica that asks the holder for this Lease; see shards.ts. */
 const WANTED_BY = 'ordertx.dev/wanted-by';
-/** Well under `holdMs`: a request that hangs must leave time for another. */
-const REQUEST_MS = 3_000;
+/** Several rounds after the moment at which the first who can takes it (L3). */
+const STAND_IN_DURATIONS = 1.5;
+/** For a holder that stops: what does not get through in it expires. */
+const RELEASE_MS = 3_000;
 
 export class Lease {
   readonly name: string;
   readonly #options: LeaseOptions;
-  readonly #times: LeaseTimes;
+  readonly #durationMs: number;
   readonly #collection: string;
-  #state: State = { kind: 'unread' };
+  #sight: Sight = { kind: 'unread' };
+  #owned = false;
+  /** When another holder last gave a sign of life, or we began to look for one while it was not ours. */
+  #othersAliveMs: number;
+  /** Since when the holder that stands in it is watched. */
+  #watchedMs: number;
+  #trouble: string | undefined;
 
   constructor(options: LeaseOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#times = options.times ?? LEASE_TIMES;
+    this.#durationMs = options.durationMs ?? LEASE_DURATION_MS;
     this.#collection = pathOf(LEASES, options.namespace);
+    this.#othersAliveMs = this.#watchedMs = this.#now();
   }
 
-  /** Whether it is ours at this moment (L2). */
-  holds(): boolean {
-    return this.#state.kind === 'held' && this.#now() < this.#state.untilMs;
+  /** Whether it is ours to do at this moment (L2, L3). */
+  owns(): boolean {
+    return this.#owned || this.#now() > this.#standsInFromMs();
   }
 
-  /** When `holds` turns false unless it is renewed before; on the clock's monotonic time. */
-  holdsUntilMs(): number | undefined {
-    return this.#state.kind === 'held' ? this.#state.untilMs : undefined;
+  /** When `owns` turns true unless another holder is seen before, on the monotonic clock; undefined where it is true. */
+  ownsFromMs(): number | undefined {
+    return this.owns() ? undefined : this.#standsInFromMs() + 1;
   }
 
-  /** Who held it when we last looked. */
+  /** Who stood in it when we last looked. */
   holder(): string | undefined {
-    const copy = this.#copy();
-    return copy?.spec?.holderIdentity || undefined;
+    return this.#copy()?.spec?.holderIdentity || undefined;
   }
 
   /** Who asked for it when we last looked. */
@@ -93,128 +94,167 @@ export class Lease {
     return this.#copy()?.metadata.annotations?.[WANTED_BY];
   }
 
-  /** Whether we may take it: nobody holds it, its holder has let it expire, or its holder had our name. */
-  isFree(): boolean {
-    const { identity } = this.#options;
-    switch (this.#state.kind) {
-      case 'unread':
-      case 'held':
-        return false;
-      case 'absent':
-        return true;
-      case 'watched': {
-        const expired = this.#now() - this.#state.sinceMs > this.#durationMs(this.#state.copy);
-        if (expired || this.holder() === identity) return true;
-        const wantedBy = this.wantedBy();
-        return this.holder() === undefined && (wantedBy === undefined || wantedBy === identity);
-      }
-    }
+  /** What the API server said instead of doing what it was last asked for; undefined where it did that. */
+  trouble(): string | undefined {
+    return this.#trouble;
   }
 
-  /** Renews it where it is ours, else looks at it. Never rejects; what does not get through is tried the next time. */
-  async refresh(): Promise<void> {
-    if (this.#state.kind === 'held' && !this.holds()) this.#watch(this.#state.copy);
+  /** Renews it where it is ours, takes it where it is free, else looks at it. Never rejects; what fails is tried the next time. */
+  async refresh(signal?: AbortSignal): Promise<void> {
+    this.#trouble = undefined;
     // A wish that was considered, or is no longer justified, goes with the renewal.
-    if (this.#state.kind === 'held' && (await this.#renew(without(this.#state.copy, WANTED_BY))) !== 'conflict') return;
-    const answer = await this.#request('GET');
-    if (answer.kind === 'error' && answer.error.status === 404) this.#state = { kind: 'absent' };
-    if (answer.kind !== 'ok') return;
-    this.#saw(answer.body);
+    const held = this.#held();
+    if (held !== undefined && (await this.#renew(without(held, WANTED_BY), signal)) !== 'conflict') return;
+    const answer = await this.#request('GET', undefined, { signal });
+    if (answer.kind === 'ok') this.#saw(answer.body);
+    else if (isNotFound(answer)) this.#sight = { kind: 'absent' };
+    else return;
     // Still ours, in a copy that somebody has written a wish into or that our own unanswered renewal has made.
-    if (this.#state.kind === 'held') await this.#renew(answer.body);
+    const found = this.#held();
+    if (found !== undefined) await this.#renew(found, signal);
+    else if (this.#isFree()) await this.#take(signal);
   }
 
-  /** Takes it if it is free. Says whether it is ours now. */
-  async take(): Promise<boolean> {
-    if (!this.isFree()) return this.holds();
-    const sentMs = this.#now();
-    const copy = this.#copy();
-    const answer = await this.#request(copy === undefined ? 'POST' : 'PUT', {
-      metadata: copy === undefined ? this.#newMetadata() : without(copy, WANTED_BY).metadata,
-      spec: {
-        holderIdentity: this.#options.identity,
-        leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000),
-        acquireTime: this.#timestamp(),
-        renewTime: this.#timestamp(),
-        leaseTransitions: (copy?.spec?.leaseTransitions ?? 0) + (copy === undefined ? 0 : 1),
-      },
-    });
-    if (answer.kind === 'ok') this.#state = this.#heldFrom(sentMs, answer.body);
-    return this.holds();
+  /** Whose it is when shares are compared: a successor's from when it was given up for it. */
+  countsFor(): string | undefined {
+    const successor = this.#sight.kind === 'present' && this.holder() === undefined ? this.wantedBy() : undefined;
+    return successor ?? (this.owns() ? this.#options.identity : this.holder());
   }
 
-  /** Gives it back at once (L4), for `successor` where one asked for it. What does not get through expires. */
-  async release(successor?: string): Promise<void> {
-    if (this.#state.kind !== 'held') return;
-    const { copy } = this.#state;
-    this.#watch(copy);
-    const { holderIdentity: _, ...spec } = copy.spec ?? {};
-    const { metadata } = successor === undefined ? without(copy, WANTED_BY) : withWish(copy, successor);
-    const answer = await this.#request('PUT', { metadata, spec: { ...spec, renewTime: this.#timestamp() } });
-    if (answer.kind === 'ok') this.#watch(answer.body);
+  /** Gives it back at once (L5). What does not get through expires. */
+  async release(): Promise<void> {
+    this.#owned = false;
+    this.#othersAliveMs = this.#watchedMs = this.#now();
+    await this.#giveUp(undefined);
+  }
+
+  /** Gives it up for one who asked. Until that one is seen to have taken it, it is ours to do (L2). */
+  async handOver(successor: string): Promise<void> {
+    this.#watchedMs = this.#now();
+    await this.#giveUp(successor);
+  }
+
+  async #giveUp(successor: string | undefined): Promise<void> {
+    const held = this.#held();
+    if (held === undefined) return;
+    const give = (copy: StoredLease) =>
+      this.#request('PUT', released(copy, successor, this.#timestamp()), { timeoutMs: RELEASE_MS });
+    let answer = await give(held);
+    if (isConflict(answer)) {
+      // A renewal of ours that was cut off has arrived all the same, or somebody has asked for it.
+      const current = await this.#request('GET', undefined, { timeoutMs: RELEASE_MS });
+      if (current.kind !== 'ok' || current.body.spec?.holderIdentity !== this.#options.identity) return;
+      answer = await give(current.body);
+    }
+    if (answer.kind === 'ok') this.#sight = { kind: 'present', copy: answer.body };
   }
 
   /** Asks its holder for it. */
   async ask(): Promise<void> {
-    if (this.#state.kind !== 'watched') return;
-    const answer = await this.#request('PUT', withWish(this.#state.copy, this.#options.identity));
+    const copy = this.#copy();
+    if (copy === undefined || this.owns()) return;
+    const answer = await this.#request('PUT', withWish(copy, this.#options.identity));
     if (answer.kind === 'ok') this.#saw(answer.body);
   }
 
-  async #renew(copy: StoredLease): Promise<'held' | 'conflict' | 'unknown'> {
-    const sentMs = this.#now();
-    const answer = await this.#request('PUT', { ...copy, spec: { ...copy.spec, renewTime: this.#timestamp() } });
+  async #renew(copy: StoredLease, signal?: AbortSignal): Promise<'done' | 'conflict' | 'unknown'> {
+    const body = { ...copy, spec: { ...copy.spec, renewTime: this.#timestamp() } };
+    const answer = await this.#request('PUT', body, { signal });
     if (answer.kind === 'ok') {
-      this.#state = this.#heldFrom(sentMs, answer.body);
-      return 'held';
+      this.#sight = { kind: 'present', copy: answer.body };
+      this.#owned = true;
+      return 'done';
     }
-    return answer.kind === 'error' && (answer.error.status === 409 || answer.error.status === 404)
-      ? 'conflict'
-      : 'unknown';
+    return isConflict(answer) || isNotFound(answer) ? 'conflict' : 'unknown';
+  }
+
+  async #take(signal?: AbortSignal): Promise<void> {
+    const { namespace, identity } = this.#options;
+    const copy = this.#copy();
+    const answer = await this.#request(
+      copy === undefined ? 'POST' : 'PUT',
+      {
+        metadata: copy === undefined ? { namespace, name: this.name } : without(copy, WANTED_BY).metadata,
+        spec: {
+          holderIdentity: identity,
+          leaseDurationSeconds: Math.ceil(this.#durationMs / 1000),
+          acquireTime: this.#timestamp(),
+          renewTime: this.#timestamp(),
+          leaseTransitions: (copy?.spec?.leaseTransitions ?? 0) + (copy === undefined ? 0 : 1),
+        },
+      },
+      { signal },
+    );
+    if (answer.kind !== 'ok') return;
+    this.#sight = { kind: 'present', copy: answer.body };
+    this.#owned = true;
+  }
+
+  /** Nobody holds it and nobody it was given up for; or its holder is silent, or has our name. */
+  #isFree(): boolean {
+    const { identity } = this.#options;
+    if (this.#sight.kind === 'unread') return false;
+    if (this.#sight.kind === 'absent' || this.holder() === identity) return true;
+    if (this.#now() - this.#watchedMs > this.#patienceMs()) return true;
+    const wantedBy = this.wantedBy();
+    return this.holder() === undefined && (wantedBy === undefined || wantedBy === identity);
   }
 
   #saw(copy: StoredLease): void {
-    const state = this.#state;
-    if (state.kind === 'held' && copy.spec?.holderIdentity === this.#options.identity) {
-      this.#state = { kind: 'held', copy, untilMs: state.untilMs };
-      return;
-    }
+    const before = this.#sight;
+    this.#sight = { kind: 'present', copy };
+    const holder = copy.spec?.holderIdentity || undefined;
+    const giver = holder ?? copy.metadata.annotations?.[WANTED_BY];
+    if (giver === undefined || giver === this.#options.identity) return;
     // A wish is no sign of life of the holder's: only what the holder writes counts.
-    const silent =
-      state.kind === 'watched' &&
-      state.copy.spec?.holderIdentity === copy.spec?.holderIdentity &&
-      state.copy.spec?.renewTime === copy.spec?.renewTime;
-    if (silent) this.#state = { ...state, copy };
-    else this.#watch(copy);
+    const hasWritten =
+      before.kind === 'absent' ||
+      (before.kind === 'present' &&
+        (before.copy.spec?.holderIdentity !== copy.spec?.holderIdentity ||
+          before.copy.spec?.renewTime !== copy.spec?.renewTime));
+    // Found at the first look, it may be long dead: no reason to stop, but one to wait before beginning (L2, L3).
+    const isFirstLook = before.kind === 'unread';
+    if (hasWritten || (isFirstLook && !this.owns())) this.#othersAliveMs = this.#now();
+    if (hasWritten || isFirstLook) this.#watchedMs = this.#now();
+    if (hasWritten) this.#owned = false;
   }
 
-  #watch(copy: StoredLease): void {
-    this.#state = { kind: 'watched', copy, sinceMs: this.#now() };
-  }
-
-  #heldFrom(sentMs: number, copy: StoredLease): State {
-    return { kind: 'held', copy, untilMs: sentMs + this.#times.holdMs };
+  /** Our copy of it, where we stand in it. */
+  #held(): StoredLease | undefined {
+    return this.holder() === this.#options.identity ? this.#copy() : undefined;
   }
 
   #copy(): StoredLease | undefined {
-    return this.#state.kind === 'watched' || this.#state.kind === 'held' ? this.#state.copy : undefined;
+    return this.#sight.kind === 'present' ? this.#sight.copy : undefined;
+  }
+
+  #standsInFromMs(): number {
+    return this.#othersAliveMs + STAND_IN_DURATIONS * this.#patienceMs();
   }
 
   /** The holder's own word, where it gave one: replicas may be configured differently during a change. */
-  #durationMs(copy: StoredLease): number {
-    const seconds = copy.spec?.leaseDurationSeconds;
-    return seconds === undefined ? this.#times.durationMs : seconds * 1000;
+  #patienceMs(): number {
+    const seconds = this.#copy()?.spec?.leaseDurationSeconds;
+    return seconds === undefined ? this.#durationMs : seconds * 1000;
   }
 
-  #newMetadata(): ObjectMeta {
-    const { namespace, name } = this.#options;
-    return { namespace, name };
-  }
-
-  #request(method: 'GET' | 'POST' | 'PUT', body?: object): Promise<ApiAnswer<StoredLease>> {
+  async #request(
+    method: 'GET' | 'POST' | 'PUT',
+    body?: object,
+    limits: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<ApiAnswer<StoredLease>> {
     const path = method === 'POST' ? this.#collection : `${this.#collection}/${this.name}`;
     const typed = body && { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...body };
-    return this.#options.transport.request<StoredLease>({ method, path, body: typed, timeoutMs: REQUEST_MS });
+    const { timeoutMs, signal } = limits;
+    const answer = await this.#options.transport.request<StoredLease>({
+      ...{ method, path, body: typed },
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(signal !== undefined && { signal }),
+    });
+    if (answer.kind !== 'ok' && !isConflict(answer) && !(method !== 'POST' && isNotFound(answer))) {
+      this.#trouble = answer.kind === 'error' ? answer.error.message : answer.message;
+    }
+    return answer;
   }
 
   #now(): number {
@@ -225,6 +265,20 @@ export class Lease {
   #timestamp(): string {
     return new Date(this.#options.clock.now()).toISOString().replace('Z', '000Z');
   }
+}
+
+function isNotFound(answer: ApiAnswer<unknown>): boolean {
+  return answer.kind === 'error' && answer.error.status === 404;
+}
+
+function isConflict(answer: ApiAnswer<unknown>): boolean {
+  return answer.kind === 'error' && answer.error.status === 409;
+}
+
+function released(lease: StoredLease, successor: string | undefined, renewTime: string): StoredLease {
+  const { holderIdentity: _, ...spec } = lease.spec ?? {};
+  const { metadata } = successor === undefined ? without(lease, WANTED_BY) : withWish(lease, successor);
+  return { metadata, spec: { ...spec, renewTime } };
 }
 
 function withWish({ metadata, spec }: StoredLease, identity: string): StoredLease {

@@ -1,19 +1,22 @@
 /**
- * Who works on which transaction: the work is divided into shards, and each shard's Lease into whose hands it is.
+ * Who works on which transaction: the work is divided into shards, and each shard's Lease says whose it is.
  *
- * Ownership only saves work. Two replicas at one transaction are harmless (T2), so nothing here needs to be exact: a
- * shard may be without an owner for as long as a Lease lasts, and calls that are under way when it is lost may end.
+ * Ownership only saves work. Two replicas at one transaction are harmless (T2), none is not: so whatever goes wrong with
+ * Leases ends in too many workers and never in none (lease.ts, docs/adr/0023).
  *
  *  W1  A replica takes every shard that is free.
  *  W2  One that holds at least two fewer than another asks it for one, by writing its name into the Lease; the holder
  *      gives it up for the one who asked, if that is still so. So shards spread evenly among those that are there,
  *      without anyone keeping a list of them, and with one shard nobody ever asks.
+ *  W3  Each Lease is renewed by a loop of its own: one request that hangs holds up no other Lease.
+ *  W4  A Lease's name says how many there are. Replicas that count differently share no Lease, so each count is complete
+ *      in itself: while ORDERTX_SHARDS is being changed, transactions have two owners, and none has no owner.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { Ownership } from '../reconcile/ports.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { Lease, type LeaseTimes } from './lease.ts';
+import { Lease } from './lease.ts';
 import { keyOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
 
@@ -25,15 +28,14 @@ export interface ShardsOptions {
   readonly namespace: string;
   /** This replica's name, unlike every other's. */
   readonly identity: string;
-  /** The same number for every replica, or two of them would think differently of one transaction. */
   readonly shards: number;
   /** Called once for every Lease at the start and whenever it comes or goes. */
   readonly onHolding?: (lease: string, holding: boolean) => void;
-  readonly times?: LeaseTimes;
+  readonly durationMs?: number;
   readonly roundMs?: number;
 }
 
-/** Several renewals fit into the time a Lease is relied on, so one that is lost costs nothing. */
+/** Several renewals fit into a Lease's duration, so one that is lost costs nothing. */
 const ROUND_MS = 2_000;
 
 export class Shards implements Ownership {
@@ -41,26 +43,32 @@ export class Shards implements Ownership {
   readonly #leases: readonly Lease[];
   readonly #listeners: (() => void)[] = [];
   readonly #stopping = new AbortController();
-  #held: ReadonlySet<number> = new Set();
-  #expiry: Cancel | undefined;
-  #running: Promise<void> | undefined;
+  readonly #troubles = new Map<Lease, string>();
+  #owned: ReadonlySet<Lease> = new Set();
+  #isAsking = false;
+  #isGiving = false;
+  #comesAgain: Cancel | undefined;
+  #running: Promise<unknown> | undefined;
 
   constructor(options: ShardsOptions) {
-    const { transport, clock, namespace, identity, times } = options;
+    const { transport, clock, namespace, identity, durationMs, shards } = options;
     this.#options = options;
-    this.#leases = Array.from({ length: options.shards }, (_, shard) => {
-      const name = `ordertx-shard-${shard}`;
-      return new Lease({ transport, clock, namespace, name, identity, ...(times !== undefined && { times }) });
+    this.#leases = Array.from({ length: shards }, (_, shard) => {
+      const name = leaseName(shard, shards);
+      return new Lease({
+        ...{ transport, clock, namespace, name, identity },
+        ...(durationMs !== undefined && { durationMs }),
+      });
     });
   }
 
   owns(transaction: OrderTransaction): boolean {
-    return this.#leases[shardOf(keyOf(transaction), this.#leases.length)]?.holds() ?? false;
+    return this.#leases[shardOf(keyOf(transaction), this.#leases.length)]?.owns() ?? false;
   }
 
-  /** The shards that are held now. */
+  /** The shards that are owned now. */
   held(): readonly number[] {
-    return this.#leases.flatMap((lease, shard) => (lease.holds() ? [shard] : []));
+    return this.#leases.flatMap((lease, shard) => (lease.owns() ? [shard] : []));
   }
 
   /** Called after shards were gained or lost: whatever is owned now must be looked at. */
@@ -70,71 +78,97 @@ export class Shards implements Ownership {
 
   start(): void {
     for (const lease of this.#leases) this.#options.onHolding?.(lease.name, false);
-    this.#running ??= this.#run(this.#stopping.signal);
+    this.#running ??= Promise.all(this.#leases.map((lease) => this.#keep(lease, this.#stopping.signal)));
   }
 
   /** Gives every shard back, so that a successor takes over at once. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    this.#expiry?.();
+    this.#comesAgain?.();
     await Promise.all(this.#leases.map((lease) => lease.release()));
     this.#told();
+    this.#comesAgain?.();
   }
 
-  async #run(stopping: AbortSignal): Promise<void> {
+  async #keep(lease: Lease, stopping: AbortSignal): Promise<void> {
     const { clock, roundMs = ROUND_MS } = this.#options;
     while (!stopping.aborted) {
-      await Promise.all(this.#leases.map((lease) => lease.refresh()));
+      await lease.refresh(stopping);
       if (stopping.aborted) return;
-      await Promise.all(this.#leases.filter((lease) => lease.isFree()).map((lease) => lease.take()));
-      await this.#share();
+      this.#toldTrouble(lease);
+      await this.#share(lease);
       this.#told();
       // Replicas that look at the same moment would go on colliding.
       await delay(clock, roundMs * (0.8 + 0.4 * Math.random()), stopping);
     }
   }
 
-  /** W2. In one round at most one shard is given up and at most one asked for. */
-  async #share(): Promise<void> {
+  /** W2. A replica hands over one at a time: the next share is compared when it is seen who has this one. */
+  async #share(lease: Lease): Promise<void> {
+    const { identity } = this.#options;
     const counts = new Map<string, number>();
-    for (const lease of this.#leases) {
-      const holder = lease.holds() ? this.#options.identity : lease.holder();
-      if (holder !== undefined) counts.set(holder, (counts.get(holder) ?? 0) + 1);
+    for (const each of this.#leases) {
+      const whose = each.countsFor();
+      if (whose !== undefined) counts.set(whose, (counts.get(whose) ?? 0) + 1);
     }
-    const mine = counts.get(this.#options.identity) ?? 0;
-    for (const lease of this.#leases) {
+    const mine = counts.get(identity) ?? 0;
+    if (lease.owns()) {
+      if (lease.holder() !== identity) return;
       const who = lease.wantedBy();
-      if (who === undefined || !lease.holds() || mine < (counts.get(who) ?? 0) + 2) continue;
-      await lease.release(who);
+      if (who === undefined || who === identity || this.#isGiving || mine < (counts.get(who) ?? 0) + 2) return;
+      this.#isGiving = true;
+      await lease.handOver(who);
+      this.#isGiving = false;
       return;
     }
-    const asked = this.#leases.some((lease) => lease.wantedBy() === this.#options.identity);
-    const rich = this.#leases.find((lease) => !lease.holds() && (counts.get(lease.holder() ?? '') ?? 0) >= mine + 2);
-    if (!asked) await rich?.ask();
+    const isAsked = this.#isAsking || this.#leases.some((each) => !each.owns() && each.wantedBy() === identity);
+    if (isAsked || (counts.get(lease.holder() ?? '') ?? 0) < mine + 2) return;
+    this.#isAsking = true;
+    await lease.ask();
+    this.#isAsking = false;
   }
 
-  /** Tells what changed since it last told, and comes again when what is held would expire. */
+  /** Tells what changed since it last told, and comes again when a shard would be ours by its holder's silence. */
   #told(): void {
     const { clock, log, onHolding } = this.#options;
-    const before = this.#held;
-    const now = new Set(this.held());
-    const changed = this.#leases.filter((_, shard) => before.has(shard) !== now.has(shard));
-    this.#held = now;
+    const before = this.#owned;
+    this.#owned = new Set(this.#leases.filter((lease) => lease.owns()));
+    const changed = this.#leases.filter((lease) => before.has(lease) !== this.#owned.has(lease));
     for (const lease of changed) {
-      const holding = lease.holds();
+      const holding = this.#owned.has(lease);
       log.info({ lease: lease.name, holding }, holding ? 'this replica works on the shard' : 'the shard is another’s');
       onHolding?.(lease.name, holding);
     }
     if (changed.length > 0) for (const listener of this.#listeners) listener();
-    this.#expiry?.();
-    const endsMs = Math.min(...this.#leases.filter((lease) => lease.holds()).map((lease) => lease.holdsUntilMs() ?? 0));
-    if (endsMs < Infinity) this.#expiry = clock.setTimer(endsMs - clock.monotonicMs() + 1, () => this.#told());
+    this.#comesAgain?.();
+    const fromMs = Math.min(...this.#leases.map((lease) => lease.ownsFromMs() ?? Infinity));
+    if (fromMs < Infinity) this.#comesAgain = clock.setTimer(fromMs - clock.monotonicMs(), () => this.#told());
+  }
+
+  #toldTrouble(lease: Lease): void {
+    const { log } = this.#options;
+    const trouble = lease.trouble();
+    if (trouble === this.#troubles.get(lease)) return;
+    if (trouble === undefined) {
+      this.#troubles.delete(lease);
+      log.info({ lease: lease.name }, 'the Lease can be read and written again');
+      return;
+    }
+    this.#troubles.set(lease, trouble);
+    log.warn(
+      { lease: lease.name, sentence: trouble },
+      'the Lease could not be read or written: where no other holder is seen, this replica works on the shard all the same',
+    );
   }
 }
 
 /** With leader election off: every replica works on everything. */
 export const ownsEverything: Ownership = { owns: () => true };
+
+export function leaseName(shard: number, shards: number): string {
+  return `ordertx-shard-${shard}-of-${shards}`;
+}
 
 /** FNV-1a, 32 bit: short, and even over names that differ in their last digit. */
 export function shardOf(key: string, shards: number): number {

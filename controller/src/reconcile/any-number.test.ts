@@ -21,6 +21,7 @@ describe('any number of controllers', () => {
     crash: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     advanceMs: fc.constantFrom(0, 0, 100, 1_000, 40_000),
     interleave: fc.boolean(),
+    owns: fc.integer({ min: 0, max: 4 }).map((n) => n > 0),
     setWallMs: fc.constantFrom(0, 0, 0, 0, -3_600_000, 3_600_000),
   });
   const wallAheadMs = fc.constantFrom(0, 0, -3_600_000, 3_600_000);
@@ -35,7 +36,17 @@ describe('any number of controllers', () => {
         shop.participants.refusesTry = (branch) => refuses && branch === 'inventory';
         shop.order();
         const controllers = [shop.controller({ wallAheadMs: wallMs }), shop.controller()];
-        for (const { controller: index, lag, api, participant, crash, advanceMs, interleave, setWallMs } of turns) {
+        for (const {
+          controller: index,
+          lag,
+          api,
+          participant,
+          crash,
+          advanceMs,
+          interleave,
+          owns,
+          setWallMs,
+        } of turns) {
           if (crash) {
             controllers[index]?.crash();
             controllers[index] = shop.controller({ wallAheadMs: wallMs });
@@ -47,6 +58,7 @@ describe('any number of controllers', () => {
           shop.clock.ms += advanceMs;
           controller.queue.soon(KEY);
           controller.wallAheadMs += setWallMs;
+          controller.owns = owns;
           await (interleave ? controller.pass() : controller.work());
           if (shop.now.status?.decisionReason === 'DeadlineExceeded')
             expect(shop.clock.ms).toBeGreaterThanOrEqual(deadlineMs(shop));

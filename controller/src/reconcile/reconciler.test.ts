@@ -319,4 +319,35 @@ describe('one controller', () => {
     await controller.work();
     expect(shop.now.status?.phase).toBe('Succeeded');
   });
+
+  test('answers to calls under way survive the loss and the return of its shard: nobody is asked twice', async () => {
+    const shop = new Shop();
+    shop.order();
+    const controller = shop.controller();
+    await controller.pass();
+    controller.owns = false;
+    await controller.callsEnd();
+    await controller.work();
+    expect(shop.server.writes).toBe(0);
+    controller.owns = true;
+    controller.queue.soon(KEY);
+    await controller.workUntilFinal();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+    expect(shop.participants.calls.map(({ operation }) => operation)).toEqual(['try', 'try', 'confirm', 'confirm']);
+  });
+
+  test('a shard that is lost in between and carried on by another replica comes back to the same end', async () => {
+    const shop = new Shop();
+    shop.order();
+    const controller = shop.controller();
+    await controller.pass();
+    controller.owns = false;
+    await controller.callsEnd();
+    await shop.controller().workUntilFinal();
+    controller.owns = true;
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+    expect([...shop.participants.effects.values()]).toEqual([1, 1, 1, 1]);
+  });
 });

@@ -73,8 +73,12 @@ export class Reconciler {
   async reconcile(key: Key): Promise<void> {
     for (let stores = 0; stores < STORES_PER_PASS_MAX; stores += 1) {
       const transaction = this.#ports.transactions.get(key);
-      if (!transaction || !this.#ports.ownership.owns(transaction)) {
+      if (!transaction) {
         this.#forget(key);
+        return;
+      }
+      if (!this.#ports.ownership.owns(transaction)) {
+        this.#setAside(key, transaction);
         return;
       }
       const work = this.#workOn(key, transaction);
@@ -119,6 +123,17 @@ export class Reconciler {
   #forget(key: Key): void {
     this.#works.get(key)?.withdrawAll();
     this.#works.delete(key);
+  }
+
+  /**
+   * Another's for now: what waits is not sent. What was answered, and what is under way, is kept until the transaction has ended, should it come
+   * back before. So it is bounded by the unfinished transactions that were begun here.
+   */
+  #setAside(key: Key, { metadata, status }: OrderTransaction): void {
+    const work = this.#works.get(key);
+    work?.withdrawAll();
+    if (work && (work.uid !== metadata.uid || isFinal(status?.phase) || !work.hasSomethingToLose()))
+      this.#works.delete(key);
   }
 
   #workOn(key: Key, transaction: OrderTransaction): Work {

@@ -186,6 +186,11 @@ export class Controller {
     }
   }
 
+  /** Resolves once every call begun has ended. */
+  async callsEnd(): Promise<void> {
+    await this.#reconciler.idle();
+  }
+
   receipt(message: string, outcome: MessageOutcome): void {
     this.#reconciler.receipt(KEY, message, outcome);
   }

@@ -104,6 +104,11 @@ export class Work {
     return new Set(outdated.map(([branch]) => branch));
   }
 
+  /** A new Work for the same transaction would have to ask again what this one has been told, or is about to be. */
+  hasSomethingToLose(): boolean {
+    return this.busy.size > 0 || this.#answers.length > 0 || this.mustRead;
+  }
+
   receive(answer: Answer): void {
     this.#answers = [...this.#answers, answer];
   }

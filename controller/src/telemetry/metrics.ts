@@ -51,8 +51,13 @@ export class ControllerMetrics {
   });
   readonly leader = new Gauge({
     name: 'leader_election_master_status',
-    help: 'Whether this replica holds the Lease: 1 or 0.',
+    help: 'Whether this replica works on the shard that the Lease stands for: 1 or 0.',
     labelNames: ['name'],
+    ...this.#common,
+  });
+  readonly countedDifferently = new Gauge({
+    name: 'ordertx_replicas_counting_shards_differently',
+    help: 'Live replicas with another ORDERTX_SHARDS: while there are any, transactions have more than one owner.',
     ...this.#common,
   });
   readonly queueAdds = new Counter({
