@@ -6,7 +6,7 @@
  * us. However we end, the pipe closes; the supervisor then ends what it started, removes the temporary folder and exits.
  *
  * 1. The supervisor itself starts the processes, so there is no moment at which one runs that it doesn't know.
- * 2. Keeper and children have sessions of their own: Ctrl-C in a terminal reaches only us, and we stop them in order.
+ * 2. Supervisor and children have sessions of their own: Ctrl-C in a terminal reaches only us, and we stop them in order.
  * 3. If the supervisor is killed, we kill the children by the pids we know, and whoever uses the process group hears of
  *    it.
  */

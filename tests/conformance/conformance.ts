@@ -5,7 +5,7 @@ import { readArguments, USAGE, type Settings } from './arguments.ts';
 import { Bench } from './bench.ts';
 import { cellChecks } from './checks/cells.ts';
 import type { Check, Finding, Means, Need } from './checks/check.ts';
-import { doorChecks } from './checks/door-checks.ts';
+import { guardChecks } from './checks/guard-checks.ts';
 import { payloadChecks } from './checks/payload-checks.ts';
 import { raceChecks } from './checks/race-checks.ts';
 import { findBranchName, findPayloads, type Payloads } from './probes.ts';
@@ -13,7 +13,7 @@ import { isAllRight, linesOf, summaryOf, type Checked } from './report.ts';
 import { Transport } from './transport.ts';
 
 /** In this order, because what is wrong with a cell explains much of what comes after it. */
-export const CHECKS: readonly Check[] = [...cellChecks, ...payloadChecks, ...doorChecks, ...raceChecks];
+export const CHECKS: readonly Check[] = [...cellChecks, ...payloadChecks, ...guardChecks, ...raceChecks];
 
 const EXIT = { right: 0, wrong: 1, badArguments: 2 } as const;
 

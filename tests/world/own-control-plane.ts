@@ -1,6 +1,6 @@
 /**
  * A control plane of a test's own, for what would disturb the others in the shared world (restarts, compaction) or be
- * disturbed by them (counting requests). It dies with the test's process. A Shop moves in by `openShop(..., { cluster })`.
+ * disturbed by them (counting requests). It dies with the test's process. A Shop uses it by `openShop(..., { cluster })`.
  */
 import { installResources } from '../../local/cluster.ts';
 import type { ApiServer } from '../../local/control-plane/api.ts';

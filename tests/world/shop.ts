@@ -304,7 +304,7 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
     await redirect(access.controllerKubeconfig, options.apiServerThrough);
     await redirect(access.orderKubeconfig, options.apiServerThrough);
   }
-  const ground = options.ownServers === true ? await ownGround(group) : await sharedGround();
+  const stores = options.ownServers === true ? await ownStores(group) : await sharedStores();
   const drops: (() => Promise<void>)[] = [];
   const names = new Set<ServiceName>(['order', 'inventory', ...(options.services ?? [])]);
   const ports = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
@@ -313,10 +313,10 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
     ports
       .filter(([name]) => names.has(name))
       .map(async ([name, port]) => {
-        const database = await ground.database(`${prefix}-${name}`);
+        const database = await stores.database(`${prefix}-${name}`);
         drops.push(database.drop);
         const service = await startService(group, {
-          ...{ name, port, databaseUrl: database.url, redisUrl: ground.redisUrl },
+          ...{ name, port, databaseUrl: database.url, redisUrl: stores.redisUrl },
           origins,
           namespaces: [namespace],
           callers: { kind: 'off' },
@@ -332,7 +332,7 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
   const shop = new Shop({
     ...{ namespace, group, admin, access, cluster, drops },
     services: Object.fromEntries(services) as unknown as ShopServices,
-    ...{ redisUrl: ground.redisUrl, ownServers: ground.servers },
+    ...{ redisUrl: stores.redisUrl, ownServers: stores.servers },
     checksCallers: options.keySetFile !== undefined,
   });
   await shop.applyFlow();
@@ -340,17 +340,17 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
 }
 
 /** Where a shop's data lie. */
-interface Ground {
+interface Stores {
   readonly redisUrl: string;
   readonly servers: Shop['ownServers'];
   readonly database: (name: string) => Promise<{ readonly url: string; readonly drop: () => Promise<void> }>;
 }
 
-async function sharedGround(): Promise<Ground> {
+async function sharedStores(): Promise<Stores> {
   return { redisUrl: await freshRedis(), servers: undefined, database: freshDatabase };
 }
 
-async function ownGround(group: ProcessGroup): Promise<Ground> {
+async function ownStores(group: ProcessGroup): Promise<Stores> {
   const [redis, postgres] = await Promise.all([startRedis(group, { url: '' }), startPostgres(group)]);
   if (redis.kind !== 'own') throw new Error('a Redis of its own was asked for');
   return {

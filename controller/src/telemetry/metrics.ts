@@ -113,7 +113,7 @@ export class ControllerMetrics {
   });
   readonly callSeconds = new Histogram({
     name: 'ordertx_participant_call_seconds',
-    help: "Length of a call, without waiting for room at the participant's endpoint.",
+    help: "Length of a call, without waiting for a place at the participant's endpoint.",
     labelNames: ['participant', 'operation'],
     buckets: CALL_BUCKETS_SECONDS,
     ...this.#common,

@@ -1,5 +1,5 @@
 /**
- * The door of the participant routes.
+ * The guard of the participant routes: who may call them at all.
  */
 import type { RequestHandler } from 'express';
 import { problem } from '../http/problem.ts';

@@ -17,7 +17,7 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256
  * machine that is a little behind; more, and a token that leaked would be good for longer after its end.
  */
 const CLOCK_TOLERANCE_SECONDS = 30;
-/** How long a key that was taken out of the set may go on opening the door; short beside what a key set is itself kept for. */
+/** How long a key that was taken out of the set may go on being accepted; short beside what a key set is itself kept for. */
 const REMEMBERED_MS_MAX = 60_000;
 /** A few controllers' current tokens and their last ones; only good tokens get in, so nobody else can fill it. */
 const REMEMBERED_TOKENS_MAX = 64;

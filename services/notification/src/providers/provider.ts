@@ -1,5 +1,5 @@
 /**
- * The door to whoever sends notifications.
+ * The port to whoever sends notifications.
  */
 export interface Outgoing {
   /** The message's: the same at every attempt, so that a provider can tell a repeat. */

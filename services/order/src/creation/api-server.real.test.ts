@@ -1,4 +1,4 @@
-/** The order service's door to the API server, with credentials that change. */
+/** The order service's client of the API server, with credentials that change. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +14,8 @@ let kubeconfig: string;
 let api: ApiServer;
 
 beforeAll(async () => {
-  namespace = await freshNamespace('door');
-  kubeconfig = join(await mkdtemp(join(tmpdir(), 'order-door-')), 'kubeconfig');
+  namespace = await freshNamespace('creds');
+  kubeconfig = join(await mkdtemp(join(tmpdir(), 'order-creds-')), 'kubeconfig');
   await access(world().token);
   api = apiServer(kubeconfig);
 });

@@ -1,5 +1,5 @@
 /**
- * The relay's door to the API server: one verb, because this service may create transactions and nothing else.
+ * The relay's port to the API server: one verb, because this service may create transactions and nothing else.
  */
 import type { NewTransaction } from './creation.ts';
 

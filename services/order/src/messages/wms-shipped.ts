@@ -2,7 +2,7 @@
  * `wms.shipped`: the warehouse has handed the order over, so a PAID order is SHIPPED.
  *
  * The warehouse may be faster than this service: an order that is not PAID yet is left without a receipt, and the message comes
- * again. One that can never be PAID is refused, because goods have left the house that should not have: someone must look.
+ * again. One that can never be PAID is refused, because goods have left the warehouse that should not have: someone must look.
  */
 import type { OnceHandler } from '../../../kit/src/index.ts';
 import { wmsShippedSchema, type WmsShipped } from '../../../protocol/src/index.ts';

@@ -1,5 +1,5 @@
 /**
- * The door to the order service: what has to be known of an order before money is asked for it.
+ * The port to the order service: what has to be known of an order before money is asked for it.
  */
 export type LookedUp =
   | {

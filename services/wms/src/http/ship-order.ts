@@ -1,5 +1,5 @@
 /**
- * POST /shipments/:orderId/ship: the order has left the house.
+ * POST /shipments/:orderId/ship: the order has left the warehouse.
  *
  * The order service is told so by `wms.shipped`, once; a repeat of the call is answered like the first one and tells nothing.
  */

@@ -18,7 +18,7 @@ const UNSTORED = 'store nothing for a call that was turned away';
 const READ_BODY =
   'read or drop the body of a call that is turned away, or close the connection: the next call comes on it';
 
-interface DoorCheck {
+interface GuardCheck {
   readonly name: string;
   readonly section: number;
   readonly says: string;
@@ -69,7 +69,7 @@ const isNextTaken: Step = { operation: 'try', expect: advising(READ_BODY, done('
 
 const isTried: Step = { operation: 'try', expect: done('Tried', UNSTORED) };
 
-const headerChecks: readonly DoorCheck[] = [
+const headerChecks: readonly GuardCheck[] = [
   {
     name: 'a call without Ordertx-Transaction is not taken',
     section: 2,
@@ -178,7 +178,7 @@ const headerChecks: readonly DoorCheck[] = [
   },
 ];
 
-const bodyChecks: readonly DoorCheck[] = [
+const bodyChecks: readonly GuardCheck[] = [
   {
     name: 'broken JSON on try is 4xx and no refusal: the try after it runs',
     section: 4,
@@ -203,7 +203,7 @@ function brokenJson(operation: Operation): Step {
   return { operation, variation, expect: clientError('answer 400, store nothing') };
 }
 
-function doorCheck({ name, section, says, from, steps }: DoorCheck): Check {
+function guardCheck({ name, section, says, from, steps }: GuardCheck): Check {
   return {
     ...{ name, section, says },
     needs: ['payload'] satisfies Need[],
@@ -293,8 +293,8 @@ const tokenChecks: readonly Check[] = [
   },
 ];
 
-export const doorChecks: readonly Check[] = [
-  ...[...headerChecks, ...bodyChecks].map(doorCheck),
+export const guardChecks: readonly Check[] = [
+  ...[...headerChecks, ...bodyChecks].map(guardCheck),
   hugeBody,
   ...tokenChecks,
 ];

@@ -111,7 +111,7 @@ describe('with tokens', () => {
   let folder: string;
   let good: string;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'door-'));
+    folder = await mkdtemp(join(tmpdir(), 'guard-'));
     const file = join(folder, 'jwks.json');
     const { privateKey, publicKey } = await generateKeyPair('RS256');
     await writeFile(file, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256' }] }));
