@@ -121,6 +121,7 @@ async function stockInventory({ url }: RunningTestService): Promise<Prepared> {
 /** @param providerSecret without one, whoever calls is taken for the payment provider */
 export async function preparedPayment(desk: OrderDesk, providerSecret?: string): Promise<PreparedService> {
   const port = await freePort();
+  const secrets = providerSecret === undefined ? undefined : [providerSecret];
   const service = await startForTest('payment', (base) =>
     startPayment({
       ...base,
@@ -128,7 +129,8 @@ export async function preparedPayment(desk: OrderDesk, providerSecret?: string):
       port,
       orderUrl: desk.service.url,
       publicUrl: undefined,
-      providerSecret,
+      providerSecret: secrets,
+      providerAuth: 'off',
     }),
   );
   return prepared(service, () => askPayments(service, desk, providerSecret));

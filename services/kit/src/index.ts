@@ -10,6 +10,7 @@ export { databaseGauges, type DatabaseGauge } from './http/metrics.ts';
 export * from './http/problem.ts';
 export type * from './http/reply.ts';
 export * from './http/route.ts';
+export * from './http/signature.ts';
 export * from './http/validate.ts';
 export * from './http/webhook.ts';
 export * from './commands/process.ts';

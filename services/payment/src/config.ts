@@ -6,13 +6,12 @@ import {
   messageSettings,
   readSettingsOrExit,
   serviceSettings,
+  signingSecrets,
+  SECRET_CHARS_MIN,
   wholeNumber,
   type SettingProblem,
   type ValuesOf,
 } from '../../kit/src/index.ts';
-
-/** Enough that nobody guesses it; what providers give out is longer. */
-const SECRET_CHARS_MIN = 16;
 
 /** Longer, and a replica that stops is waited for too long. */
 const REFUND_TIMEOUT_SECONDS_MAX = 30;
@@ -45,10 +44,17 @@ export const paymentSettings = {
   },
   providerSecret: {
     name: 'PAYMENT_PROVIDER_SECRET',
-    description: `What the payment provider signs its calls with, at least ${SECRET_CHARS_MIN} characters. Without it, whoever reaches the port can say that a payment succeeded.`,
+    description: `What the payment provider signs its calls with, at least ${SECRET_CHARS_MIN} characters; while it is being replaced both, separated by a comma. Without it the service does not start, unless PAYMENT_PROVIDER_AUTH=off.`,
     optional: true,
     secret: true,
-    schema: z.string().min(SECRET_CHARS_MIN, `must have at least ${SECRET_CHARS_MIN} characters`),
+    schema: signingSecrets,
+  },
+  providerAuth: {
+    name: 'PAYMENT_PROVIDER_AUTH',
+    description:
+      'Whether the service starts only with PAYMENT_PROVIDER_SECRET. `off` lets it start without: then whoever reaches the port can say that a payment succeeded. A secret that is set counts either way.',
+    default: 'on',
+    schema: z.enum(['on', 'off'], 'must be on or off'),
   },
   refundProvider: {
     name: 'PAYMENT_REFUND_PROVIDER',
@@ -85,7 +91,7 @@ function isWebhookUrl(text: string): boolean {
 }
 
 /** Gets only what could be read: a value that is wrong has been reported already. */
-export function checkRefundSettings(values: Partial<PaymentConfig>): readonly SettingProblem[] {
+function checkRefundSettings(values: Partial<PaymentConfig>): readonly SettingProblem[] {
   const { refundProvider } = values;
   const needed = ['refundWebhookUrl', 'refundWebhookSecret'] as const;
   return needed.flatMap((key) => {
@@ -101,7 +107,19 @@ export function checkRefundSettings(values: Partial<PaymentConfig>): readonly Se
 
 export type PaymentConfig = ValuesOf<typeof paymentSettings>;
 
+export function checkPaymentSettings(values: Partial<PaymentConfig>): readonly SettingProblem[] {
+  return [...checkProviderSecret(values), ...checkRefundSettings(values)];
+}
+
+/** Gets only what could be read: a secret that is wrong has been reported already. */
+function checkProviderSecret(values: Partial<PaymentConfig>): readonly SettingProblem[] {
+  if (values.providerAuth !== 'on' || !('providerSecret' in values) || values.providerSecret !== undefined) return [];
+  const message =
+    'is not set, so anybody could say that a payment succeeded; PAYMENT_PROVIDER_AUTH=off is the only way without';
+  return [{ name: paymentSettings.providerSecret.name, message }];
+}
+
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): PaymentConfig {
-  return readSettingsOrExit(paymentSettings, environment, checkRefundSettings);
+  return readSettingsOrExit(paymentSettings, environment, checkPaymentSettings);
 }

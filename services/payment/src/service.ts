@@ -21,16 +21,16 @@ export async function startPayment(config: PaymentConfig): Promise<RunningServic
 }
 
 function parts({ app, pool, log, outbox }: ServiceBase, config: PaymentConfig): ServiceParts {
-  const { providerSecret, publicUrl = `http://127.0.0.1:${config.port}` } = config;
-  if (providerSecret === undefined)
-    log.warn('PAYMENT_PROVIDER_SECRET is not set: whoever reaches the port can say that a payment succeeded');
+  const { providerSecret: providerSecrets, publicUrl = `http://127.0.0.1:${config.port}` } = config;
+  if (providerSecrets === undefined)
+    log.warn('PAYMENT_PROVIDER_AUTH is off: whoever reaches the port can say that a payment succeeded');
   const orders = orderService(config.orderUrl);
   const provider = refundProvider(config);
   const refunds = new RefundRelay({ pool, provider, metrics: app.metrics, log });
   return {
     routes: [
       createPaymentRoute({ pool, orders, publicUrl }),
-      payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecret }),
+      payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecrets }),
       getPaymentRoute({ pool, publicUrl }),
     ],
     handlers: [paymentRefund({ pool, orders, refunds })],

@@ -31,13 +31,13 @@ export const STORED_REFUNDS = {
 } as const;
 
 export interface RunPaymentOptions {
-  readonly providerSecret?: string;
+  readonly providerSecrets?: readonly string[];
   /** Where refunds are posted to; default: they are stored. */
   readonly refunds?: { readonly url: string; readonly secret: string };
 }
 
 export async function runPayment(options: RunPaymentOptions = {}): Promise<RunningPayment> {
-  const { providerSecret, refunds } = options;
+  const { providerSecrets, refunds } = options;
   const refunding =
     refunds === undefined
       ? STORED_REFUNDS
@@ -51,7 +51,10 @@ export async function runPayment(options: RunPaymentOptions = {}): Promise<Runni
   // A port that is known beforehand: payUrl has it.
   const port = await freePort();
   const service = await startForTest('payment', (base) =>
-    startPayment({ ...base, ...refunding, port, orderUrl: orders.url, publicUrl: undefined, providerSecret }),
+    startPayment({
+      ...{ ...base, ...refunding, port, orderUrl: orders.url, publicUrl: undefined },
+      ...{ providerSecret: providerSecrets, providerAuth: 'off' },
+    }),
   );
   const post: RunningPayment['post'] = (path, body, headers = {}) =>
     ask(service.url + path, {

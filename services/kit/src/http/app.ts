@@ -8,7 +8,7 @@ import express, { Router, type Express, type Request, type Response } from 'expr
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import { traceparentOf, withLogFields, type Log } from '../log.ts';
-import { jsonBody } from './body.ts';
+import { jsonBody, signedJsonBody } from './body.ts';
 import { errorHandler } from './errors.ts';
 import { createMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
@@ -82,7 +82,8 @@ export function createApp(options: AppOptions): App {
       for (const route of routes) {
         const { method, path } = route.document;
         documents.push(route.document);
-        router[method](path, measureAs(path), jsonBody(), async (request: Request, response: Response) => {
+        const body = route.authorize === undefined ? jsonBody() : signedJsonBody(route.authorize, log);
+        router[method](path, measureAs(path), body, async (request: Request, response: Response) => {
           const controller = new AbortController();
           waiting.add(controller);
           response.once('close', () => {

@@ -2,9 +2,11 @@
  * Reading JSON bodies within limits.
  */
 import type { IncomingMessage } from 'node:http';
-import express, { type RequestHandler } from 'express';
+import express, { type NextFunction, type Request, type RequestHandler } from 'express';
+import type { Log } from '../log.ts';
 import { problem, ProblemError } from './problem.ts';
 import { send, type Reply } from './reply.ts';
+import type { UncheckedRequest } from './route.ts';
 
 /** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
 export const BODY_BYTES_MAX = 128 * 1024;
@@ -37,6 +39,49 @@ export function jsonBody(): RequestHandler {
     }
     parse(request, response, (error?: unknown) => next(unreadable(error)));
   };
+}
+
+/** The same for a body that is signed: whoever may not call is told so whatever the body is, so its bytes are read before its form. */
+export function signedJsonBody(
+  authorize: (request: UncheckedRequest) => Reply | undefined,
+  log: Log,
+): RequestHandler<Readonly<Record<string, string>>> {
+  const read = express.raw({ limit: BODY_BYTES_MAX, type: () => true });
+  return (request, response, next) => {
+    read(request, response, (error?: unknown) => {
+      if (error !== undefined) {
+        next(unreadable(error));
+        return;
+      }
+      const body: unknown = request.body;
+      if (Buffer.isBuffer(body)) bytes.set(request, body);
+      const { params } = request;
+      const rawBody = rawBodyOf(request);
+      const refusal = authorize({ params, rawBody, header: (name) => request.get(name), log });
+      if (refusal !== undefined) send(response, refusal);
+      else parseSigned(request, rawBody, next);
+    });
+  };
+}
+
+function parseSigned(request: Request<Readonly<Record<string, string>>>, text: string, next: NextFunction): void {
+  request.body = undefined;
+  if (text === '') {
+    next();
+    return;
+  }
+  const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(request.get('content-type') ?? '')?.[1] ?? 'utf-8';
+  if (!request.is(JSON_MEDIA_TYPES) || !/^utf-?8$/i.test(charset)) {
+    next(new ProblemError(problem(415, { detail: 'content-type: must be application/json' })));
+    return;
+  }
+  try {
+    request.body = JSON.parse(text) as unknown;
+    next();
+  } catch (error) {
+    const { message } = error as SyntaxError;
+    next(new ProblemError(problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` })));
+  }
 }
 
 /** What the parser throws at a broken body carries a 4xx, and mostly a type that says what broke; anything else is no fault of the body. */

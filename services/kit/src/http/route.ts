@@ -24,6 +24,16 @@ export interface RouteRequest<Params, Query, Body> {
   readonly log: Log;
 }
 
+/** A request of which nothing has been checked yet. */
+export interface UncheckedRequest {
+  /** As they stand in the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The body as it came; '' without one. */
+  readonly rawBody: string;
+  header(name: string): string | undefined;
+  readonly log: Log;
+}
+
 export interface HeaderDocument {
   readonly description: string;
   readonly required?: boolean;
@@ -52,11 +62,15 @@ export interface RouteDeclaration<Params, Query, Body> extends RouteDocument {
   readonly query?: ZodType<Query>;
   /** Without a schema the request may carry no body, or an empty object. */
   readonly body?: ZodType<Body>;
+  /** Asked before anything of the request is looked at: who may not call learns nothing of what it should look like. */
+  authorize?(request: UncheckedRequest): Reply | undefined;
   handle(request: RouteRequest<Params, Query, Body>): Promise<Reply> | Reply;
 }
 
 export interface Route {
   readonly document: RouteDocument;
+  /** The refusal, if there is one; undefined where everybody may call. */
+  readonly authorize?: (request: UncheckedRequest) => Reply | undefined;
   respond(request: Request, signal: AbortSignal, log: Log): Promise<Reply>;
 }
 
@@ -65,6 +79,7 @@ export function route<Params = undefined, Query = undefined, Body = undefined>(
 ): Route {
   return {
     document: declaration,
+    ...(declaration.authorize && { authorize: declaration.authorize }),
     async respond(request, signal, log) {
       const input = readInput(declaration, request);
       if (input.kind === 'bad') return input.reply;

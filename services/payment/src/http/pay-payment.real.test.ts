@@ -124,10 +124,11 @@ describe('a success call', () => {
 
 describe('where a secret is set', () => {
   const SECRET = 'a secret of the provider';
+  const OLD_SECRET = 'the secret it had before';
   let signed: RunningPayment;
 
   beforeAll(async () => {
-    signed = await runPayment({ providerSecret: SECRET });
+    signed = await runPayment({ providerSecrets: [SECRET, OLD_SECRET] });
   });
   afterAll(() => signed.close());
 
@@ -171,6 +172,43 @@ describe('where a secret is set', () => {
     expect(JSON.stringify(answer.body)).not.toContain(SECRET);
     expect(await statusOf(signed, paymentId)).toBe('PENDING');
     expect((await signed.database.query('select from ordertx_outbox where subject = $1', ['o2'])).rowCount).toBe(0);
+  });
+
+  test('a call that is signed with the secret that is being replaced counts', async () => {
+    const paymentId = await signed.asked('o1', 900);
+    const headers = signature({ paymentId, secret: OLD_SECRET });
+    expect(await signed.post(`/payments/${paymentId}/pay`, undefined, headers)).toMatchObject({ status: 200 });
+  });
+
+  test.each<[string, string, string]>([
+    ['broken JSON', '{', 'application/json'],
+    ['an unknown field', '{"amount":1}', 'application/json'],
+    ['a form', 'amountCents=1', 'application/x-www-form-urlencoded'],
+    ['a charset nobody knows', '{}', 'application/json; charset=klingon'],
+  ])('a call with %s is told so only if it is signed', async (_, body, type) => {
+    const paymentId = await signed.asked('o3', 900);
+    const path = `/payments/${paymentId}/pay`;
+    const contentType = { 'content-type': type };
+    expect(await signed.post(path, body, contentType)).toMatchObject({ status: 401, body: { code: 'unsigned' } });
+    const { status } = await signed.post(path, body, { ...contentType, ...signature({ paymentId, body }) });
+    expect(status).toBe(type === 'application/json' ? 400 : 415);
+    expect(await statusOf(signed, paymentId)).toBe('PENDING');
+  });
+
+  test('an old call that somebody kept does nothing: in time it is a repeat, later it is 401', async () => {
+    const paymentId = await signed.asked('o4', 900);
+    const body = JSON.stringify({ amountCents: 900 });
+    const kept = signature({ paymentId, body });
+    const first = await signed.post(`/payments/${paymentId}/pay`, body, kept);
+    for (const again of [kept, kept])
+      expect(await signed.post(`/payments/${paymentId}/pay`, body, again)).toMatchObject({
+        status: 200,
+        body: first.body,
+      });
+    const late = signature({ paymentId, body, seconds: nowSeconds() - 301 });
+    expect(await signed.post(`/payments/${paymentId}/pay`, body, late)).toMatchObject({ status: 401 });
+    const { rows } = await signed.database.query('select from ordertx_outbox where subject = $1', ['o4']);
+    expect(rows).toHaveLength(1);
   });
 
   test('a call for a payment nobody asked for is 401 as well unless it is signed', async () => {

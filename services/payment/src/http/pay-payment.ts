@@ -16,7 +16,7 @@ import {
   type OutgoingMessage,
   type Reply,
   type Route,
-  type RouteRequest,
+  type UncheckedRequest,
   type ServiceBase,
 } from '../../../kit/src/index.ts';
 import { problemSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
@@ -40,7 +40,7 @@ import {
   unknownPayment,
   UNKNOWN_PAYMENT,
 } from './payment-answer.ts';
-import { AGE_SECONDS_MAX, SIGNATURE_HEADER, signatureFault } from './signature.ts';
+import { AGE_SECONDS_MAX, judgeProviderCall, SIGNATURE_HEADER } from './signature.ts';
 
 /** Of the refund, for people. */
 const SURPLUS_REASON = 'the payment was captured more than once';
@@ -50,9 +50,12 @@ export interface PayPaymentOptions {
   readonly outbox: ServiceBase['outbox'];
   readonly refunds: Pick<RefundRelay, 'nudge'>;
   readonly publicUrl: string;
-  /** Where it is set, only calls that are signed with it count. */
-  readonly providerSecret: string | undefined;
+  /** Where there are some, only calls that are signed with one of them count. */
+  readonly providerSecrets: readonly string[] | undefined;
 }
+
+/** Of an id that nothing has checked yet. */
+const LOGGED_CHARS_MAX = 64;
 
 const payBody = z.strictObject({
   amountCents: amountSchema.optional().describe('What was captured; without it, the amount asked for'),
@@ -64,9 +67,8 @@ const payBody = z.strictObject({
       "The provider's id of the capture. The same again is the same capture, another one is more money, which is given back; without it, the payment's own capture. A provider names all of its captures or none",
     ),
 });
-type PayRequest = RouteRequest<z.infer<typeof paymentParams>, undefined, z.infer<typeof payBody>>;
 
-export function payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecret }: PayPaymentOptions): Route {
+export function payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecrets }: PayPaymentOptions): Route {
   return route({
     method: 'post',
     path: '/payments/:paymentId/pay',
@@ -92,9 +94,8 @@ export function payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecr
       409: { description: 'Another amount was captured before by this capture', schema: problemSchema },
       503: DATABASE_AWAY,
     },
+    authorize: (call) => (providerSecrets === undefined ? undefined : refusalOf(call, providerSecrets)),
     async handle(call) {
-      const fault = providerSecret === undefined ? undefined : faultOf(call, providerSecret);
-      if (fault !== undefined) return unsigned(call, fault);
       const { paymentId } = call.params;
       const { amountCents: cents, captureId } = call.body;
       const paid = await pay(pool, paymentId, { cents, captureId }, traceparentOf(call.header('traceparent')));
@@ -117,14 +118,14 @@ export function payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecr
   });
 }
 
-function faultOf(call: PayRequest, secret: string): string | undefined {
-  const header = call.header(SIGNATURE_HEADER);
-  const { paymentId } = call.params;
-  return signatureFault({ header, secret, paymentId, rawBody: call.rawBody, nowMs: Date.now() });
-}
-
-function unsigned({ log, params: { paymentId } }: PayRequest, detail: string): Reply {
-  log.warn({ paymentId }, `refused a success call: ${detail}`);
+function refusalOf({ params, rawBody, header, log }: UncheckedRequest, secrets: readonly string[]): Reply | undefined {
+  const { paymentId = '' } = params;
+  const verdict = judgeProviderCall({
+    ...{ header: header(SIGNATURE_HEADER), secrets, paymentId, rawBody, nowMs: Date.now() },
+  });
+  if (verdict.kind === 'good') return undefined;
+  const { detail } = verdict;
+  log.warn({ paymentId: paymentId.slice(0, LOGGED_CHARS_MAX) }, `refused a success call: ${detail}`);
   return problem(401, { detail, code: 'unsigned', headers: { 'www-authenticate': SIGNATURE_HEADER } });
 }
 
