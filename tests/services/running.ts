@@ -58,6 +58,8 @@ export interface OrderOptions {
   readonly redisUrl?: string;
   /** Default: 30 minutes. */
   readonly paymentTimeoutSeconds?: number;
+  /** Default: whoever calls says what things cost. */
+  readonly quoteSecrets?: readonly string[];
 }
 
 export async function runOrder(options: OrderOptions): Promise<RunningTestService> {
@@ -76,6 +78,7 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
     redisUrl: options.redisUrl ?? (await freshRedis()),
     paymentTimeoutSeconds: options.paymentTimeoutSeconds ?? 1_800,
     creationsKeptDays: 7,
+    ...{ quoteSecret: options.quoteSecrets, quoteSeconds: 900, prices: 'trusted' },
   });
   return running(service, databaseUrl, drop);
 }

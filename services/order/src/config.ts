@@ -9,6 +9,8 @@ import {
   participantSettings,
   readSettingsOrExit,
   serviceSettings,
+  signingSecrets,
+  SECRET_CHARS_MIN,
   wholeNumber,
   type SettingProblem,
   type ValuesOf,
@@ -17,6 +19,9 @@ import {
 /** Longer than any customer thinks about it. */
 const PAYMENT_TIMEOUT_SECONDS_MAX = 30 * 24 * 3_600;
 const CREATIONS_KEPT_DAYS_MAX = 3_649;
+
+/** A quote that counts for longer is a price list. */
+const QUOTE_SECONDS_MAX = 7 * 24 * 3_600;
 
 export const orderSettings = {
   ...serviceSettings,
@@ -35,6 +40,27 @@ export const orderSettings = {
       'How long ended creations are kept, so that `creations again` can make them once more: longer than the oldest snapshot of etcd or of a participant’s database that would be restored. Less than ORDERTX_RETENTION_DAYS of every service, whose fence and inbox rows make it harmless.',
     default: '7',
     schema: wholeNumber(1, CREATIONS_KEPT_DAYS_MAX),
+  },
+  quoteSecret: {
+    name: 'ORDER_QUOTE_SECRET',
+    description: `What quotes are signed with (the header Quote-Signature of POST /orders), at least ${SECRET_CHARS_MIN} characters; while it is being replaced both, separated by a comma. Without it the service does not start, unless ORDER_PRICES=trusted.`,
+    optional: true,
+    secret: true,
+    schema: signingSecrets,
+  },
+  quoteSeconds: {
+    name: 'ORDER_QUOTE_SECONDS',
+    description:
+      'How long a quote counts from when it was signed. A repeat of an order that was accepted is answered later, too.',
+    default: '900',
+    schema: wholeNumber(10, QUOTE_SECONDS_MAX),
+  },
+  prices: {
+    name: 'ORDER_PRICES',
+    description:
+      'Whether the service starts only with ORDER_QUOTE_SECRET: `signed`. `trusted` lets it start without: then whoever reaches the port says what things cost, so a gateway has to vouch for it. A secret that is set counts either way.',
+    default: 'signed',
+    schema: z.enum(['signed', 'trusted'], 'must be signed or trusted'),
   },
   kubeconfig: {
     name: 'KUBECONFIG',
@@ -59,12 +85,13 @@ export const orderSettings = {
 
 export type OrderConfig = ValuesOf<typeof orderSettings>;
 
-function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
+export function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
   return [
     ...checkParticipantSettings(values),
     ...checkApiServer(values),
     ...checkNamespace(values),
     ...checkKeptDays(values),
+    ...checkPrices(values),
   ];
 }
 
@@ -87,6 +114,14 @@ function checkNamespace({ namespace, namespaces }: Partial<OrderConfig>): readon
   if (namespace === undefined || namespaces === undefined || namespaces.includes(namespace)) return [];
   const message = `must name ${namespace} as well: this service takes part in the transactions it creates`;
   return [{ name: orderSettings.namespaces.name, message }];
+}
+
+/** Gets only what could be read: a secret that is wrong has been reported already. */
+function checkPrices(values: Partial<OrderConfig>): readonly SettingProblem[] {
+  if (values.prices !== 'signed' || !('quoteSecret' in values) || values.quoteSecret !== undefined) return [];
+  const message =
+    'is not set, so customers could say what things cost; ORDER_PRICES=trusted is the only way without, where a gateway vouches';
+  return [{ name: orderSettings.quoteSecret.name, message }];
 }
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */

@@ -101,15 +101,28 @@ export async function acceptOrder(
     ],
   });
   if (accepted.rowCount === 1) return { kind: 'accepted' };
+  const earlier = await findAccepted(pool, request, idempotencyKey);
+  if (earlier === undefined)
+    throw new Error('a request was found under this key and then not found; its retention has just ended');
+  return earlier;
+}
+
+/** What was accepted before under this user's key; undefined when nothing was. */
+export async function findAccepted(
+  pool: Pool,
+  request: OrderRequest,
+  idempotencyKey: string,
+): Promise<Exclude<Acceptance, { readonly kind: 'accepted' }> | undefined> {
   const { rows } = await pool.query<{ readonly body_digest: string; readonly order_id: string }>({
     name: 'find-request',
     text: FIND_REQUEST,
-    values: [payload.userId, idempotencyKey],
+    values: [request.userId, idempotencyKey],
   });
   const [earlier] = rows;
-  if (earlier === undefined)
-    throw new Error('a request was found under this key and then not found; its retention has just ended');
-  return earlier.body_digest === digest ? { kind: 'repeated', orderId: earlier.order_id } : { kind: 'other-body' };
+  if (earlier === undefined) return undefined;
+  return earlier.body_digest === bodyDigest(request)
+    ? { kind: 'repeated', orderId: earlier.order_id }
+    : { kind: 'other-body' };
 }
 
 /** Over canonical JSON (RFC 8785): neither the order of members nor white space makes another request. */

@@ -60,11 +60,13 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
   const ended = endedCreations(pool);
   const again = startAgain({ ended, api, metrics: againMetrics(app.metrics, ended, log), log });
   const waiting = waitingRoom();
+  const quotes = { secrets: config.quoteSecret, ageSecondsMax: config.quoteSeconds };
+  if (quotes.secrets === undefined) log.warn('ORDER_PRICES is trusted: whoever reaches the port says what things cost');
   const notifications = listenTo(waiting, config, log);
   const closing = startClosing({ pool, relay, log });
   return {
     routes: [
-      placeOrderRoute({ pool, relay, waiting, namespace }),
+      placeOrderRoute({ pool, relay, waiting, namespace, quotes }),
       getOrderRoute(pool),
       withdrawOrderRoute({ pool, relay, waiting }),
       receiveOrderRoute(pool),

@@ -46,7 +46,9 @@ export function signedJsonBody(
   authorize: (request: UncheckedRequest) => Reply | undefined,
   log: Log,
 ): RequestHandler<Readonly<Record<string, string>>> {
-  const read = express.raw({ limit: BODY_BYTES_MAX, type: () => true });
+  const read: RequestHandler<Readonly<Record<string, string>>> = express.raw({
+    ...{ limit: BODY_BYTES_MAX, type: () => true },
+  });
   return (request, response, next) => {
     read(request, response, (error?: unknown) => {
       if (error !== undefined) {

@@ -30,7 +30,7 @@ export interface UncheckedRequest {
   readonly params: Readonly<Record<string, string>>;
   /** The body as it came; '' without one. */
   readonly rawBody: string;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
   readonly log: Log;
 }
 
@@ -63,7 +63,7 @@ export interface RouteDeclaration<Params, Query, Body> extends RouteDocument {
   /** Without a schema the request may carry no body, or an empty object. */
   readonly body?: ZodType<Body>;
   /** Asked before anything of the request is looked at: who may not call learns nothing of what it should look like. */
-  authorize?(request: UncheckedRequest): Reply | undefined;
+  readonly authorize?: (request: UncheckedRequest) => Reply | undefined;
   handle(request: RouteRequest<Params, Query, Body>): Promise<Reply> | Reply;
 }
 

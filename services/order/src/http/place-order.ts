@@ -2,7 +2,8 @@
  * POST /orders.
  *
  * 202 as soon as the request is stored; with `Prefer: wait` 201 or 409 once the order's creation has ended, 202 when it has not in
- * time. A repeat of the same key is answered as a first call would be, by the order's present state.
+ * time. A repeat of the same key is answered as a first call would be, by the order's present state; also when its quote has expired
+ * since, because what was accepted is accepted.
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ import type { Relay } from '../creation/relay.ts';
 import {
   acceptOrder,
   askToBeNotified,
+  findAccepted,
   getOutcome,
   ORDER_STATUSES,
   payloadOf,
@@ -23,6 +25,7 @@ import type { Seat, WaitingRoom } from '../waiting-room.ts';
 import { hearTheEnd } from './hear-the-end.ts';
 import { IDEMPOTENCY_KEY_PATTERN, readIdempotencyKey } from './idempotency-key.ts';
 import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
+import { QUOTE_HEADER, quoteProblem, unsignedProblem, type QuoteRules } from './quote.ts';
 
 export interface PlaceOrderOptions {
   readonly pool: Pool;
@@ -30,6 +33,7 @@ export interface PlaceOrderOptions {
   readonly waiting: WaitingRoom;
   /** Where transactions are created. */
   readonly namespace: string;
+  readonly quotes: QuoteRules;
 }
 
 const orderBody = z.strictObject({ userId: idSchema, lines: orderLinesSchema });
@@ -51,6 +55,11 @@ export function placeOrderRoute(options: PlaceOrderOptions): Route {
         required: true,
         pattern: IDEMPOTENCY_KEY_PATTERN,
       },
+      [QUOTE_HEADER]: {
+        description:
+          't=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<canonical JSON (RFC 8785) of {userId, lines}>">; required where ' +
+          'ORDER_QUOTE_SECRET is set, and at most ORDER_QUOTE_SECONDS old',
+      },
       Prefer: {
         description: `wait=N: answer when the order is decided, or after N seconds (at most ${WAIT_SECONDS_MAX})`,
       },
@@ -59,12 +68,17 @@ export function placeOrderRoute(options: PlaceOrderOptions): Route {
       201: { description: 'Only after Prefer: wait. The order was created', schema: acceptedSchema },
       202: { description: 'The order is accepted and on its way', schema: acceptedSchema },
       400: { description: 'No Idempotency-Key, or something is wrong with the body', schema: problemSchema },
+      401: { description: 'Nobody has signed what this costs; detail says why', schema: problemSchema },
       409: {
         description: 'Only after Prefer: wait. The order was cancelled; detail and reason say why',
         schema: problemSchema,
       },
-      422: { description: 'This Idempotency-Key came with another body before', schema: problemSchema },
+      422: {
+        description: 'This Idempotency-Key came with another body before, or the quote has expired; code says which',
+        schema: problemSchema,
+      },
     },
+    authorize: ({ header }) => unsignedProblem(header(QUOTE_HEADER), options.quotes),
     handle: async (call) => {
       const { body, signal } = call;
       const key = readIdempotencyKey(call.header('idempotency-key'));
@@ -72,6 +86,7 @@ export function placeOrderRoute(options: PlaceOrderOptions): Route {
       return placeOrder(options, {
         request: body,
         idempotencyKey: key.key,
+        notQuoted: quoteProblem(call.header(QUOTE_HEADER), body, options.quotes),
         waitSeconds: preferredWaitSeconds(call.header('prefer')),
         traceparent: continuedOrNew(call.header('traceparent')),
         signal,
@@ -83,6 +98,8 @@ export function placeOrderRoute(options: PlaceOrderOptions): Route {
 interface Placing {
   readonly request: OrderRequest;
   readonly idempotencyKey: string;
+  /** Why it cannot be accepted; what was accepted before is answered all the same. */
+  readonly notQuoted: Reply | undefined;
   readonly waitSeconds: number | undefined;
   readonly traceparent: string;
   readonly signal: AbortSignal;
@@ -92,6 +109,10 @@ const BEGUN: Outcome = { status: 'INIT', reason: null };
 const isOver = ({ status }: Outcome): boolean => status !== 'INIT';
 
 async function placeOrder(options: PlaceOrderOptions, placing: Placing): Promise<Reply> {
+  if (placing.notQuoted !== undefined) {
+    const earlier = await findAccepted(options.pool, placing.request, placing.idempotencyKey);
+    return earlier?.kind === 'repeated' ? answerRepeat(options, placing, earlier.orderId) : placing.notQuoted;
+  }
   const orderId = newId('o');
   if (placing.waitSeconds === undefined) return placeAs(orderId, undefined, options, placing);
   // Seated before the row is there: its end cannot come before somebody listens for it.
