@@ -11,6 +11,7 @@ export * from './http/problem.ts';
 export type * from './http/reply.ts';
 export * from './http/route.ts';
 export * from './http/signature.ts';
+export type { UncheckedRequest } from './http/unchecked-request.ts';
 export * from './http/validate.ts';
 export * from './http/webhook.ts';
 export * from './commands/process.ts';

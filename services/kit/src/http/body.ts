@@ -6,7 +6,7 @@ import express, { type NextFunction, type Request, type RequestHandler } from 'e
 import type { Log } from '../log.ts';
 import { problem, ProblemError } from './problem.ts';
 import { send, type Reply } from './reply.ts';
-import type { UncheckedRequest } from './route.ts';
+import type { UncheckedRequest } from './unchecked-request.ts';
 
 /** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
 export const BODY_BYTES_MAX = 128 * 1024;

@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import { rawBodyOf } from './body.ts';
 import { problem } from './problem.ts';
 import type { Reply } from './reply.ts';
+import type { UncheckedRequest } from './unchecked-request.ts';
 import { validate, validationProblem } from './validate.ts';
 
 export interface RouteRequest<Params, Query, Body> {
@@ -21,16 +22,6 @@ export interface RouteRequest<Params, Query, Body> {
   header(name: string): string | undefined;
   /** Aborted when the caller has gone away or the server shuts down: for handlers that wait. */
   readonly signal: AbortSignal;
-  readonly log: Log;
-}
-
-/** A request of which nothing has been checked yet. */
-export interface UncheckedRequest {
-  /** As they stand in the path, decoded. */
-  readonly params: Readonly<Record<string, string>>;
-  /** The body as it came; '' without one. */
-  readonly rawBody: string;
-  readonly header: (name: string) => string | undefined;
   readonly log: Log;
 }
 

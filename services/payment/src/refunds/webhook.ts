@@ -5,8 +5,7 @@
  * 2. `Refund-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<Idempotency-Key>.<body>">`, in the form in which the provider
  *    signs its own calls: so that nobody else gives orders to it, and none is of use for another refund or later.
  */
-import { createHmac } from 'node:crypto';
-import { webhook, type WebhookOptions } from '../../../kit/src/index.ts';
+import { sign, webhook, type WebhookOptions } from '../../../kit/src/index.ts';
 import { refundKey, type RefundProvider } from './provider.ts';
 
 export interface RefundWebhookOptions extends WebhookOptions {
@@ -23,9 +22,8 @@ export function webhookProvider({ secret, ...options }: RefundWebhookOptions): R
         ...{ refundId: key, paymentId, amountCents, reason },
         ...(captureId !== '' && { captureId }),
       });
-      const seconds = Math.floor(Date.now() / 1000);
-      const digest = createHmac('sha256', secret).update(`${seconds}.${key}.${body}`).digest('hex');
-      return hook.post({ headers: { 'idempotency-key': key, 'refund-signature': `t=${seconds},v1=${digest}` }, body });
+      const signature = sign({ secret, text: `${key}.${body}`, nowMs: Date.now() });
+      return hook.post({ headers: { 'idempotency-key': key, 'refund-signature': signature }, body });
     },
     close: () => hook.close(),
   };
