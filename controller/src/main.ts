@@ -75,7 +75,7 @@ const transport = new HttpTransport({ kubeConfig, userAgent, onAnswer: observe.a
 
 const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, { transport, clock, log });
 const flowInformers = new Informers<TransactionFlow>(FLOWS, namespaces, { transport, clock, log });
-const store = new ApiTransactionStore(transport, transactions);
+const store = new ApiTransactionStore({ transport, informers: transactions, clock });
 const flows = new InformedFlowStore(flowInformers);
 
 const allowed = parseAllowList(config.allowEndpoints);
@@ -158,7 +158,10 @@ flows.onChange((namespace, name) =>
   lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
 );
 shards?.onChange(() => lookAgain((transaction) => shards.owns(transaction)));
-transactions.onList(() => metrics.informerLists.inc({ kind: 'OrderTransaction' }));
+transactions.onList((_informer, listNumber, namespace) => {
+  metrics.informerLists.inc({ kind: 'OrderTransaction' });
+  if (listNumber > 1) reconciler.beginAnew(namespace);
+});
 flowInformers.onList(() => metrics.informerLists.inc({ kind: 'TransactionFlow' }));
 
 metrics.observe(CONTROLLER, {

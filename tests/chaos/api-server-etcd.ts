@@ -14,6 +14,8 @@ const PREFIX = '/registry/ordertx.dev/ordertransactions/';
 /** The first key after all that begin with PREFIX. */
 const PREFIX_END = `${PREFIX.slice(0, -1)}0`;
 
+const PUTS_AT_ONCE = 50;
+
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 async function ask<T>(etcdUrl: string, path: string, body: object): Promise<T> {
@@ -35,4 +37,14 @@ export async function storedTransactions(etcdUrl: string): Promise<readonly Orde
 export async function forgetHistory(etcdUrl: string): Promise<void> {
   const { revision } = (await range(etcdUrl)).header;
   await ask(etcdUrl, '/v3/kv/compaction', { revision, physical: true });
+}
+
+/** Puts a key that is nobody's: the store's revision, and with it every later resourceVersion, grows by as much. */
+export async function putForeignKey(etcdUrl: string, times: number): Promise<void> {
+  for (let done = 0; done < times; done += PUTS_AT_ONCE) {
+    const many = Array.from({ length: Math.min(PUTS_AT_ONCE, times - done) }, (_, index) =>
+      ask(etcdUrl, '/v3/kv/put', { key: base64('/foreign'), value: base64(String(done + index)) }),
+    );
+    await Promise.all(many);
+  }
 }

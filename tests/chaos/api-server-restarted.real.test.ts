@@ -88,6 +88,10 @@ test(
   async () => {
     const { shop, proxy } = world;
     const suspended = await world.createSuspended('suspended-before-the-cut');
+    // The newest change known still stands when the way is open again: by it the controller sees that nothing was put back.
+    await world.createSuspended('newest-before-the-cut');
+    const age = () => world.metric('ordertx_informer_last_event_age_seconds', { kind: 'OrderTransaction' });
+    await waitFor(async () => (await age()) > 0.5, { what: 'the watch to have told all', deadlineMs: PROGRESS_MS });
     const listsBefore = await world.lists();
 
     await world.cut();

@@ -4,6 +4,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { OwnControlPlane } from '../world/own-control-plane.ts';
+import { putForeignKey } from './api-server-etcd.ts';
 
 export interface EtcdSnapshot {
   readonly folder: string;
@@ -28,8 +29,12 @@ export async function takeSnapshot(own: OwnControlPlane, name = 'snapshot'): Pro
   return { folder, takenAt };
 }
 
-/** Everything stored since is gone. Resolves when the API server is ready. */
-export async function putBack(own: OwnControlPlane, { folder }: EtcdSnapshot): Promise<void> {
+/**
+ * Everything stored since is gone. Resolves when the API server is ready.
+ *
+ * @param foreignPuts how far etcd's revision has gone on by then, for reasons of others
+ */
+export async function putBack(own: OwnControlPlane, { folder }: EtcdSnapshot, foreignPuts = 0): Promise<void> {
   const { etcd, apiserver } = own.plane;
   for (const part of [apiserver, etcd]) {
     part.process.kill('SIGKILL');
@@ -38,5 +43,6 @@ export async function putBack(own: OwnControlPlane, { folder }: EtcdSnapshot): P
   await rm(dataOf(own), { recursive: true });
   await cp(folder, dataOf(own), { recursive: true });
   await etcd.restart();
+  await putForeignKey(own.plane.etcdUrl, foreignPuts);
   await apiserver.restart();
 }

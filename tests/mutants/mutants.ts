@@ -193,4 +193,12 @@ export const mutants: readonly Mutant[] = [
     replace: 'return STAND_IN_DURATIONS * Infinity;',
     tests: ['controller/src/kubernetes/shards.test.ts'],
   },
+  {
+    name: 'a restored store is taken for the one that was known',
+    breaks: 'ADR 19: a watch goes on only where the history is shown to be ours',
+    file: 'controller/src/kubernetes/informer.ts',
+    find: 'if (doubt !== undefined) return doubt;',
+    replace: 'if (doubt !== undefined && held === undefined) return doubt;',
+    tests: ['controller/src/kubernetes/informer-outages.real.test.ts'],
+  },
 ];

@@ -3,19 +3,27 @@
  *
  *  I1  It never stops by itself: whatever ends a list or a watch, another one follows, after a back-off where the last
  *      one achieved nothing.
- *  I2  Its copies only go forward, with one exception: a list is the truth, also where it is older than what is held
- *      (etcd was restored from a snapshot). Before a watch is resumed after a broken one, the API server is asked
- *      whether its history still reaches as far as ours; if not, everything is listed anew.
+ *  I2  Its copies go forward within one history of the store, and a list is the truth whatever it is compared with. etcd
+ *      may have been restored from an older snapshot, whose versions may have overtaken ours since: numbers prove nothing.
+ *      A watch goes on without a word only where another has just run for exactly as long as it was asked to. After any
+ *      other end it is opened at the newest change known, and believed once the object of that change, read after the
+ *      watch was opened, is the one held, in all its fields: then that change is in the store's history, and so is all
+ *      before it. Where the newest change is none of a held object (it was a deletion, or came with a list, which
+ *      says nothing of what was deleted before it), or the object is another, everything is listed anew (ADR 19).
  *  I3  After a list, listeners hear of every object that is new, different or gone: nothing is missed because it
  *      happened while nobody watched.
  *  I4  A watch that has gone silent is cut. The API server sends a bookmark about once a minute where nothing else
  *      happens, so silence means that the connection is dead though it looks alive.
- *  I5  `lastEventAgeMs` grows whenever I1 to I4 do not get through: metrics and alerts look at it.
+ *  I5  The pages of a list are one conversation: one that is not answered at the first attempt begins it anew, because
+ *      the store may have been put back between two of them.
+ *  I6  `lastEventAgeMs` grows whenever I1 to I5 do not get through: metrics and alerts look at it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
-import { delay, type Clock } from '../runtime/clock.ts';
+import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { isNewer, keyOf, resourceVersionOf, type ObjectList, type StoredObject } from './stored-object.ts';
+import { limitSilence } from './silence.ts';
+import { keyOf, resourceVersionOf, type ObjectList, type StoredObject } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 
 export interface InformerOptions {
@@ -43,6 +51,13 @@ const SILENCE_MS_MAX = 150_000;
 /** The cap is how long, at most, an API server that is back goes unnoticed. */
 const BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 5_000, factor: 2, jitter: 0.5 };
 
+/** Lists that no watch follows for long: each costs the API server the whole collection. */
+const LIST_BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 60_000, factor: 3, jitter: 0.5 };
+/** Lists asked for from outside: many readers see the same, and a list that changes nothing must not be begun at once again. */
+const RELIST_APART_MS = 10_000;
+/** No API server is stopped, its store put back and started again in less. */
+const SEAMLESS_MS = 2_000;
+
 /** A watch breaks with every restart of an API server; what is still broken the third time is worth a line. */
 const FAILURES_USUAL = 3;
 
@@ -55,14 +70,17 @@ type RoundEnd =
   | { readonly kind: 'done' }
   /** What we hold is too old to be continued from (HTTP 410): list again. */
   | { readonly kind: 'expired' }
+  /** It cannot be shown that the store's history is the one our copies are from (I2). */
+  | { readonly kind: 'unproven' }
   | { readonly kind: 'broken'; readonly message: string };
 
 /** What the next round does. */
-type Position =
+type Position<T> =
   | { readonly kind: 'list' }
-  | { readonly kind: 'watch'; readonly version: string }
-  /** A watch broke: see I2. */
-  | { readonly kind: 'verify'; readonly version: string };
+  /** `endedMs`: when the watch before it ended in time, on the monotonic clock; absent after a list. */
+  | { readonly kind: 'watch'; readonly version: string; readonly endedMs?: number }
+  /** A watch ended before its time: see I2. */
+  | { readonly kind: 'prove'; readonly held: T };
 
 export class Informer<T extends StoredObject> {
   readonly path: string;
@@ -72,8 +90,17 @@ export class Informer<T extends StoredObject> {
   readonly #listListeners: ((listNumber: number) => void)[] = [];
   readonly #abort = new AbortController();
   readonly #firstList = Promise.withResolvers<undefined>();
-  #position: Position = { kind: 'list' };
+  #position: Position<T> = { kind: 'list' };
+  /** The object whose creation or change is the newest known of the whole collection; undefined where that is none (I2). */
+  #newest: T | undefined;
   #listsStarted = 0;
+  #listBegunMs = -Infinity;
+  /** Lists in a row that no watch followed to its time or to an event. */
+  #listsInVain = 0;
+  #relist: 'unwanted' | 'wanted' | 'due' = 'unwanted';
+  #cancelRelist: Cancel = () => undefined;
+  /** Ends the watch under way. */
+  #interrupt = new AbortController();
   #synced = false;
   /** In a row, without one event between them: a list that succeeds is no progress if no watch follows. */
   #failures = 0;
@@ -93,6 +120,7 @@ export class Informer<T extends StoredObject> {
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#cancelRelist();
     await this.#running;
   }
 
@@ -115,6 +143,21 @@ export class Informer<T extends StoredObject> {
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  /**
+   * Asks for a list although the watch seems well: something was read that does not fit what is held. At most one list in
+   * RELIST_APART_MS is begun for it.
+   */
+  relist(): void {
+    if (this.#relist !== 'unwanted' || this.#abort.signal.aborted) return;
+    this.#relist = 'wanted';
+    const { clock } = this.#options;
+    const waitMs = this.#listBegunMs + RELIST_APART_MS * (1 + Math.random() / 2) - clock.monotonicMs();
+    this.#cancelRelist = clock.setTimer(Math.max(0, waitMs), () => {
+      this.#relist = 'due';
+      this.#interrupt.abort();
+    });
   }
 
   /** Milliseconds since the API server last said anything here: an event, a bookmark or a list. */
@@ -150,13 +193,21 @@ export class Informer<T extends StoredObject> {
     const { clock, log, backoff = BACKOFF } = this.#options;
     for (;;) {
       this.#roundMs = clock.monotonicMs();
+      if (this.#relist === 'due') {
+        this.#position = { kind: 'list' };
+        log.warn({ path: this.path }, 'what was read does not fit what is held: listing again');
+      }
       const end = await this.#round(signal);
       if (signal.aborted) return;
-      if (end.kind === 'done') continue;
+      if (end.kind === 'done' || this.#relist === 'due') continue;
       this.#failures += 1;
-      const message = end.kind === 'expired' ? 'the watch is too far behind: listing again' : end.message;
-      log[this.#failures < FAILURES_USUAL ? 'debug' : 'warn']({ path: this.path, failures: this.#failures }, message);
-      await delay(clock, backoffMs(backoff, this.#failures, Math.random()), signal);
+      log[this.#failures < FAILURES_USUAL ? 'debug' : 'warn'](
+        { path: this.path, failures: this.#failures },
+        sentenceOf(end),
+      );
+      const pauseMs = backoffMs(backoff, this.#failures, Math.random());
+      const vainMs = this.#position.kind === 'list' ? backoffMs(LIST_BACKOFF, this.#listsInVain, Math.random()) : 0;
+      await delay(clock, this.#listsInVain > 1 ? Math.max(pauseMs, vainMs) : pauseMs, signal);
     }
   }
 
@@ -164,25 +215,37 @@ export class Informer<T extends StoredObject> {
     const position = this.#position;
     switch (position.kind) {
       case 'list':
-        return this.#relist(signal);
-      case 'verify':
-        return this.#verify(position.version, signal);
-      case 'watch': {
-        const end = await this.#watch(position.version, signal);
-        if (end.kind === 'expired') this.#position = { kind: 'list' };
-        if (end.kind === 'broken') this.#position = { kind: 'verify', version: this.#watchedVersion(position.version) };
-        return end;
+        return this.#list(signal);
+      case 'watch':
+        return this.#after(await this.#watch(position.version, undefined, position.endedMs, signal));
+      case 'prove': {
+        const { held } = position;
+        return this.#after(await this.#watch(resourceVersionOf(held), held, undefined, signal));
       }
     }
   }
 
-  /** The version up to which events were seen. The position moves with every event of a watch. */
-  #watchedVersion(from: string): string {
-    return this.#position.kind === 'watch' ? this.#position.version : from;
+  /** What follows the end of a watch. Where it ended in time, the position has moved with its events. */
+  #after(end: RoundEnd): RoundEnd {
+    switch (end.kind) {
+      case 'done':
+        break;
+      case 'expired':
+        this.#position = { kind: 'list' };
+        break;
+      case 'unproven':
+      case 'broken':
+        this.#position = this.#newest === undefined ? { kind: 'list' } : { kind: 'prove', held: this.#newest };
+        break;
+    }
+    return end;
   }
 
-  async #relist(signal: AbortSignal): Promise<RoundEnd> {
+  async #list(signal: AbortSignal): Promise<RoundEnd> {
     this.#listsStarted += 1;
+    this.#listBegunMs = this.#options.clock.monotonicMs();
+    this.#cancelRelist();
+    this.#relist = 'unwanted';
     const listNumber = this.#listsStarted;
     const listed = new Map<string, T>();
     let next: string | undefined;
@@ -200,7 +263,8 @@ export class Informer<T extends StoredObject> {
   #page(objectsMax: number, next: string | undefined, signal: AbortSignal): Promise<ApiAnswer<ObjectList<T>>> {
     const query = { limit: String(objectsMax), ...(next !== undefined && { continue: next }) };
     const { transport, path } = this.#options;
-    return transport.request<ObjectList<T>>({ method: 'GET', path, query, timeoutMs: LIST_PAGE_MS, signal });
+    const once = next !== undefined; // I5
+    return transport.request<ObjectList<T>>({ method: 'GET', path, query, timeoutMs: LIST_PAGE_MS, signal, once });
   }
 
   /** Takes a complete list over and tells what is different (I3). */
@@ -213,40 +277,49 @@ export class Informer<T extends StoredObject> {
     }
     for (const [key, object] of listed) {
       const held = this.#objects.get(key);
-      if (held !== undefined && resourceVersionOf(held) === resourceVersionOf(object)) continue;
       this.#objects.set(key, object);
-      changes.push([key, object, resourceVersionOf(object)]);
+      if (held === undefined || !isSame(held, object)) changes.push([key, object, resourceVersionOf(object)]);
     }
     this.#position = { kind: 'watch', version };
+    this.#newest = undefined;
+    this.#listsInVain += 1;
     this.#synced = true;
     for (const listener of this.#listListeners) listener(listNumber);
     for (const change of changes) this.#tell(...change);
     this.#firstList.resolve(undefined);
   }
 
-  /** Whether the API server's history still reaches as far as ours (I2). */
-  async #verify(version: string, signal: AbortSignal): Promise<RoundEnd> {
-    const answer = await this.#page(1, undefined, signal);
-    if (answer.kind !== 'ok') return endOf(answer);
-    const wentBack = isNewer(version, answer.body.metadata.resourceVersion);
-    this.#position = wentBack ? { kind: 'list' } : { kind: 'watch', version };
-    return { kind: 'done' };
-  }
-
-  async #watch(version: string, signal: AbortSignal): Promise<RoundEnd> {
-    const { transport, path, watchSeconds = WATCH_SECONDS } = this.#options;
+  /**
+   * @param held    the object of the newest change, where that is to be proved first (I2)
+   * @param endedMs when the watch before it ended in time
+   */
+  async #watch(
+    version: string,
+    held: T | undefined,
+    endedMs: number | undefined,
+    signal: AbortSignal,
+  ): Promise<RoundEnd> {
+    const { clock, transport, path, watchSeconds = WATCH_SECONDS, silenceMsMax = SILENCE_MS_MAX } = this.#options;
+    // Spread, or the watches of all replicas, begun together, would end together for ever.
+    const timeoutSeconds = Math.ceil(watchSeconds * (0.75 + Math.random() / 2));
     const query = {
       watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion: version,
-      // Spread, or the watches of all replicas, begun together, would end together for ever.
-      timeoutSeconds: String(Math.ceil(watchSeconds * (0.75 + Math.random() / 2))),
+      timeoutSeconds: String(timeoutSeconds),
     };
-    const silence = this.#limitSilence(signal);
-    const heardMs = this.#heardMs;
+    this.#interrupt = new AbortController();
+    const silence = limitSilence({
+      ...{ clock, silenceMsMax, heardMs: () => this.#heardMs },
+      outer: AbortSignal.any([signal, this.#interrupt.signal]),
+    });
+    const askedMs = clock.monotonicMs();
     try {
       const answer = await transport.stream(path, query, silence.signal);
       if (answer.kind !== 'ok') return endOf(answer);
+      if (endedMs !== undefined && clock.monotonicMs() - endedMs > SEAMLESS_MS) return { kind: 'unproven' };
+      const doubt = held === undefined ? undefined : await this.#doubt(held, silence.signal);
+      if (doubt !== undefined) return doubt;
       for await (const line of answer.body) {
         const end = this.#takeEvent(JSON.parse(line) as WatchEvent<T>);
         if (end !== undefined) return end;
@@ -257,8 +330,24 @@ export class Informer<T extends StoredObject> {
     } finally {
       silence.end();
     }
-    // A server that ends every watch at once is asked more and more slowly.
-    return this.#heardMs > heardMs ? { kind: 'done' } : { kind: 'broken', message: 'the watch ended without a word' };
+    const nowMs = clock.monotonicMs();
+    if (nowMs - askedMs < timeoutSeconds * 1000)
+      return { kind: 'broken', message: 'the API server ended the watch before its time' };
+    this.#failures = this.#listsInVain = 0;
+    const seen = this.#position.kind === 'watch' ? this.#position.version : version;
+    this.#position = { kind: 'watch', version: seen, endedMs: nowMs };
+    return { kind: 'done' };
+  }
+
+  /** Whether the object of the newest change is the stored one, and so the store's history ours; else how the watch ends. */
+  async #doubt(held: T, signal: AbortSignal): Promise<RoundEnd | undefined> {
+    const { transport } = this.#options;
+    const path = `${this.path}/${encodeURIComponent(held.metadata.name)}`;
+    const answer = await transport.request<T>({ method: 'GET', path, signal });
+    if (answer.kind === 'ok' && isDeepStrictEqual(slim(answer.body), held)) return undefined;
+    // Whatever else is stored there, or nothing: it may be our history, further on. Only a list tells.
+    if (answer.kind === 'ok' || (answer.kind === 'error' && answer.error.status === 404)) return { kind: 'expired' };
+    return endOf(answer);
   }
 
   #takeEvent(event: WatchEvent<T>): RoundEnd | undefined {
@@ -270,7 +359,7 @@ export class Informer<T extends StoredObject> {
       };
     }
     this.#heard();
-    this.#failures = 0;
+    this.#failures = this.#listsInVain = 0;
     const version = resourceVersionOf(event.object);
     this.#position = { kind: 'watch', version };
     switch (event.type) {
@@ -281,36 +370,18 @@ export class Informer<T extends StoredObject> {
         const object = slim(event.object);
         const key = keyOf(object);
         this.#objects.set(key, object);
+        this.#newest = object;
         this.#tell(key, object, version);
         return undefined;
       }
       case 'DELETED': {
         const key = keyOf(event.object);
         this.#objects.delete(key);
+        this.#newest = undefined;
         this.#tell(key, undefined, version);
         return undefined;
       }
     }
-  }
-
-  /** A signal that is aborted with `outer`, or when nothing was heard for too long (I4). One timer, not one per event. */
-  #limitSilence(outer: AbortSignal): { readonly signal: AbortSignal; readonly end: () => void } {
-    const { clock, silenceMsMax = SILENCE_MS_MAX } = this.#options;
-    const startedMs = clock.monotonicMs();
-    const abort = new AbortController();
-    const onOuter = (): void => abort.abort();
-    const look = (): void => {
-      const leftMs = Math.max(startedMs, this.#heardMs) + silenceMsMax - clock.monotonicMs();
-      if (leftMs <= 0) abort.abort();
-      else cancel = clock.setTimer(leftMs, look);
-    };
-    let cancel = clock.setTimer(silenceMsMax, look);
-    outer.addEventListener('abort', onOuter);
-    const end = (): void => {
-      cancel();
-      outer.removeEventListener('abort', onOuter);
-    };
-    return { signal: abort.signal, end };
   }
 
   #heard(): void {
@@ -334,6 +405,31 @@ function endOf(answer: Exclude<ApiAnswer<unknown>, { kind: 'ok' }>): RoundEnd {
   return status === 410
     ? { kind: 'expired' }
     : { kind: 'broken', message: `the API server answered ${status}: ${message}` };
+}
+
+function sentenceOf(end: Exclude<RoundEnd, { kind: 'done' }>): string {
+  switch (end.kind) {
+    case 'expired':
+      return 'the watch cannot be continued from what is held: listing again';
+    case 'unproven':
+      return 'the store may have been put back meanwhile: asking before going on';
+    case 'broken':
+      return end.message;
+  }
+}
+
+/** Whether two copies are one, also by content: a restored store may count to the same number again. */
+function isSame(one: StoredObject, other: StoredObject): boolean {
+  return (
+    resourceVersionOf(one) === resourceVersionOf(other) &&
+    one.metadata.uid === other.metadata.uid &&
+    isDeepStrictEqual(withoutType(one), withoutType(other))
+  );
+}
+
+/** A list's items may come without what a watch's have. */
+function withoutType(object: StoredObject): object {
+  return { ...object, apiVersion: '', kind: '' };
 }
 
 /** Who owns which field is of no use here and often the larger half of the object. */

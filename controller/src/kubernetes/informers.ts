@@ -68,8 +68,10 @@ export class Informers<T extends StoredObject> {
   }
 
   /** See `Informer.onList`. */
-  onList(listener: (informer: Informer<T>, listNumber: number) => void): void {
-    for (const informer of this.#all()) informer.onList((listNumber) => listener(informer, listNumber));
+  onList(listener: (informer: Informer<T>, listNumber: number, namespace: string) => void): void {
+    for (const [namespace, informer] of this.#byNamespace) {
+      informer.onList((listNumber) => listener(informer, listNumber, namespace));
+    }
   }
 
   #all(): Informer<T>[] {

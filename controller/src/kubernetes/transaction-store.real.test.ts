@@ -53,7 +53,7 @@ beforeEach(async () => {
   watching = adminTransport(watches.port);
   const options = { transport: watching, clock: systemClock, log: silentLog };
   informers = new Informers<OrderTransaction>(TRANSACTIONS, [namespace], options);
-  store = new ApiTransactionStore(writing, informers);
+  store = new ApiTransactionStore({ transport: writing, informers, clock: systemClock });
   informers.start();
   await informers.whenSynced();
 });
@@ -161,11 +161,11 @@ describe('what is known', () => {
     if (stored.kind !== 'stored') throw new Error(stored.kind);
     expect(informers.get(key)!.status).toBeUndefined();
     expect(store.get(key)).toEqual(stored.transaction);
-    expect(store.ownWritesRemembered).toBe(1);
+    expect(store.remembered).toBe(1);
     watches.heal();
     await until('the watch to catch up', () => informers.get(key)?.status !== undefined);
     expect(store.get(key)).toEqual(stored.transaction);
-    expect(store.ownWritesRemembered).toBe(0);
+    expect(store.remembered).toBe(0);
   });
 
   test('is another’s later write as soon as the watch tells of it', async () => {
@@ -179,7 +179,7 @@ describe('what is known', () => {
       body: { spec: { suspend: true } },
     });
     await until('their write', () => store.get(keyOf(theirs))?.spec.suspend === true);
-    expect(store.ownWritesRemembered).toBe(0);
+    expect(store.remembered).toBe(0);
   });
 
   test('goes only forward, while many writes and their echoes cross', async () => {
@@ -197,7 +197,7 @@ describe('what is known', () => {
       transaction = store.get(key)!;
       expect(transaction.status!.message).toBe(`try ${i}`);
     }
-    await until('the last echo', () => store.ownWritesRemembered === 0);
+    await until('the last echo', () => store.remembered === 0);
   });
 
   test('forgets a write when its object goes', async () => {
@@ -207,7 +207,7 @@ describe('what is known', () => {
     await abandonTransaction(direct, namespace, 'a');
     watches.heal();
     await until('the deletion', () => store.get(keyOf(transaction)) === undefined);
-    expect(store.ownWritesRemembered).toBe(0);
+    expect(store.remembered).toBe(0);
   });
 });
 

@@ -5,48 +5,64 @@
  *      resourceVersion, so one made from a stale copy is refused by the API server (T1).
  *  S2  `get` never answers with a copy older than our own last write, although the watch may not have told of it yet:
  *      else every write would be followed by one more that is bound to conflict.
- *  S3  What S2 remembers is dropped once the informer has caught up: it holds that version or a later one, saw the
- *      object go, or took a list that was begun after the write. So what is remembered is bounded by what is in flight.
+ *  S3  A read is the truth for its key at once. Where it is older than what was known when it was asked for, the store
+ *      went back: it replaces the cached copy nevertheless, and the informer lists again. Where it found nothing, or
+ *      another object, the deletion may only be on its way: the informer lists again unless it hears of it soon.
+ *  S4  What S2 and S3 remember is dropped once the informer has caught up: it holds that version or a later one, saw the
+ *      object go, or took a list that was begun after it. So what is remembered is bounded by what is in flight.
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcile/ports.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Informer } from './informer.ts';
 import type { Informers } from './informers.ts';
 import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS } from './stored-object.ts';
 import type { ApiError, Transport } from './transport.ts';
 
-interface Own {
-  readonly transaction: OrderTransaction;
-  /** How many lists had begun when its answer came: only a later one must have it. */
+/** What is known of a key beyond the informer's copy. */
+interface Known {
+  /** Undefined: it is gone. */
+  readonly transaction: OrderTransaction | undefined;
+  /** The informer's copy that this replaces whatever its version (S3). */
+  readonly disproved: OrderTransaction | undefined;
+  /** How many lists had begun when the answer came: only a later one must have it. */
   readonly listsStarted: number;
 }
+
+export interface TransactionStoreOptions {
+  readonly transport: Transport;
+  readonly informers: Informers<OrderTransaction>;
+  readonly clock: Clock;
+}
+
+/** A watch is behind by milliseconds; by this much only where it has not noticed that the store went back. */
+const HEARS_OF_IT_MS = 2_000;
 
 export class ApiTransactionStore implements TransactionStore {
   readonly #transport: Transport;
   readonly #informers: Informers<OrderTransaction>;
-  readonly #own = new Map<Key, Own>();
-  readonly #onWrite: (result: WriteResult['kind']) => void;
+  readonly #clock: Clock;
+  readonly #known = new Map<Key, Known>();
 
-  constructor(
-    transport: Transport,
-    informers: Informers<OrderTransaction>,
-    onWrite: (result: WriteResult['kind']) => void = () => undefined,
-  ) {
+  constructor({ transport, informers, clock }: TransactionStoreOptions) {
     this.#transport = transport;
     this.#informers = informers;
-    this.#onWrite = onWrite;
+    this.#clock = clock;
     informers.onChange((key, _transaction, version) => this.#caughtUp(key, version));
     informers.onList((informer, listNumber) => this.#listed(informer, listNumber));
   }
 
-  /** How many own writes the informer has not caught up with. */
-  get ownWritesRemembered(): number {
-    return this.#own.size;
+  /** How many keys the informer has not caught up with. */
+  get remembered(): number {
+    return this.#known.size;
   }
 
   get(key: Key): OrderTransaction | undefined {
     const cached = this.#informers.get(key);
-    const own = this.#own.get(key)?.transaction;
+    const known = this.#known.get(key);
+    if (known === undefined) return cached;
+    const own = known.transaction;
+    if (known.disproved !== undefined && known.disproved === cached) return own;
     if (own === undefined) return cached;
     return cached !== undefined && isNewer(resourceVersionOf(cached), resourceVersionOf(own)) ? cached : own;
   }
@@ -54,14 +70,14 @@ export class ApiTransactionStore implements TransactionStore {
   async read(key: Key): Promise<ReadResult> {
     const [namespace = '', name = ''] = key.split('/');
     const path = pathOf(TRANSACTIONS, namespace, name);
+    const before = this.get(key);
     const answer = await this.#transport.request<OrderTransaction>({ method: 'GET', path });
     switch (answer.kind) {
       case 'ok':
-        this.#remember(answer.body);
-        return { kind: 'found', transaction: answer.body };
+        return { kind: 'found', transaction: this.#believe(key, before, answer.body) ?? answer.body };
       case 'error':
         if (!isGone(answer.error, name)) return { kind: 'unknown', message: sentenceOf(answer.error) };
-        this.#own.delete(key);
+        this.#believe(key, before, undefined);
         return { kind: 'absent' };
       case 'unanswered':
         return { kind: 'unknown', message: answer.message };
@@ -69,12 +85,6 @@ export class ApiTransactionStore implements TransactionStore {
   }
 
   async writeStatus(transaction: OrderTransaction, status: OrderTransactionStatus): Promise<WriteResult> {
-    const result = await this.#write(transaction, status);
-    this.#onWrite(result.kind);
-    return result;
-  }
-
-  async #write(transaction: OrderTransaction, status: OrderTransactionStatus): Promise<WriteResult> {
     const { name, namespace = '', uid, resourceVersion } = transaction.metadata;
     if (uid === undefined || resourceVersion === undefined) throw new Error(`${namespace}/${name} was never stored`);
     const { apiVersion, kind } = transaction;
@@ -89,31 +99,75 @@ export class ApiTransactionStore implements TransactionStore {
         this.#remember(answer.body);
         return { kind: 'stored', transaction: answer.body };
       case 'error':
-        if (isGone(answer.error, name)) this.#own.delete(keyOf(transaction));
+        if (isGone(answer.error, name)) this.#known.delete(keyOf(transaction));
         return writeResultOf(answer.error, name);
       case 'unanswered':
         return { kind: 'unknown', message: answer.message };
     }
   }
 
-  #remember(transaction: OrderTransaction): void {
-    delete (transaction.metadata as { managedFields?: unknown }).managedFields;
+  /** What a write has stored. */
+  #remember(stored: OrderTransaction): void {
+    const transaction = withoutManagedFields(stored);
     const key = keyOf(transaction);
-    const known = this.get(key);
-    if (known !== undefined && !isNewer(resourceVersionOf(transaction), resourceVersionOf(known))) return;
-    this.#own.set(key, { transaction, listsStarted: this.#informers.of(key)?.listsStarted ?? 0 });
+    const newest = this.get(key);
+    if (newest !== undefined && !isNewer(resourceVersionOf(transaction), resourceVersionOf(newest))) return;
+    this.#know(key, transaction, this.#known.get(key)?.disproved);
+  }
+
+  /** What a read has found (S3). @param before what was known when it was asked for */
+  #believe(
+    key: Key,
+    before: OrderTransaction | undefined,
+    stored: OrderTransaction | undefined,
+  ): OrderTransaction | undefined {
+    const transaction = stored && withoutManagedFields(stored);
+    const newest = this.get(key);
+    const cached = this.#informers.get(key);
+    const olderThan = (known: OrderTransaction | undefined): boolean =>
+      known !== undefined &&
+      transaction !== undefined &&
+      (isNewer(resourceVersionOf(known), resourceVersionOf(transaction)) ||
+        (resourceVersionOf(known) === resourceVersionOf(transaction) &&
+          known.metadata.uid !== transaction.metadata.uid));
+    // What came while the read was under way may be newer than it in an honest way.
+    if (newest !== before && (transaction === undefined || olderThan(newest))) return newest;
+    const wentBack = olderThan(before);
+    if (cached !== undefined && cached.metadata.uid !== transaction?.metadata.uid) this.#expectNews(key, cached);
+    if (wentBack) this.#informers.of(key)?.relist();
+    if (transaction === undefined && cached === undefined) this.#known.delete(key);
+    else this.#know(key, transaction, wentBack || transaction === undefined ? cached : this.#known.get(key)?.disproved);
+    return transaction;
+  }
+
+  #know(key: Key, transaction: OrderTransaction | undefined, disproved: OrderTransaction | undefined): void {
+    this.#known.set(key, { transaction, disproved, listsStarted: this.#informers.of(key)?.listsStarted ?? 0 });
+  }
+
+  #expectNews(key: Key, cached: OrderTransaction): void {
+    this.#clock.setTimer(HEARS_OF_IT_MS, () => {
+      const informer = this.#informers.of(key);
+      if (informer?.get(key) === cached) informer.relist();
+    });
   }
 
   #caughtUp(key: Key, version: string): void {
-    const own = this.#own.get(key);
-    if (own !== undefined && !isNewer(resourceVersionOf(own.transaction), version)) this.#own.delete(key);
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    if (known.transaction === undefined || !isNewer(resourceVersionOf(known.transaction), version))
+      this.#known.delete(key);
   }
 
   #listed(informer: Informer<OrderTransaction>, listNumber: number): void {
-    for (const [key, own] of this.#own) {
-      if (own.listsStarted < listNumber && this.#informers.of(key) === informer) this.#own.delete(key);
+    for (const [key, known] of this.#known) {
+      if (known.listsStarted < listNumber && this.#informers.of(key) === informer) this.#known.delete(key);
     }
   }
+}
+
+function withoutManagedFields(transaction: OrderTransaction): OrderTransaction {
+  delete (transaction.metadata as { managedFields?: unknown }).managedFields;
+  return transaction;
 }
 
 function writeResultOf(error: ApiError, name: string): WriteResult {

@@ -42,6 +42,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** The caller wants to know of a missing answer: it is not sent again, though it is a read. */
+  readonly once?: boolean;
 }
 
 export interface Transport {
@@ -111,7 +113,7 @@ export class HttpTransport implements Transport {
     try {
       for (let attempt = 1; ; attempt += 1) {
         const { retryAfterMs, ...answer } = await this.#attempt<T>(request, body, limit);
-        if (attempt === ATTEMPTS_MAX || !maySendAgain(request.method, answer)) return answer;
+        if (attempt === ATTEMPTS_MAX || !maySendAgain(request, answer)) return answer;
         const pauseMs = retryAfterMs ?? backoffMs(RETRY, attempt, Math.random());
         if (pauseMs >= limit.leftMs()) return answer;
         await delay(systemClock, pauseMs, limit.signal);
@@ -280,14 +282,15 @@ function dispatcherFor(origin: string, { connection }: Credentials): Dispatcher 
   }
 }
 
-function maySendAgain(method: ApiRequest['method'], answer: ApiAnswer<unknown>): boolean {
+function maySendAgain({ method, once = false }: ApiRequest, answer: ApiAnswer<unknown>): boolean {
+  const isHarmless = method === 'GET' && !once;
   switch (answer.kind) {
     case 'ok':
       return false;
     case 'unanswered':
-      return method === 'GET';
+      return isHarmless;
     case 'error':
-      return answer.error.status === 429 || (method === 'GET' && answer.error.status >= 500);
+      return answer.error.status === 429 || (isHarmless && answer.error.status >= 500);
   }
 }
 

@@ -80,6 +80,11 @@ export class MemoryApiServer {
     versions.push(this.#stamp(change(current)));
   }
 
+  /** As after a restore from a snapshot: only the first versions of it were ever stored. */
+  goBack(key: Key, versionsKept: number): void {
+    this.#versions.set(key, this.versions(key).slice(0, versionsKept));
+  }
+
   remove(key: Key): void {
     this.#versions.delete(key);
   }
@@ -132,12 +137,17 @@ export class LaggingStore implements TransactionStore {
   readonly #own = new Map<Key, OrderTransaction>();
   lag: (key: Key) => number = () => 0;
   /** What happens to the next request: its answer may be lost although it arrived. */
-  fault: (request: 'read' | 'write') => 'none' | 'lost' | 'answer-lost' = () => 'none';
+  fault: (request: 'read' | 'write') => 'none' | 'lost' | 'answer-lost' | 'conflict' = () => 'none';
 
   /** @param onAnswer called whenever the API server has answered */
   constructor(server: MemoryApiServer, onAnswer: () => void) {
     this.#server = server;
     this.#onAnswer = onAnswer;
+  }
+
+  /** Everything was listed anew: what it knew besides is forgotten. */
+  relisted(): void {
+    this.#own.clear();
   }
 
   get(key: Key): OrderTransaction | undefined {
@@ -159,6 +169,10 @@ export class LaggingStore implements TransactionStore {
   writeStatus(transaction: OrderTransaction, status: OrderTransactionStatus): Promise<WriteResult> {
     const fault = this.fault('write');
     if (fault === 'lost') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
+    if (fault === 'conflict') {
+      this.#server.conflicts.push(keyOf(transaction));
+      return Promise.resolve({ kind: 'conflict' });
+    }
     const result = this.#server.putStatus(transaction, status);
     if (fault === 'answer-lost') return Promise.resolve({ kind: 'unknown', message: 'no answer' });
     this.#onAnswer();

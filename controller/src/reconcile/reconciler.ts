@@ -57,6 +57,9 @@ const STORES_PER_PASS_MAX = 8;
 const API_RETRY_INITIAL_MS = 100;
 const API_RETRY_MAX_MS = 10_000;
 
+/** A faster writer costs one conflict, or two; more show that what is read does not become what is written over. */
+const CONFLICTS_AT_ONCE_MAX = 3;
+
 export class Reconciler {
   readonly #ports: Ports;
   readonly #calls: BranchCalls;
@@ -108,6 +111,11 @@ export class Reconciler {
     if (!work) return;
     work.receive(this.#answer({ on: 'message', target: message, outcome }));
     this.#ports.schedule.soon(key);
+  }
+
+  /** The transactions of this namespace were listed anew, because it could not be shown that the store did not go back. */
+  beginAnew(namespace: string): void {
+    for (const [key, work] of this.#works) if (key.startsWith(`${namespace}/`)) work.beginAnew();
   }
 
   /** Resolves once every call begun has ended. */
@@ -247,7 +255,10 @@ export class Reconciler {
       case 'conflict':
       case 'gone':
         work.mustRead = true;
-        return true;
+        work.conflicts += 1;
+        if (work.conflicts <= CONFLICTS_AT_ONCE_MAX) return true;
+        this.#comeBackLater(key, work);
+        return false;
       case 'refused':
         this.#ports.observer.statusRefused(key, result.message);
         this.#ports.events.warn(transaction, 'StatusRefused', result.message);

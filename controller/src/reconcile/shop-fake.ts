@@ -191,6 +191,13 @@ export class Controller {
     await this.#reconciler.idle();
   }
 
+  /** The API server could not be shown to have the history that was known: see Informer. */
+  relisted(): void {
+    this.store.relisted();
+    this.#reconciler.beginAnew('shop');
+    this.queue.soon(KEY);
+  }
+
   receipt(message: string, outcome: MessageOutcome): void {
     this.#reconciler.receipt(KEY, message, outcome);
   }

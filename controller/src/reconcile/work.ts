@@ -37,6 +37,8 @@ export class Work {
   mustRead = false;
   /** Consecutive reads or writes of the API server without success. */
   apiFailures = 0;
+  /** Consecutive writes that met another copy than the one they were made from. */
+  conflicts = 0;
   readonly #sent = new Set<WaitingCall>();
   /** The flow's version at each branch's last call. */
   readonly #calledUnder = new Map<string, string>();
@@ -113,6 +115,16 @@ export class Work {
     this.#answers = [...this.#answers, answer];
   }
 
+  /**
+   * The store may have gone back: what was answered before says nothing about the life that begins anew there. Above all
+   * each branch is asked once more before a deadline counts (T5). What is under way goes on.
+   */
+  beginAnew(): void {
+    this.#answers = [];
+    this.asked.clear();
+    this.attempted.clear();
+  }
+
   /** To be called before a write: `stored` takes off what that write has carried, and keeps what came meanwhile. */
   checkpoint(): { stored: (nowMs: number) => void } {
     const carried = this.#answers.length;
@@ -120,7 +132,7 @@ export class Work {
       stored: (nowMs) => {
         this.#answers = this.#answers.slice(carried);
         this.#storedAtMs = nowMs;
-        this.apiFailures = 0;
+        this.apiFailures = this.conflicts = 0;
       },
     };
   }
