@@ -96,8 +96,11 @@ const messages = new RedisMessages({
   onReceipt: (key, message, outcome) => reconciler.receipt(key, message, outcome),
   onTrouble: (doing, error) => {
     broker.trouble(doing, error !== undefined);
-    if (error === undefined) log.info({ doing }, 'Redis works again');
-    else log.warn({ doing, err: error }, 'Redis does not work: messages wait in their transactions until it does');
+    if (error === undefined) {
+      log.info({ doing }, 'Redis works again');
+      // Nothing has waited for it by the clock: the queue's workers take them one after the other.
+      if (doing === 'publish') lookAgain(({ status }) => status?.decision !== undefined);
+    } else log.warn({ doing, err: error }, 'Redis does not work: messages wait in their transactions until it does');
   },
   onDropped: (why, tell) => {
     broker.receiptDropped(why);

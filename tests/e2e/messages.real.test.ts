@@ -28,14 +28,23 @@ let shop: Shop;
 let customers: Customers;
 let controller: RunningController;
 /** The text-message provider: every call it got, by the message's id, and what it answers. */
-let provider: { readonly url: string; readonly calls: Map<string, number>; status: number; readonly server: Server };
+let provider: {
+  readonly url: string;
+  readonly calls: Map<string, number>;
+  status: number | 'hangs';
+  readonly server: Server;
+};
 
 beforeAll(async () => {
   provider = await openProvider();
   shop = await openShop('messages', {
     services: ['payment', 'dispatch', 'wms', 'member', 'notification'],
     serviceEnv: {
-      notification: { NOTIFICATION_PROVIDER: 'webhook', NOTIFICATION_WEBHOOK_URL: provider.url },
+      notification: {
+        NOTIFICATION_PROVIDER: 'webhook',
+        NOTIFICATION_WEBHOOK_URL: provider.url,
+        NOTIFICATION_TIMEOUT_SECONDS: '2',
+      },
     },
   });
   customers = new Customers(shop);
@@ -53,6 +62,7 @@ async function openProvider(): Promise<typeof provider> {
     const key = String(request.headers['idempotency-key']);
     calls.set(key, (calls.get(key) ?? 0) + 1);
     request.resume();
+    if (provider.status === 'hangs') return;
     response.statusCode = provider.status;
     response.end();
   });
@@ -207,6 +217,20 @@ describe('a notice that nobody can send', () => {
         expect(status).toMatchObject({ phase: 'Succeeded', expires: expect.any(String) });
       }
       await customers.atRest();
+    },
+    TEST_MS,
+  );
+
+  test(
+    'because its provider hangs is asked of it exactly as often as the flow says, and then given up',
+    async () => {
+      provider.status = 'hangs';
+      provider.calls.clear();
+      const orderIds = await Promise.all([1, 2, 3].map(() => customers.orderToPay([TEA])));
+      const paymentIds = await Promise.all(orderIds.map((orderId) => customers.pay(orderId)));
+      const names = paymentIds.map((paymentId) => `pay-${paymentId}`);
+      await waitFor(() => allGivenUp(names), { what: 'all notices to be given up', deadlineMs: 2 * DEADLINE_MS });
+      expect([...provider.calls.values()]).toEqual(names.map(() => SMS_ATTEMPTS_MAX));
     },
     TEST_MS,
   );

@@ -47,7 +47,7 @@ beforeEach(async () => {
     onDropped: (why) => dropped.push(why),
   });
   messages.start();
-  await waitFor(async () => !messages.away, { what: 'the connection', deadlineMs: 5_000 });
+  await waitFor(async () => messages.away === undefined, { what: 'the connection', deadlineMs: 5_000 });
 });
 
 afterEach(async () => {

@@ -5,7 +5,8 @@
  * 2. A receipt counts only with the message's token, which this process has made: services/broker does that, as for the services.
  * 3. Nothing here outlives the process: a receipt that is lost is asked for again by publishing again.
  */
-import { Publisher } from '../../../services/broker/src/publisher.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Publisher, type Publication } from '../../../services/broker/src/publisher.ts';
 import { ReceiptTokens } from '../../../services/broker/src/receipt-tokens.ts';
 import { ReceiptsReader, type Dropped } from '../../../services/broker/src/receipts.ts';
 import type { Doing } from '../../../services/broker/src/metrics.ts';
@@ -30,10 +31,23 @@ export interface MessagesSettings {
   readonly onDropped: (why: Dropped, tell: boolean) => void;
 }
 
-const AWAY: MessageOutcome = {
-  kind: 'unpublished',
-  detail: 'Redis did not take it: check that the Redis of REDIS_URL is up and writable',
-};
+const AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up and writable';
+const UNPUBLISHED: MessageOutcome = { kind: 'unpublished', detail: AWAY };
+
+/** When the broker is back, thousands are due at once: one pipeline of them at a time, and the others wait for it. */
+const BATCH_MAX = 100;
+/**
+ * How long a publication may be in its consumer's hand: longer than a provider may take to answer (20 s), a few others before it, and
+ * the takeover from a consumer that died (30 s). Without an end a consumer that is away for days would keep its transactions from removal.
+ */
+const UNENDED_MS_MAX = 120_000;
+const LOOK_AFTER_MS = 1_000;
+const LOOK_EVERY_MS_MAX = 15_000;
+
+interface Waiting {
+  readonly publication: Publication;
+  readonly told: (outcome: MessageOutcome) => void;
+}
 
 export class RedisMessages implements Messages {
   readonly #settings: MessagesSettings;
@@ -41,6 +55,10 @@ export class RedisMessages implements Messages {
   readonly #tokens = new ReceiptTokens();
   #publisher: Publisher | undefined;
   #reader: ReceiptsReader | undefined;
+  #waiting: Waiting[] = [];
+  #flushing = false;
+  /** By message id: told of its receipt. */
+  readonly #unended = new Map<string, () => void>();
 
   constructor(settings: MessagesSettings) {
     this.#settings = settings;
@@ -67,9 +85,8 @@ export class RedisMessages implements Messages {
     });
   }
 
-  /** While it is, nothing need be published. */
-  get away(): boolean {
-    return this.#publisher?.away ?? true;
+  get away(): string | undefined {
+    return (this.#publisher?.away ?? true) ? AWAY : undefined;
   }
 
   async ping(): Promise<boolean> {
@@ -78,8 +95,37 @@ export class RedisMessages implements Messages {
 
   async publish(publication: MessagePublication): Promise<MessageOutcome> {
     const { stream } = publication.template;
-    const results = await this.#publisher?.publish([{ stream, event: this.#event(publication) }]);
-    return results?.[0] === undefined || results[0] instanceof Error ? AWAY : { kind: 'published' };
+    return new Promise((told) => {
+      this.#waiting.push({ publication: { stream, event: this.#event(publication) }, told });
+      if (!this.#flushing) void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH_MAX);
+      const results = (await this.#publisher?.publish(batch.map(({ publication }) => publication))) ?? [];
+      batch.forEach(({ told }, index) => {
+        const result = results[index];
+        told(result === undefined || result instanceof Error ? UNPUBLISHED : { kind: 'published' });
+      });
+    }
+    this.#flushing = false;
+  }
+
+  async ended({ transaction, template }: MessagePublication, signal: AbortSignal): Promise<void> {
+    const { namespace = '', name } = transaction.metadata;
+    const id = messageId(namespace, name, template.name);
+    const over = new AbortController();
+    const until = AbortSignal.any([over.signal, signal, AbortSignal.timeout(UNENDED_MS_MAX)]);
+    this.#unended.set(id, () => over.abort());
+    for (let pauseMs = LOOK_AFTER_MS; !until.aborted; pauseMs = Math.min(2 * pauseMs, LOOK_EVERY_MS_MAX)) {
+      await delay(pauseMs, undefined, { signal: until }).catch(() => undefined);
+      if (until.aborted || this.#publisher === undefined || this.#publisher.away) break;
+      if (!(await this.#publisher.isThere(template.stream, id))) break;
+    }
+    this.#unended.delete(id);
   }
 
   async close(): Promise<void> {
@@ -111,6 +157,7 @@ export class RedisMessages implements Messages {
 
   #handOn({ id, consumer, result, reason = 'no reason given' }: Receipt): void {
     this.#publisher?.forget(id);
+    this.#unended.get(id)?.();
     const target = parseMessageId(id);
     if (target === undefined) return;
     const detail = `${consumer}: ${reason}`;

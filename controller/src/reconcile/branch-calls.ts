@@ -88,7 +88,8 @@ export class BranchCalls {
     if (!transaction || transaction.metadata.uid !== work.uid) return undefined;
     if (!this.#ports.ownership.owns(transaction)) return undefined;
     const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
-    const named = callsNamed(work.view(transaction, flow), flow, this.#ports.clock.now());
+    // No call depends on the broker.
+    const named = callsNamed(work.view(transaction, flow, undefined), flow, this.#ports.clock.now());
     const call = named.find(({ branch, operation }) => branch === waiting.branch && operation === waiting.operation);
     return call && { ...toldWith(transaction), ...call, transaction, participant: participantOf(flow, call) };
   }

@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import type { MessageTemplate } from '../../../crds/generated/transactionflow.ts';
+import { settle } from '../runtime/manual-clock.ts';
 import { flowNamed, KEY, Shop } from './shop-fake.ts';
 
 const WMS: MessageTemplate = {
@@ -103,6 +104,65 @@ describe('messages', () => {
     expect(shop.now.status?.expires).toBeUndefined();
     await controller.workFor(600_000);
     expect(shop.published).toEqual(['sms 1', 'sms 2', 'sms 3']);
+    expect(shop.now.status).toMatchObject({ messages: [{ state: 'GaveUp' }], expires: expect.any(String) });
+  });
+
+  test('while the broker is known to be away nothing is attempted and nothing wakes, and its trouble is told', async () => {
+    const shop = shopWithMessages(WMS, SMS);
+    shop.brokerIsAway = true;
+    const controller = shop.controller();
+    await controller.workFor(5_000);
+    expect(shop.published).toEqual([]);
+    expect(shop.now.status).toMatchObject({
+      phase: 'Delivering',
+      waitingFor: 'lock-wms',
+      message: 'the message lock-wms is not delivered: the broker is away',
+      messages: [{ lastError: 'the broker is away' }, { attempts: 0 }],
+    });
+    const writes = shop.server.writes;
+    await controller.workFor(50_000);
+    expect(shop.server.writes).toBe(writes);
+    await controller.workFor(3_600_000);
+    // Once more when it takes too long.
+    expect(shop.server.writes).toBe(writes + 1);
+    expect(controller.queue.nextAtMs()).toBeUndefined();
+    shop.brokerIsAway = false;
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.published).toEqual(['lock-wms 1', 'sms 1']);
+    controller.receipt('lock-wms', { kind: 'delivered' });
+    controller.receipt('sms', { kind: 'delivered' });
+    await controller.work();
+    expect(shop.now.status).toMatchObject({ phase: 'Succeeded', waitingFor: '', expires: expect.any(String) });
+  });
+
+  test('best effort: no attempt is counted while the broker is away', async () => {
+    const shop = shopWithMessages(SMS);
+    const controller = shop.controller();
+    await controller.work();
+    shop.brokerIsAway = true;
+    await controller.workFor(600_000);
+    expect(shop.published).toEqual(['sms 1']);
+    expect(shop.now.status).toMatchObject({ messages: [{ state: 'Pending' }] });
+    shop.brokerIsAway = false;
+    controller.queue.soon(KEY);
+    await controller.workFor(600_000);
+    expect(shop.published).toEqual(['sms 1', 'sms 2', 'sms 3']);
+    expect(shop.now.status).toMatchObject({ messages: [{ state: 'GaveUp' }] });
+  });
+
+  test('best effort: an attempt is neither counted nor given up while the one before is in its consumer’s hand', async () => {
+    const shop = shopWithMessages(SMS);
+    shop.consumerIsSlow = true;
+    const controller = shop.controller();
+    for (const published of [['sms 1'], ['sms 1', 'sms 2'], ['sms 1', 'sms 2', 'sms 3']]) {
+      await controller.workFor(100_000);
+      expect(shop.published).toEqual(published);
+      expect(shop.now.status?.messages).toMatchObject([{ state: 'Pending' }]);
+      shop.consumerEnds();
+      await settle();
+    }
+    await controller.workFor(100_000);
     expect(shop.now.status).toMatchObject({ messages: [{ state: 'GaveUp' }], expires: expect.any(String) });
   });
 

@@ -87,6 +87,13 @@ export interface MessagePublication {
 export interface Messages {
   /** Resolves, never rejects: `published` or `unpublished`. Receipts come later, through Reconciler.receipt. */
   publish(publication: MessagePublication): Promise<MessageOutcome>;
+  /**
+   * Resolves, never rejects, once its consumer has ended this publication: by a receipt, or by taking it off the stream without one.
+   * Also after a while in which it has not, when the broker goes away, and when `signal` aborts.
+   */
+  ended(publication: MessagePublication, signal: AbortSignal): Promise<void>;
+  /** Why nothing can be published just now, in words that stay the same; undefined while messages are taken. */
+  readonly away: string | undefined;
 }
 
 /** The work queue as the loop sees it. */

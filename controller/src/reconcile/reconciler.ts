@@ -24,6 +24,7 @@ import type {
   Clock,
   FlowStore,
   Key,
+  MessagePublication,
   Messages,
   Observer,
   Ownership,
@@ -90,7 +91,7 @@ export class Reconciler {
         continue;
       }
       const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
-      const step = decide(work.view(transaction, flow), flow, this.#ports.clock.now());
+      const step = decide(work.view(transaction, flow, this.#ports.messages.away), flow, this.#ports.clock.now());
       switch (step.kind) {
         case 'rest':
           this.#forget(key);
@@ -219,10 +220,20 @@ export class Reconciler {
         const outcome = await this.#ports.messages.publish(publication);
         work.busy.delete(message);
         if (this.#ports.stopping.aborted) return;
+        const isUnended = template.delivery === 'BestEffort' && outcome.kind === 'published';
+        if (isUnended) work.unended.add(message);
         work.receive(this.#answer({ on: 'message', target: message, outcome }));
         this.#ports.schedule.soon(key);
+        if (isUnended) void this.#untilEnded(key, work, publication);
       });
     }
+  }
+
+  /** Not among what is under way: nobody waits for it, and it may take minutes. */
+  async #untilEnded(key: Key, work: Work, publication: MessagePublication): Promise<void> {
+    await this.#ports.messages.ended(publication, this.#ports.stopping);
+    work.unended.delete(publication.template.name);
+    if (!this.#ports.stopping.aborted && this.#works.get(key) === work) this.#ports.schedule.soon(key);
   }
 
   /** Begins something that brings the key back when it has ended. */

@@ -55,6 +55,11 @@ export class Shop {
   readonly ended: string[] = [];
   readonly published: string[] = [];
   brokerIsDown = false;
+  /** Down, and the controllers know it. */
+  brokerIsAway = false;
+  /** Whether a publication stays in its consumer's hand until `consumerEnds`. */
+  consumerIsSlow = false;
+  readonly #inHand: (() => void)[] = [];
 
   constructor() {
     this.flows.flows.set('create-order', flowNamed('create-order'));
@@ -77,6 +82,15 @@ export class Shop {
         resolutions: [],
       },
     });
+  }
+
+  /** What lies on the stream, or is being handled, is taken off without a receipt. */
+  consumerEnds(): void {
+    this.#inHand.splice(0).forEach((ended) => ended());
+  }
+
+  handled(): Promise<void> {
+    return this.consumerIsSlow ? new Promise((resolve) => this.#inHand.push(resolve)) : Promise.resolve();
   }
 
   controller(clocks: ControllerClocks = {}): Controller {
@@ -131,6 +145,10 @@ export class Controller {
           if (shop.brokerIsDown) return Promise.resolve({ kind: 'unpublished', detail: 'the broker is away' });
           shop.published.push(`${template.name} ${attempt}`);
           return Promise.resolve({ kind: 'published' });
+        },
+        ended: () => shop.handled(),
+        get away() {
+          return shop.brokerIsAway ? 'the broker is away' : undefined;
         },
       },
       events: { warn: (_transaction, reason) => shop.warnings.push(reason) },

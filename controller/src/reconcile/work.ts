@@ -27,6 +27,8 @@ export class Work {
   readonly busy = new Set<string>();
   /** By branch: calls that wait for their place, or for a token. */
   readonly waiting = new Map<string, WaitingCall>();
+  /** Best-effort messages whose last publication its consumer has not ended yet. */
+  readonly unended = new Set<string>();
   /** Branches whose try was sent by this process and ended, however. */
   readonly asked = new Set<string>();
   /** Those, and the ones whose try could not be sent. */
@@ -53,7 +55,7 @@ export class Work {
     this.#storedAtMs = nowMs;
   }
 
-  view(transaction: OrderTransaction, flow: TransactionFlow | undefined): View {
+  view(transaction: OrderTransaction, flow: TransactionFlow | undefined, brokerAway: string | undefined): View {
     this.#flow = flow ?? this.#flow;
     // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
     const stored = withBranches(transaction.status ?? {}, this.#calledUnder.keys());
@@ -61,6 +63,8 @@ export class Work {
       transaction,
       status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
       busy: this.busy,
+      unended: this.unended,
+      brokerAway,
       waiting: this.waiting,
       asked: this.asked,
       attempted: this.attempted,

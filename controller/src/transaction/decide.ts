@@ -20,6 +20,7 @@ import { afterEnd } from './finish.ts';
 import { isFinal } from './phase.ts';
 import { endAlarm } from './sentences.ts';
 import { noticeTime } from './notice.ts';
+import { tellBrokerAway } from './publications.ts';
 import { missingFlow, waitForFlow } from './flow-guard.ts';
 import { acknowledgeResume, acknowledgeSuspend, takeRetryRequest, wakeForRetryRequest } from './requests.ts';
 import type { Step, View } from './step.ts';
@@ -31,8 +32,9 @@ export function decide(view: View, flow: TransactionFlow | undefined, nowMs: num
   if (missing !== undefined) return waitForFlow(view, missing, nowMs);
   const usable = flow as TransactionFlow;
   const asked = acknowledgeResume(takeRetryRequest(foundAgain(view, nowMs), nowMs), nowMs);
-  const step = asked.status.decision === undefined ? tryAll(asked, usable, nowMs) : carryOut(asked, usable, nowMs);
-  return wakeForRetryRequest(view, noticeTime(asked, usable, step, nowMs), nowMs);
+  const told = asked.status.decision === undefined ? asked : tellBrokerAway(asked, usable, nowMs);
+  const step = told.status.decision === undefined ? tryAll(told, usable, nowMs) : carryOut(told, usable, nowMs);
+  return wakeForRetryRequest(view, noticeTime(told, usable, step, nowMs), nowMs);
 }
 
 /** The flow is there: the alarm about it ends. */

@@ -18,7 +18,7 @@ export function finish(view: View, flow: TransactionFlow, nowMs: number): Step {
   const why = whyCancelled(view.status);
   const reason = view.status.decisionReason ?? phase;
   const ended: OrderTransactionStatus = {
-    ...givenUp(view.status, flow, nowMs),
+    ...givenUp(view.status, flow, nowMs, view.unended),
     phase,
     message: why,
     waitingFor: '',
@@ -37,7 +37,7 @@ export function finish(view: View, flow: TransactionFlow, nowMs: number): Step {
 export function afterEnd(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
   if (!needsWork(view.status)) return { kind: 'rest' };
   if (flow === undefined) return store('end', view, withExpiry(abandonMessages(view.status), 0));
-  const status = givenUp(view.status, flow, nowMs);
+  const status = givenUp(view.status, flow, nowMs, view.unended);
   if (messagesOf(status).some(messageIsOpen)) return publishDue({ ...view, status }, flow, nowMs);
   return store('end', view, withExpiry(status, flow.spec.ttlSecondsAfterFinished));
 }

@@ -20,6 +20,10 @@ export interface View {
   readonly attempted: ReadonlySet<string>;
   /** Branches last called under an earlier generation of the flow: their back-off says nothing about this one. */
   readonly outdated: ReadonlySet<string>;
+  /** Messages whose last publication their consumer has not ended yet: it waits there, or is being handled. Best effort only. */
+  readonly unended: ReadonlySet<string>;
+  /** Why nothing can be published just now, in words; undefined while the broker takes messages. */
+  readonly brokerAway: string | undefined;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
   readonly storedAtMs: number;
   /** When this process last acted on a retry request. */

@@ -74,7 +74,7 @@ export class Publisher {
   /** Resolves, never rejects: one result for each. */
   async publish(publications: readonly Publication[]): Promise<readonly Published[]> {
     if (this.#away) return publications.map(() => new Error('Redis is away'));
-    const there = await this.#stillThere(publications);
+    const there = await this.#stillThere(publications.map(({ stream, event: { id } }) => ({ stream, id })));
     const commands = this.#commands.pipeline();
     const added = publications.filter(({ event }) => !there.has(event.id));
     for (const { stream, event } of added) {
@@ -93,11 +93,16 @@ export class Publisher {
     return publications.map(({ event }) => failures.get(event.id) ?? (there.has(event.id) ? 'still-there' : 'added'));
   }
 
+  /** Whether the message's last entry has not been ended by its consumer; false where nobody knows which it was. */
+  async isThere(stream: string, messageId: string): Promise<boolean> {
+    return (await this.#stillThere([{ stream, id: messageId }])).has(messageId);
+  }
+
   /** Of these messages, those whose last entry has not been ended by its consumer. */
-  async #stillThere(publications: readonly Publication[]): Promise<ReadonlySet<string>> {
-    const known = publications.flatMap(({ stream, event }) => {
-      const entry = this.#entries.get(event.id);
-      return entry === undefined ? [] : [{ id: event.id, stream, entry }];
+  async #stillThere(messages: readonly { stream: string; id: string }[]): Promise<ReadonlySet<string>> {
+    const known = messages.flatMap(({ stream, id }) => {
+      const entry = this.#entries.get(id);
+      return entry === undefined ? [] : [{ id, stream, entry }];
     });
     if (known.length === 0) return new Set();
     const commands = this.#commands.pipeline();

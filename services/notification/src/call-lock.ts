@@ -5,6 +5,7 @@
  * without an outcome is still under way. Of a machine that is gone without a word the server ends the session once it has been idle
  * for longer than a call can take.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { sqlFile } from '../../kit/src/index.ts';
 
@@ -19,11 +20,29 @@ export interface CallLock {
   readonly secondsMax: number;
 }
 
+/** Between two looks whether a call under way has ended: at first a usual provider's time, then more. */
+const LOOK_AFTER_MS = 10;
+const LOOK_EVERY_MS_MAX = 250;
+
 /**
- * Resolves with undefined, and calls nothing, while another call is under way. Keeps one of the pool's connections meanwhile: the
+ * Waits for a call that is under way to end, and then makes its own. Resolves with undefined, and calls nothing, where for as long as
+ * two calls can take there was always another one. While it waits it keeps no connection; while it calls it keeps one of the pool's connections meanwhile: the
  * consumer handles fewer messages at once than the pool has connections, so that what is called finds one for itself.
  */
-export async function callAlone<T>({ pool, id, secondsMax }: CallLock, call: () => Promise<T>): Promise<T | undefined> {
+export async function callAlone<T>(lock: CallLock, call: () => Promise<T>): Promise<T | undefined> {
+  const untilMs = performance.now() + 2 * lock.secondsMax * 1_000;
+  for (let pauseMs = LOOK_AFTER_MS; ; pauseMs = Math.min(2 * pauseMs, LOOK_EVERY_MS_MAX)) {
+    const called = await callNow(lock, call);
+    if (called !== undefined) return called.value;
+    if (performance.now() >= untilMs) return undefined;
+    await delay(pauseMs);
+  }
+}
+
+async function callNow<T>(
+  { pool, id, secondsMax }: CallLock,
+  call: () => Promise<T>,
+): Promise<{ readonly value: T } | undefined> {
   const client = await pool.connect();
   let clean = false;
   try {
@@ -34,7 +53,7 @@ export async function callAlone<T>({ pool, id, secondsMax }: CallLock, call: () 
       return undefined;
     }
     try {
-      return await call();
+      return { value: await call() };
     } finally {
       clean = await unlocked(client, id);
     }

@@ -40,6 +40,18 @@ const publish = async (orderId: string, ...attempts: readonly number[]): Promise
 const callsFor = (orderId: string): number =>
   webhook.calls.filter(({ headers }) => headers['idempotency-key'] === smsPaidOf(orderId, 1).id).length;
 
+/** So many publications have been read from the stream and not been answered. */
+const inHand = (count: number): Promise<boolean> =>
+  waitFor(
+    async () => {
+      const [pending] = (await notification.redis.xpending('ordertx:messages:notification', 'notification')) as [
+        number,
+      ];
+      return pending === count;
+    },
+    { what: `${String(count)} publications in hand`, deadlineMs: DEADLINE_MS },
+  );
+
 /** An attempt whose process died before anything came of it. */
 async function cutOff(orderId: string, attempt: number): Promise<void> {
   const { id } = smsPaidOf(orderId, attempt);
@@ -131,19 +143,34 @@ test('later publications of what is sent are delivered without a call, also one 
   expect(callsFor(orderId)).toBe(1);
 });
 
-test('while an attempt is under way the next publication makes none: two calls could both be sent', async () => {
+test('while an attempt is under way the next publication waits for its end: two calls could both be sent', async () => {
   const orderId = newOrder();
   const held: ServerResponse[] = [];
   webhook.answers((response) => held.push(response));
   const first = publish(orderId, 1);
   await until('the provider is called', () => held.length === 1);
-  const reason = 'an earlier attempt is still under way';
-  expect(await publish(orderId, 2)).toMatchObject([{ result: 'failed', reason }]);
+  const second = publish(orderId, 2);
+  await inHand(2);
+  expect(callsFor(orderId)).toBe(1);
   held.forEach((response) => answerWith(200)(response));
   expect(await first).toMatchObject([{ result: 'delivered' }]);
-  expect(await publish(orderId, 2)).toMatchObject([{ result: 'delivered' }]);
+  expect(await second).toMatchObject([{ result: 'delivered' }]);
   expect(callsFor(orderId)).toBe(1);
   expect(await notification.listed(orderId)).toMatchObject([{ status: 'SENT', attempts: 1 }]);
+});
+
+test('an attempt that waited for one that failed makes its own call: no publication is used up for nothing', async () => {
+  const orderId = newOrder();
+  const held: ServerResponse[] = [];
+  webhook.answers((response) => held.push(response));
+  const all = [1, 2, 3].map((attempt) => publish(orderId, attempt));
+  for (const calls of [1, 2, 3]) {
+    await until(`call ${String(calls)}`, () => held.length === calls);
+    expect(callsFor(orderId)).toBe(calls);
+    answerWith(503)(held.at(-1)!);
+  }
+  for (const receipt of await Promise.all(all)) expect(receipt).toMatchObject([{ result: 'failed' }]);
+  expect(await notification.listed(orderId)).toMatchObject([{ status: 'FAILED', attempts: 3 }]);
 });
 
 test('an attempt that has lost its lock and ends after the next one takes nothing back', async () => {
@@ -192,11 +219,11 @@ describe('an attempt of another replica', () => {
   test('is under way for as long as the replica lives', async () => {
     const orderId = newOrder();
     await lockElsewhere(orderId, 60_000);
-    const reason = 'an earlier attempt is still under way';
-    expect(await publish(orderId, 1)).toMatchObject([{ result: 'failed', reason }]);
+    const waiting = publish(orderId, 1);
+    await inHand(1);
     expect(callsFor(orderId)).toBe(0);
     await endCallLocks();
-    expect(await publish(orderId, 2)).toMatchObject([{ result: 'delivered' }]);
+    expect(await waiting).toMatchObject([{ result: 'delivered' }]);
   });
 
   test('is over once it has taken longer than a call can, also when nothing is heard of the replica any more', async () => {
