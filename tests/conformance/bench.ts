@@ -4,12 +4,13 @@
  * 1. "Not now" (425, 429, 503) is asked again, not before its Retry-After, for ASK_AGAIN_MS at most: that is the protocol,
  *    and no fault. Where calls overlap, any other unknown answer is asked again too.
  * 2. What was tried and not ended is cancelled after the check, so that a run does not use up what others need.
+ * 3. The first transaction of an order id is named as the order's creation: participants may hold it to its name.
  */
 import { randomBytes } from 'node:crypto';
 import { waitFor } from '../../local/deadline.ts';
-import type { Operation } from '../../services/protocol/src/index.ts';
+import { createName, type Operation } from '../../services/protocol/src/index.ts';
 import { requestOf, type Branch, type Caller, type Variation } from './calls.ts';
-import type { PayloadSource } from './payload-texts.ts';
+import { orderIdOf, type PayloadSource } from './payload-texts.ts';
 import type { Answer, Transport } from './transport.ts';
 
 /** Above any sensible Retry-After; a participant that is busy for longer is not one to check. */
@@ -31,6 +32,8 @@ export class Bench {
   readonly #attempts = new Map<string, number>();
   /** Branches that may hold something. */
   readonly #open = new Set<Branch>();
+  /** Of the transactions that are named after their order. */
+  readonly #orderIds = new Set<string>();
   #begun = 0;
 
   constructor(settings: BenchSettings, transport: Transport) {
@@ -44,8 +47,11 @@ export class Bench {
 
   beginWith(payload: unknown): Branch {
     const { namespace, branch } = this.settings;
-    this.#begun += 1;
-    return { transaction: { namespace, name: `conformance-${this.#run}-${this.#begun}` }, name: branch, payload };
+    const orderId = orderIdOf(payload);
+    const isFirst = orderId !== undefined && !this.#orderIds.has(orderId);
+    const name = isFirst ? createName(orderId) : `conformance-${this.#run}-${(this.#begun += 1)}`;
+    if (isFirst) this.#orderIds.add(orderId);
+    return { transaction: { namespace, name }, name: branch, payload };
   }
 
   freshOrderId(): string {

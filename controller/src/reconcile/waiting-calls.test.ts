@@ -139,6 +139,20 @@ describe('a call that waits for a place', () => {
     expect(sent.filter((call) => call.startsWith('try inventory'))).toHaveLength(1);
   });
 
+  test('goes at once when the limit that it waits for is raised', async () => {
+    await waitingForInventory();
+    const flow = shop.flows.flows.get('create-order') as TransactionFlow;
+    const participants = flow.spec.participants.map((each) => ({ ...each, maxConcurrency: 2 }));
+    shop.flows.flows.set('create-order', {
+      ...flow,
+      metadata: { ...flow.metadata, generation: 2 },
+      spec: { ...flow.spec, participants },
+    });
+    controller.queue.soon(KEY);
+    await controller.passes();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+  });
+
   test('is not sent as a try once another branch has refused; the decision does not wait for it', async () => {
     shop.participants.refusesTry = (branch) => branch === 'order';
     const free = await waitingForInventory();
