@@ -56,9 +56,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a repetition that waits for its place holds up the deadline',
     breaks: 'T5: the deadline waits for one answer of each branch, and for nothing else',
-    file: 'controller/src/reconcile/work.ts',
-    find: '      busy: this.busy,\n',
-    replace: '      busy: new Set([...this.busy, ...this.waiting.keys()]),\n',
+    file: 'controller/src/transaction/try-all.ts',
+    find: 'view.asked.has(branch.name) && !view.busy.has(branch.name)',
+    replace: 'view.asked.has(branch.name) && !view.busy.has(branch.name) && !view.waiting.has(branch.name)',
     tests: ['controller/src/reconcile/waiting-calls.test.ts'],
   },
   {
