@@ -172,6 +172,59 @@ describe('a retry that is asked for', () => {
   );
 });
 
+describe('a retry that is asked for in an odd way', () => {
+  const ask = async (name: string, token: string) =>
+    shop.patch(name, { metadata: { annotations: { 'ordertx.dev/retry-requested-at': token } } });
+
+  test(
+    'with an empty token, with spaces, with 200 characters, is made once each time',
+    async () => {
+      inventoryAnswers('confirm', { status: 500 });
+      const begun = await shop.begin('slow', [TEA]);
+      await fails(begun.name, 'confirm');
+      const before = callsOf(begun).length;
+      let handled: string | undefined;
+      for (const [index, token] of ['', '   ', 'x'.repeat(200)].entries()) {
+        await ask(begun.name, token);
+        const { status } = await seen(
+          begun.name,
+          'to acknowledge',
+          (each) => each.status?.lastHandledRetryAt !== handled,
+        );
+        handled = status?.lastHandledRetryAt;
+        await waitFor(async () => callsOf(begun).length > before + index, {
+          what: 'one more call',
+          deadlineMs: SEEN_MS,
+        });
+      }
+      expect(callsOf(begun).length).toBe(before + 3);
+      inventoryIsWell();
+      await ask(begun.name, 'at last');
+      await shop.final(begun.name, SEEN_MS);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'a hundred times in a row is made a few times, and the last one counts',
+    async () => {
+      inventoryAnswers('confirm', { status: 500 });
+      const begun = await shop.begin('slow', [TEA]);
+      await fails(begun.name, 'confirm');
+      const before = callsOf(begun).length;
+      const startedMs = performance.now();
+      for (let index = 0; index < 100; index += 1) await ask(begun.name, `now ${index}`);
+      await seen(begun.name, 'to acknowledge', ({ status }) => status?.lastHandledRetryAt === 'now 99');
+      const pauses = (performance.now() - startedMs) / 5_000;
+      expect(callsOf(begun).length - before).toBeLessThanOrEqual(2 + pauses);
+      inventoryIsWell();
+      await ask(begun.name, 'at last');
+      await shop.final(begun.name, SEEN_MS);
+    },
+    TEST_MS,
+  );
+});
+
 describe('a branch whose confirm is refused', () => {
   async function settle(name: string, as: string): Promise<string> {
     const main = join(import.meta.dirname, '../../services/inventory/src/main.ts');

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWK } from 'jose';
 import { CONTROLLER_ACCOUNT, ORDER_ACCOUNT } from '../../local/access.ts';
 import { kubectl } from '../../local/cluster.ts';
+import { findCondition } from '../../controller/src/transaction/conditions.ts';
 import type { ParticipantName } from '../../local/services.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { world } from '../world/world.ts';
@@ -154,10 +155,36 @@ describe('an order', () => {
       expect(await shop.orderStatus(body.orderId)).toBe('INIT');
       await silent.part.process.stop();
 
-      await shop.startController();
+      const controller = await shop.startController();
       expect((await shop.final(body.transaction)).status).toMatchObject({ phase: 'Succeeded', message: '' });
       expect(await shop.orderStatus(body.orderId)).toBe('PENDING_PAYMENT');
       expect(await shop.violations()).toEqual([]);
+      await controller.part.process.stop();
+    },
+    TEST_MS,
+  );
+
+  test(
+    'whose participants cannot even be called, for want of a token, is not cancelled by its deadline',
+    async () => {
+      const tokenless = await shop.startController({
+        env: { ORDERTX_SERVICE_ACCOUNT: `${shop.namespace}/nobody`, ORDERTX_AUTH: 'on' },
+      });
+      await shop.putFlow('brief', { timeoutSeconds: 2, stuckAfterSeconds: 8 });
+      const { name, orderId } = await shop.begin('brief', [TEA]);
+      const { status } = await shop.transactionWhen(
+        name,
+        'to be tried in vain long after its deadline',
+        (each) => findCondition(each.status, 'Stuck')?.status === 'True',
+      );
+      expect(status?.decision).toBeUndefined();
+      expect(status?.message).toContain('was not called, because the API server gave no token for it');
+      await tokenless.part.process.stop();
+
+      const controller = await shop.startController();
+      expect((await shop.final(name)).status).toMatchObject({ phase: 'Succeeded', decisionReason: 'AllTried' });
+      expect(await shop.orderStatus(orderId)).toBe('PENDING_PAYMENT');
+      await controller.part.process.stop();
     },
     TEST_MS,
   );
