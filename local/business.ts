@@ -2,7 +2,7 @@
  * The business part of the system: services and controllers with their databases, rights and flows, on a control plane,
  * a Postgres and a Redis that exist already. `up` runs one; a test may run its own in a namespace of its own.
  *
- * Callers are checked: the controller's tokens are verified against the key set that the first controller serves.
+ * Callers are checked: the controller's tokens are verified against the key set that the controllers serve.
  */
 import { grantAccess, type Access } from './access.ts';
 import type { Cluster } from './cluster.ts';
@@ -40,7 +40,7 @@ export async function startBusiness(group: ProcessGroup, options: BusinessOption
   await applyFlows(cluster, namespace, origins);
 
   const controllerPorts = await Promise.all(Array.from({ length: options.controllers }, freePort));
-  const jwksUrl = `http://127.0.0.1:${controllerPorts[0]}/jwks`;
+  const jwksUrl = controllerPorts.map((port) => `http://127.0.0.1:${port}/jwks`).join(',');
   const services = Promise.all(
     servicePorts.map(
       async ([name, port]) => [name, await service(group, options, access, { name, port, origins, jwksUrl })] as const,

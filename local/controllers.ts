@@ -32,6 +32,7 @@ export async function startController(group: ProcessGroup, options: ControllerOp
   const url = `http://127.0.0.1:${port}`;
   const env = {
     ...inheritedEnvironment(),
+    HOST: '127.0.0.1',
     PORT: String(port),
     KUBECONFIG: options.kubeconfig,
     REDIS_URL: options.redisUrl,

@@ -82,6 +82,7 @@ export async function startService(group: ProcessGroup, options: ServiceOptions)
 function serviceEnvironment(options: ServiceOptions): Record<string, string> {
   const traits = SERVICES.find(({ name }) => name === options.name);
   return {
+    HOST: '127.0.0.1',
     PORT: String(options.port),
     DATABASE_URL: options.databaseUrl,
     REDIS_URL: options.redisUrl,

@@ -159,7 +159,8 @@ function describe(postgres: Postgres, redis: Redis, cluster: ControlPlane, busin
 
 async function writeDescription(folder: string, description: StackDescription): Promise<void> {
   const next = join(folder, `${STACK}.${process.pid}.next`);
-  await writeFile(next, `${JSON.stringify(description, undefined, 2)}\n`);
+  // It holds the databases' passwords.
+  await writeFile(next, `${JSON.stringify(description, undefined, 2)}\n`, { mode: 0o600 });
   await rename(next, join(folder, STACK));
 }
 

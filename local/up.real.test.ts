@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { isAlive } from './alive.ts';
@@ -62,6 +62,25 @@ async function untilUp(system: System): Promise<StackDescription> {
 }
 
 /** By the name that a restart test or a failure message uses. */
+/** As /proc spells them: 127.0.0.1, the same mapped into IPv6, ::1. */
+const LOOPBACK = ['0100007F', '0000000000000000FFFF00000100007F', '00000000000000000000000001000000'];
+const TCP_LISTEN = '0A';
+
+/** The addresses that these processes listen on, without ports. */
+async function listeningAddresses(pids: Readonly<Record<string, number>>): Promise<readonly string[]> {
+  const own = new Set<string>();
+  for (const pid of Object.values(pids)) {
+    const files = await readdir(`/proc/${pid}/fd`);
+    const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')));
+    for (const link of links) own.add(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? '');
+  }
+  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8')));
+  const rows = tables.flatMap((table) => table.trim().split('\n').slice(1)).map((row) => row.trim().split(/\s+/));
+  return rows
+    .filter(([, , , state, , , , , , inode = '']) => state === TCP_LISTEN && own.has(inode))
+    .map(([, address = '']) => address.split(':')[0] ?? '');
+}
+
 function pidsOf({ services, controllers, ...servers }: StackDescription): Readonly<Record<string, number>> {
   const { postgres, redis, apiserver, etcd } = servers;
   return {
@@ -135,6 +154,15 @@ describe('two systems on one machine', () => {
         }
       }
     }
+  });
+
+  test('keeps its secrets to its user, and listens to nobody but this machine', async () => {
+    const { mode } = await stat(join(first.folder, 'stack.json'));
+    expect(mode & 0o777).toBe(0o600);
+    const listening = await listeningAddresses(pidsOf(firstIs));
+    // Seven services, two controllers, Redis, Postgres, the API server, and etcd for its clients and its peers.
+    expect(listening.length).toBeGreaterThanOrEqual(14);
+    expect(listening.filter((address) => !LOOPBACK.includes(address))).toEqual([]);
   });
 
   test('a pid is the serving process', async () => {

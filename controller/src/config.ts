@@ -39,6 +39,12 @@ export const controllerSettings = {
     default: '8080',
     schema: z.string().transform(Number).pipe(z.int().min(1).max(65_535, 'must be a port, 1 to 65535')),
   },
+  host: {
+    name: 'HOST',
+    description: 'The address to listen on; without it, every one that there is, as a pod needs it.',
+    optional: true,
+    schema: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' }),
+  },
   redisUrl: {
     name: 'REDIS_URL',
     description: 'The Redis that messages are published to, redis://[user:password@]host:port[/database].',

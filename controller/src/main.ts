@@ -179,6 +179,7 @@ metrics.observe(CONTROLLER, {
 const keySet = new KeySet(transport, clock);
 const server = await startTelemetryServer({
   port: config.port,
+  host: config.host,
   registry: metrics.registry,
   jwks: () => keySet.read(),
   ready: () => (transactions.synced && flowInformers.synced ? [] : ['the caches are not filled yet']),

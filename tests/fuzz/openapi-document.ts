@@ -20,6 +20,7 @@ export interface JsonSchema {
   readonly maximum?: number;
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
+  readonly anyOf?: readonly JsonSchema[];
 }
 
 export interface Parameter {

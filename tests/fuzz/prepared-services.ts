@@ -54,7 +54,7 @@ export async function preparedOrder(desk: OrderDesk): Promise<PreparedService> {
     const payment = desk.payment(paidId);
     const paid = { ...created, orderId: paidId, paymentId: payment.paymentId, amountCents: TOTAL_CENTS };
     const closedId = await desk.placed();
-    const closing = desk.closing(closedId, 1);
+    const closing = await desk.beginClose(closedId);
     if (operation !== 'try') for (const steps of [creation, payment, closing]) await done(steps, 'try');
     calls[`/tcc/create-order/${operation}`] = [{ transaction: creation.transaction, payload: created }];
     calls[`/tcc/pay-order/${operation}`] = [{ transaction: payment.transaction, payload: paid }];
@@ -99,7 +99,7 @@ async function stockInventory({ url }: RunningTestService): Promise<Prepared> {
       'create-order': creation,
       'pay-order': { transaction: `${TEST_NAMESPACE}/pay-p-${operation}`, payload: paid },
       'close-order': {
-        transaction: `${TEST_NAMESPACE}/close-${operation}-1`,
+        transaction: `${TEST_NAMESPACE}/close-close-${operation}-1`,
         payload: { orderId: `close-${operation}`, lines, cause: 'unpaid' },
       },
     };

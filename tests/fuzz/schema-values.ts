@@ -25,6 +25,7 @@ interface Line {
 export function valuesOf(schema: JsonSchema, known: KnownIds, name = ''): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((one) => valuesOf(one, known, name)));
   switch (schema.type) {
     case 'object':
       return objects(schema, known);

@@ -18,6 +18,22 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a signature counts for ever',
+    breaks: 'an old call of the payment provider, or an old quote, is of no use to whoever kept it',
+    file: 'services/kit/src/http/signature.ts',
+    find: '  if (ageSeconds > ageSecondsMax) return',
+    replace: '  if (ageSeconds > Infinity) return',
+    tests: ['services/payment/src/http/signature.test.ts', 'services/order/src/http/quoted-order.real.test.ts'],
+  },
+  {
+    name: 'a key set that cannot be read again is thrown away',
+    breaks: 'participants keep the keys of tokens for hours while /jwks is away',
+    file: 'services/kit/src/auth/keys.ts',
+    find: 'export const KEPT_MS_MAX = 24 * 60 * 60 * 1_000;',
+    replace: 'export const KEPT_MS_MAX = 10 * 60 * 1_000;',
+    tests: ['services/kit/src/auth/keys.test.ts'],
+  },
+  {
     name: 'confirm or cancel is sent before the decision is stored',
     breaks: 'T1: the decision is stored before any confirm or cancel',
     file: 'controller/src/reconcile/reconciler.ts',

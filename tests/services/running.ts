@@ -27,6 +27,7 @@ const CONNECTIONS_MAX = 10;
 /** What every service is started with here: a free port, and no log. */
 export const TEST_SETTINGS = {
   port: 0,
+  host: '127.0.0.1',
   namespaces: [TEST_NAMESPACE, TWIN_NAMESPACE],
   retentionDays: 30,
   logLevel: 'silent',

@@ -14,6 +14,8 @@ export type Check = () => readonly string[];
 
 export interface TelemetryServerOptions {
   readonly port: number;
+  /** Default: every address there is. */
+  readonly host?: string | undefined;
   readonly registry: Registry;
   readonly live: Check;
   readonly ready: Check;
@@ -41,7 +43,8 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
       response.status(503).type('text/plain').send('the key set could not be read from the API server yet\n');
     }
   });
-  const server: Server = app.listen(options.port);
+  const { port, host } = options;
+  const server: Server = host === undefined ? app.listen(port) : app.listen(port, host);
   await once(server, 'listening');
   return {
     async close() {

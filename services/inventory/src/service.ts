@@ -6,6 +6,7 @@ import { closeOrderBranch } from './branches/close-order.ts';
 import { createOrderBranch } from './branches/create-order.ts';
 import { payOrderBranch } from './branches/pay-order.ts';
 import type { InventoryConfig } from './config.ts';
+import { adjustmentCleaning } from './adjustments.ts';
 import { stockRoutes } from './http/stock-routes.ts';
 
 export const branches: readonly AnyBranch[] = [createOrderBranch, payOrderBranch, closeOrderBranch];
@@ -15,6 +16,10 @@ export async function startInventory(config: InventoryConfig): Promise<RunningSe
     name: 'inventory',
     config,
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ pool }) => ({ routes: stockRoutes(pool), participant: { branches, tokens: tokenSettings(config) } }),
+    build: ({ pool }) => ({
+      routes: stockRoutes(pool),
+      participant: { branches, tokens: tokenSettings(config) },
+      cleanings: [adjustmentCleaning(config.retentionDays)],
+    }),
   });
 }

@@ -1,7 +1,7 @@
 /**
  * The stock of one SKU: how many units there are, and where each of them is.
  */
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { sqlFile } from '../../kit/src/index.ts';
 
 const PUT_STOCK = sqlFile(import.meta.url, '../sql/put-stock.sql');
@@ -23,7 +23,7 @@ export type PutResult =
   /** Fewer than are frozen or sold already. */
   | { readonly kind: 'too-few'; readonly stock: Stock };
 
-interface StockRow extends Omit<Stock, 'skuId'> {
+export interface StockRow extends Omit<Stock, 'skuId'> {
   readonly sku_id: string;
 }
 
@@ -38,11 +38,16 @@ export async function putStock(pool: Pool, skuId: string, stocked: number): Prom
 
 /** Undefined for a SKU that was never stocked. */
 export async function getStock(pool: Pool, skuId: string): Promise<Stock | undefined> {
-  const { rows } = await pool.query<StockRow>({ name: 'get-stock', text: GET_STOCK, values: [skuId] });
+  return readStock(pool, skuId);
+}
+
+/** The same within a database transaction. */
+export async function readStock(client: Pool | PoolClient, skuId: string): Promise<Stock | undefined> {
+  const { rows } = await client.query<StockRow>({ name: 'get-stock', text: GET_STOCK, values: [skuId] });
   const [row] = rows;
   return row === undefined ? undefined : stockOf(row);
 }
 
-function stockOf({ sku_id: skuId, stocked, sellable, frozen, sold }: StockRow): Stock {
+export function stockOf({ sku_id: skuId, stocked, sellable, frozen, sold }: StockRow): Stock {
   return { skuId, stocked, sellable, frozen, sold };
 }

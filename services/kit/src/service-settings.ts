@@ -43,6 +43,12 @@ const RETENTION_DAYS_MAX = 3_650;
 
 export const serviceSettings = {
   port: { name: 'PORT', description: 'The port to listen on.', default: '8080', schema: wholeNumber(1, 65_535) },
+  host: {
+    name: 'HOST',
+    description: 'The address to listen on; without it, every one that there is, as a pod needs it.',
+    optional: true,
+    schema: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' }),
+  },
   databaseUrl: {
     name: 'DATABASE_URL',
     description: "The service's own Postgres database: postgres://user:password@host:5432/name.",
@@ -102,9 +108,10 @@ export const participantSettings = {
   },
   jwksUrl: {
     name: 'ORDERTX_JWKS_URL',
-    description: "Where to fetch that key set: the controller's /jwks (this or ORDERTX_JWKS_FILE).",
+    description:
+      "Where to fetch that key set: the controllers' /jwks, several separated by commas and asked in turn (this or ORDERTX_JWKS_FILE). A set that was read once counts for a day while it cannot be read again.",
     optional: true,
-    schema: httpUrl,
+    schema: commaList(httpUrl),
   },
   controllerSubject: {
     name: 'ORDERTX_CONTROLLER_SUBJECT',
@@ -152,7 +159,7 @@ export function checkParticipantSettings(values: Partial<ParticipantValues>): re
 export function tokenSettings(values: ParticipantValues): TokenSettings {
   if (values.auth === 'off') return { auth: 'off' };
   const { audience, tokenIssuer: issuer, controllerSubject: subject, jwksFile, jwksUrl } = values;
-  const keys = jwksFile !== undefined ? { file: jwksFile } : jwksUrl !== undefined ? { url: jwksUrl } : undefined;
+  const keys = jwksFile !== undefined ? { file: jwksFile } : jwksUrl !== undefined ? { urls: jwksUrl } : undefined;
   if (audience === undefined || issuer === undefined || subject === undefined || keys === undefined) {
     throw new Error('token settings are read before they were checked; pass checkParticipantSettings to readSettings');
   }

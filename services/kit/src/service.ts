@@ -94,7 +94,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       : undefined;
   const rows = [fenceCleaning(config.retentionDays), ...inboxCleanings(config.retentionDays), ...cleanings];
   const cleaning = startCleaning(pool, rows, log);
-  const server = await listen(app, { port: config.port });
+  const server = await listen(app, { port: config.port, host: config.host });
   return {
     app,
     url: server.url,

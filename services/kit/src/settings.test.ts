@@ -101,7 +101,7 @@ describe('ORDERTX_AUTH', () => {
       audience: GOOD.ORDERTX_AUDIENCE,
       issuer: GOOD.ORDERTX_TOKEN_ISSUER,
       subject: GOOD.ORDERTX_CONTROLLER_SUBJECT,
-      keys: { url: GOOD.ORDERTX_JWKS_URL },
+      keys: { urls: [GOOD.ORDERTX_JWKS_URL] },
     });
   });
 

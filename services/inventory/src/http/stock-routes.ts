@@ -1,24 +1,15 @@
 /**
- * PUT and GET /stock/:skuId.
+ * The routes of /stock/:skuId.
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { problem, route, type Route } from '../../../kit/src/index.ts';
-import { idSchema, problemSchema } from '../../../protocol/src/index.ts';
+import { problemSchema } from '../../../protocol/src/index.ts';
 import { getStock, putStock, STOCKED_MAX } from '../stock.ts';
+import { adjustStockRoute } from './adjust-stock.ts';
+import { skuParams, stockSchema, unknownSku, UNKNOWN_SKU } from './stock-answer.ts';
 
-const skuParams = z.strictObject({ skuId: idSchema });
 const stockedBody = z.strictObject({ stocked: z.int().min(0).max(STOCKED_MAX) });
-const units = z.int().min(0);
-const stockSchema = z
-  .strictObject({
-    skuId: idSchema,
-    stocked: units.describe('All units there are'),
-    sellable: units.describe('Units no order has reserved'),
-    frozen: units.describe('Units reserved by orders that are not paid'),
-    sold: units.describe('Units of paid orders'),
-  })
-  .describe('sellable + frozen + sold = stocked');
 
 export function stockRoutes(pool: Pool): readonly Route[] {
   return [
@@ -50,16 +41,14 @@ export function stockRoutes(pool: Pool): readonly Route[] {
       params: skuParams,
       responses: {
         200: { description: 'The stock as it is now', schema: stockSchema },
-        404: { description: 'This SKU was never stocked', schema: problemSchema },
+        404: UNKNOWN_SKU,
       },
       async handle({ params: { skuId } }) {
         const stock = await getStock(pool, skuId);
         if (stock !== undefined) return { status: 200, body: stock };
-        return problem(404, {
-          detail: `SKU ${skuId} was never stocked; PUT /stock/${skuId} first`,
-          code: 'unknown-sku',
-        });
+        return unknownSku(skuId);
       },
     }),
+    adjustStockRoute(pool),
   ];
 }

@@ -119,17 +119,18 @@ test.each([
 });
 
 describe('a token that was good', () => {
-  test('is good without the key set for a minute, and no longer', async () => {
+  test('is checked again after a minute', async () => {
     const path = await keyFile('gone.json', [key]);
     const authorization = await bearer();
     let nowMs = Date.now();
     const check = tokenCheck({ ...rules, keys: { file: path } }, () => nowMs);
     expect((await check(authorization)).kind).toBe('good');
-    await rm(path);
+    await keyFile('gone.json', [await newKey('two')]);
+    await utimes(path, 1, 1);
     nowMs += 59_000;
     expect((await check(authorization)).kind).toBe('good');
     nowMs += 2_000;
-    expect((await check(authorization)).kind).toBe('unknown');
+    expect((await check(authorization)).kind).toBe('bad');
   });
 
   test('is bad once it has expired, however lately it was good', async () => {
@@ -154,7 +155,8 @@ describe('a token that was good', () => {
     const check = tokenCheck({ ...rules, keys: { file: path } });
     const authorizations = await Promise.all(Array.from({ length: 65 }, () => bearer()));
     for (const authorization of authorizations) expect((await check(authorization)).kind).toBe('good');
-    await rm(path);
+    await keyFile('many.json', [await newKey('two')]);
+    await utimes(path, 1, 1);
     const kinds = await Promise.all(authorizations.map(async (authorization) => (await check(authorization)).kind));
     expect(kinds.filter((kind) => kind === 'good')).toHaveLength(64);
   });
@@ -191,7 +193,7 @@ describe('the key set', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
-    const check = tokenCheck({ ...rules, keys: { url } });
+    const check = tokenCheck({ ...rules, keys: { urls: [url] } });
     const checks = await Promise.all([bearer(), bearer(), bearer()].map(async (token) => check(await token)));
     server.close();
     server.closeAllConnections();
@@ -207,21 +209,10 @@ describe('the key set', () => {
       ).listen(0, '127.0.0.1');
       await once(server, 'listening');
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
-      const check = await tokenCheck({ ...rules, keys: { url } })(await bearer());
+      const check = await tokenCheck({ ...rules, keys: { urls: [url] } })(await bearer());
       server.close();
       server.closeAllConnections();
       expect(check.kind).toBe('unknown');
     },
   );
-
-  test('from a url where nobody listens makes tokens unknown', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    expect((await tokenCheck({ ...rules, keys: { url: `http://127.0.0.1:${port}/jwks` } })(await bearer())).kind).toBe(
-      'unknown',
-    );
-  });
 });

@@ -8,7 +8,7 @@
  * was good is remembered, the whole of it, until it expires and at most REMEMBERED_MS_MAX.
  */
 import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
-import { KeysUnavailable, keySet, type KeySource } from './keys.ts';
+import { KeysUnavailable, keySet, type KeySetOptions, type KeySource } from './keys.ts';
 
 /** What Kubernetes signs service-account tokens with; nothing symmetric, and never `none`. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'EdDSA'];
@@ -42,12 +42,14 @@ export type TokenCheck =
  * Checks the value of an Authorization header; keeps the key set, and which tokens were good, between calls.
  *
  * @param now milliseconds since the epoch
+ * @param keysOptions for the key set
  */
 export function tokenCheck(
   rules: TokenRules,
   now: () => number = Date.now,
+  keysOptions: KeySetOptions = {},
 ): (authorization: string | undefined) => Promise<TokenCheck> {
-  const keys = keySet(rules.keys);
+  const keys = keySet(rules.keys, keysOptions);
   const remembered = new RememberedTokens();
   return async (authorization) => {
     if (authorization === undefined) return { kind: 'bad', detail: 'authorization: is missing; send a bearer token' };

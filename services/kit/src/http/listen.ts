@@ -20,6 +20,8 @@ const GRACE_MS_DEFAULT = 10_000;
 
 export interface ListenOptions {
   readonly port: number;
+  /** Default: every address there is. */
+  readonly host?: string | undefined;
   /** For requests that run when `close` is called. Default 10,000. */
   readonly graceMs?: number;
 }
@@ -44,7 +46,7 @@ export async function listen(app: App, options: ListenOptions): Promise<RunningS
       if (!server.listening) setImmediate(() => server.closeIdleConnections());
     });
   });
-  server.listen(options.port);
+  server.listen(options.port, options.host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {

@@ -7,7 +7,15 @@
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { newId, problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
+import {
+  IDEMPOTENCY_KEY_PATTERN,
+  newId,
+  problem,
+  readIdempotencyKey,
+  route,
+  type Reply,
+  type Route,
+} from '../../../kit/src/index.ts';
 import { createName, idSchema, orderIdSchema, orderLinesSchema, problemSchema } from '../../../protocol/src/index.ts';
 import type { Relay } from '../creation/relay.ts';
 import {
@@ -23,7 +31,6 @@ import {
 import { continuedOrNew } from '../trace-parent.ts';
 import type { Seat, WaitingRoom } from '../waiting-room.ts';
 import { hearTheEnd } from './hear-the-end.ts';
-import { IDEMPOTENCY_KEY_PATTERN, readIdempotencyKey } from './idempotency-key.ts';
 import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
 import { QUOTE_HEADER, quoteProblem, unsignedProblem, type QuoteRules } from './quote.ts';
 

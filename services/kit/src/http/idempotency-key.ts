@@ -1,5 +1,5 @@
 /**
- * The Idempotency-Key header: required, so that a customer's second click is not a second order.
+ * The Idempotency-Key header: required where a repeat would be a second effect, such as a customer's second click a second order.
  */
 
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
