@@ -189,6 +189,10 @@ export interface Branch {
    */
   readonly attempts?: number;
   /**
+   * True while undecided where the participant answered its try with Confirmed: it had confirmed this transaction before the store was put back to an older snapshot. No deadline, refusal or request cancels it from then on; Stuck (ConfirmedBefore) says what speaks against the Confirm.
+   */
+  readonly confirmedBefore?: boolean;
+  /**
    * What the last attempt met, in a stable sentence; absent when nothing is wrong.
    */
   readonly lastError?: string;

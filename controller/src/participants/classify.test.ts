@@ -32,6 +32,11 @@ describe('a 2xx', () => {
     }
   }
 
+  test('with Confirmed after a try says more than that it has succeeded', () => {
+    expect(outcome('try', 200, { 'ordertx-state': 'Confirmed' })).toEqual({ kind: 'succeeded', confirmedBefore: true });
+    expect(outcome('confirm', 200, { 'ordertx-state': 'Confirmed' })).toEqual({ kind: 'succeeded' });
+  });
+
   test('without Ordertx-State is unknown and asks whether the address is right', () => {
     expect(outcome('try', 200)).toEqual({
       kind: 'unknown',

@@ -40,7 +40,11 @@ export function classify(operation: Operation, answer: HttpAnswer, nowMs: number
 function classifySuccess(operation: Operation, { status, headers }: HttpAnswer): Outcome {
   const state = stateOf(headers);
   if (state.kind !== 'known') return withoutState(status, state.kind);
-  if (DONE_STATES[operation].includes(state.value)) return { kind: 'succeeded' };
+  if (DONE_STATES[operation].includes(state.value)) {
+    return operation === 'try' && state.value === 'Confirmed'
+      ? { kind: 'succeeded', confirmedBefore: true }
+      : { kind: 'succeeded' };
+  }
   return unknown(
     `answered ${status} with Ordertx-State ${state.value}, which does not end a ${operation}: compare its fence with the participant protocol`,
   );

@@ -280,7 +280,7 @@ export class FencedParticipants implements Participants {
           return refused('refused');
         }
         if (state === undefined) this.#effect(row, operation, 'Tried');
-        return { kind: 'succeeded' };
+        return { kind: 'succeeded', ...(state === 'Confirmed' && { confirmedBefore: true }) };
       case 'confirm':
         if (state === undefined) return refused('no-try');
         if (state === 'Refused' || state === 'Cancelled') return refused(`already-${state.toLowerCase()}`);

@@ -10,7 +10,7 @@ import type { Retry, TransactionFlow } from '../../../crds/generated/transaction
 import type { Answer, BranchAnswer, MessageAnswer } from './answers.ts';
 import { clip, LAST_ERROR_CHARS_MAX, type StuckReason } from './conditions.ts';
 import type { Operation } from './outcome.ts';
-import { branchesOf, branchIsOpen, messageIsOpen, messagesOf, operationFor } from './phase.ts';
+import { branchesOf, branchIsOpen, isConfirmedBefore, messageIsOpen, messagesOf, operationFor } from './phase.ts';
 import { askedForDelayMs, longestDelayMs, republishDelayMs, retryDelayMs } from './retry.ts';
 import { clearAlarm, describe, raiseAlarm } from './sentences.ts';
 
@@ -19,16 +19,26 @@ export function applyOutcomes(
   answers: readonly Answer[],
   flow: TransactionFlow,
 ): OrderTransactionStatus {
+  const confirmedBefore = isConfirmedBefore(stored) || answers.some(saysConfirmedBefore);
   return answers.reduce(
     (status, answer) => {
       switch (answer.on) {
         case 'branch':
-          return applyToBranch(status, answer, flow.spec.retry);
+          return applyToBranch(status, answer, flow.spec.retry, confirmedBefore);
         case 'message':
           return applyToMessage(status, answer, flow.spec.retry);
       }
     },
     withFlowsBranches(stored, flow),
+  );
+}
+
+function saysConfirmedBefore(answer: Answer): boolean {
+  return (
+    answer.on === 'branch' &&
+    answer.operation === 'try' &&
+    answer.outcome.kind === 'succeeded' &&
+    answer.outcome.confirmedBefore === true
   );
 }
 
@@ -50,13 +60,18 @@ export function withBranches(status: OrderTransactionStatus, names: Iterable<str
   return { ...status, branches: [...branchesOf(status), ...untried] };
 }
 
-function applyToBranch(status: OrderTransactionStatus, answer: BranchAnswer, retry: Retry): OrderTransactionStatus {
+function applyToBranch(
+  status: OrderTransactionStatus,
+  answer: BranchAnswer,
+  retry: Retry,
+  confirmedBefore: boolean,
+): OrderTransactionStatus {
   const before = branchesOf(status).find((branch) => branch.name === answer.target);
   if (!before || answer.operation !== operationFor(status.decision) || !branchIsOpen(before, status.decision)) {
     return status;
   }
-  const after = branchAfter(before, answer, retry);
-  const alarm = branchAlarm(answer);
+  const after = branchAfter(before, answer, retry, confirmedBefore);
+  const alarm = branchAlarm(answer, confirmedBefore);
   const changed: OrderTransactionStatus = {
     ...status,
     branches: branchesOf(status).map((branch) => (branch === before ? after : branch)),
@@ -64,16 +79,20 @@ function applyToBranch(status: OrderTransactionStatus, answer: BranchAnswer, ret
   return retell(changed, alarm, answer.atMs);
 }
 
-function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry): Branch {
+function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry, confirmedBefore: boolean): Branch {
   const attempts = (before.attempts ?? 0) + 1;
   const { name, state } = before;
   const { outcome, operation, atMs, jitter } = answer;
   switch (outcome.kind) {
     case 'succeeded':
-      return { name, state: successOf(operation), attempts };
+      return {
+        ...{ name, state: successOf(operation), attempts },
+        ...(outcome.confirmedBefore && { confirmedBefore: true }),
+      };
     case 'refused': {
       const lastError = clip(outcome.detail, LAST_ERROR_CHARS_MAX);
-      if (operation === 'try') return { name, state: 'Refused', attempts, lastError };
+      // Where another has confirmed already, a no to the try is not the end: it has to become a yes (T5).
+      if (operation === 'try' && !confirmedBefore) return { name, state: 'Refused', attempts, lastError };
       return { name, state, attempts, lastError, nextAttemptTime: timeAfter(atMs, longestDelayMs(retry, jitter)) };
     }
     case 'blocked':
@@ -122,9 +141,10 @@ function successOf(operation: Operation): BranchState {
 }
 
 /** A refusal where none can be, and a call that may not be sent, are alarms at once and not only after a while (T4). */
-function branchAlarm(answer: BranchAnswer): StuckReason | undefined {
+function branchAlarm(answer: BranchAnswer, confirmedBefore: boolean): StuckReason | undefined {
   if (answer.outcome.kind === 'blocked') return answer.outcome.reason;
-  if (answer.outcome.kind !== 'refused' || answer.operation === 'try') return undefined;
+  if (answer.outcome.kind !== 'refused') return undefined;
+  if (answer.operation === 'try') return confirmedBefore ? 'ConfirmedBefore' : undefined;
   return answer.operation === 'confirm' ? 'ConfirmRefused' : 'CancelRefused';
 }
 

@@ -11,6 +11,7 @@ export type StuckReason =
   | 'TakingTooLong'
   | 'ConfirmRefused'
   | 'CancelRefused'
+  | 'ConfirmedBefore'
   | 'MessageRefused'
   | 'FlowNotFound'
   | 'EndpointForbidden'

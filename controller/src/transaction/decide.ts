@@ -15,7 +15,7 @@
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { conditionIsTrue, findCondition } from './conditions.ts';
 import { carryOut } from './carry-out.ts';
-import { tryAll } from './try-all.ts';
+import { alarmIfTorn, tryAll } from './try-all.ts';
 import { afterEnd } from './finish.ts';
 import { isFinal } from './phase.ts';
 import { endAlarm } from './sentences.ts';
@@ -32,7 +32,8 @@ export function decide(view: View, flow: TransactionFlow | undefined, nowMs: num
   if (missing !== undefined) return waitForFlow(view, missing, nowMs);
   const usable = flow as TransactionFlow;
   const asked = acknowledgeResume(takeRetryRequest(foundAgain(view, nowMs), nowMs), nowMs);
-  const told = asked.status.decision === undefined ? asked : tellBrokerAway(asked, usable, nowMs);
+  const told =
+    asked.status.decision === undefined ? alarmIfTorn(asked, usable, nowMs) : tellBrokerAway(asked, usable, nowMs);
   const step = told.status.decision === undefined ? tryAll(told, usable, nowMs) : carryOut(told, usable, nowMs);
   return wakeForRetryRequest(view, noticeTime(told, usable, step, nowMs), nowMs);
 }

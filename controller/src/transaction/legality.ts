@@ -5,7 +5,15 @@
  * (docs/adr/0001). A violation found here is a bug of ours, never an answer to anybody.
  */
 import type { Branch, OrderTransactionStatus, Phase } from '../../../crds/generated/ordertransaction.ts';
-import { branchesOf, endStateFor, finalPhaseFor, isFinal, messageIsOpen, messagesOf } from './phase.ts';
+import {
+  branchesOf,
+  endStateFor,
+  finalPhaseFor,
+  isConfirmedBefore,
+  isFinal,
+  messageIsOpen,
+  messagesOf,
+} from './phase.ts';
 
 const NEXT_PHASES: Readonly<Record<Phase, readonly Phase[]>> = {
   Pending: ['Trying', 'Confirming', 'Cancelling'],
@@ -46,6 +54,8 @@ function illegalDecision(
     return `phase ${phase} and decision disagree`;
   if (decision === undefined) return undefined;
   const isFirst = before?.decision === undefined;
+  if (isFirst && decision === 'Cancel' && isConfirmedBefore(before ?? {}))
+    return 'a participant has confirmed it before: it is not cancelled';
   const opening = decision === 'Confirm' ? 'Confirming' : 'Cancelling';
   if (isFirst && phase !== opening)
     return 'the decision is stored on its own, before anything is confirmed or cancelled';

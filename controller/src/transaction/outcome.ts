@@ -9,8 +9,11 @@
 export type Operation = 'try' | 'confirm' | 'cancel';
 
 export type Outcome =
-  /** The operation is done, now or before. A try that finds its branch already Confirmed has succeeded as well. */
-  | { readonly kind: 'succeeded' }
+  /**
+   * The operation is done, now or before. A try that finds its branch already Confirmed has succeeded as well, and more is
+   * known by it: this transaction was decided before, Confirm, and the store has forgotten it.
+   */
+  | { readonly kind: 'succeeded'; readonly confirmedBefore?: true }
   /** A business no, for good. `detail` is a sentence for people and never changes from attempt to attempt. */
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
   /** 425: the participant works on it, or cannot yet; ask again. */

@@ -57,6 +57,11 @@ export function branchIsOpen(branch: Branch, decision: Decision | undefined): bo
   return decision === undefined ? branch.state === 'Untried' : branch.state !== endStateFor(decision);
 }
 
+/** Whether a participant has said that it confirmed this transaction before: the store was put back, and only Confirm is right. */
+export function isConfirmedBefore(status: OrderTransactionStatus): boolean {
+  return branchesOf(status).some((branch) => branch.confirmedBefore === true);
+}
+
 /** Whether this message still waits for its receipt. A refused reliable message does: it is published again (T7). */
 export function messageIsOpen(message: Message): boolean {
   return message.state === 'Pending' || (message.state === 'Refused' && message.delivery === 'Reliable');

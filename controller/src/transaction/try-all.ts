@@ -5,7 +5,8 @@ import type { Branch, OrderTransactionStatus } from '../../../crds/generated/ord
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { dueCalls } from './calls.ts';
 import { clip, CONDITION_MESSAGE_CHARS_MAX, withCondition } from './conditions.ts';
-import { branchesOf } from './phase.ts';
+import { branchesOf, isConfirmedBefore } from './phase.ts';
+import { raiseAlarm } from './sentences.ts';
 import { act, createdAtMs, store, type Step, type View } from './step.ts';
 
 type DecisionReason = 'AllTried' | 'Refused' | 'DeadlineExceeded' | 'CancelRequested';
@@ -32,16 +33,42 @@ function deadlineOf(view: View, flow: TransactionFlow): number {
 }
 
 function decidedBy(view: View, flow: TransactionFlow, nowMs: number): Decided | undefined {
+  const missing = missingOf(view);
+  if (missing.length === 0 && !view.transaction.spec.cancelRequested) return { reason: 'AllTried', why: '' };
+  const reason = reasonToCancel(view, flow, nowMs);
+  return isConfirmedBefore(view.status) ? undefined : reason;
+}
+
+function missingOf(view: View): readonly Branch[] {
+  return branchesOf(view.status).filter((branch) => branch.state !== 'Tried');
+}
+
+function reasonToCancel(view: View, flow: TransactionFlow, nowMs: number): Decided | undefined {
   if (view.transaction.spec.cancelRequested)
     return { reason: 'CancelRequested', why: 'its cancellation was requested' };
-  const branches = branchesOf(view.status);
-  const refused = branches.find((branch) => branch.state === 'Refused');
+  const missing = missingOf(view);
+  const refused = missing.find((branch) => branch.state === 'Refused');
   if (refused) return { reason: 'Refused', why: `${refused.name} refused: ${refused.lastError ?? 'no reason given'}` };
-  const missing = branches.filter((branch) => branch.state !== 'Tried');
-  if (missing.length === 0) return { reason: 'AllTried', why: '' };
   const everyOneWasAsked = missing.every((branch) => view.asked.has(branch.name) && !view.busy.has(branch.name));
   if (nowMs < deadlineOf(view, flow) || !everyOneWasAsked) return undefined;
   return { reason: 'DeadlineExceeded', why: deadlineSentence(missing, flow.spec.timeoutSeconds) };
+}
+
+/**
+ * One participant has confirmed it before, in a life that the store has forgotten, and something speaks for Cancel. To cancel
+ * would split the transaction, so it goes on asking and calls a person (T5).
+ */
+export function alarmIfTorn(view: View, flow: TransactionFlow, nowMs: number): View {
+  const confirmed = branchesOf(view.status).find((branch) => branch.confirmedBefore === true);
+  if (confirmed === undefined) return view;
+  const reason = reasonToCancel(view, flow, nowMs);
+  if (reason === undefined) return view;
+  const sentence = clip(
+    `${confirmed.name} has confirmed it before, so it is not cancelled although ${reason.why}`,
+    CONDITION_MESSAGE_CHARS_MAX,
+  );
+  const told = { ...view.status, message: sentence, waitingFor: missingOf(view)[0]?.name ?? confirmed.name };
+  return { ...view, status: raiseAlarm(told, 'ConfirmedBefore', sentence, nowMs) };
 }
 
 function deadlineSentence(missing: readonly Branch[], timeoutSeconds: number): string {
