@@ -175,6 +175,7 @@ metrics.observe(CONTROLLER, {
   }),
   queue: () => ({ depth: queue.depth, delayed: queue.delayed, longestRunningMs: queue.longestRunningMs() }),
   callsUnderWay: () => reconciler.underWay,
+  callsWaiting: () => reconciler.waiting,
 });
 const keySet = new KeySet(transport, clock);
 const server = await startTelemetryServer({

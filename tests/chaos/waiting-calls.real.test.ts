@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { findCondition } from '../../controller/src/transaction/conditions.ts';
+import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { openTappedShop, TEA, type TappedShop } from './every-request.ts';
 import type { Verdict } from './fault-proxy.ts';
@@ -15,10 +16,11 @@ const SEEN_MS = 20_000;
 const WAITING = 20;
 
 let tapped: TappedShop;
+let controller: RunningController;
 
 beforeAll(async () => {
   tapped = await openTappedShop('waiting');
-  await tapped.startController();
+  controller = await tapped.startController();
 }, SETUP_MS);
 
 afterAll(() => tapped.close(), TEST_MS);
@@ -51,6 +53,11 @@ function triesAt(participant: string): readonly string[] {
   return tries.map(({ transaction }) => transaction);
 }
 
+async function callsWaiting(): Promise<number> {
+  const text = await (await fetch(`${controller.url}/metrics`)).text();
+  return Number(/^ordertx_participant_calls_waiting (\d+)$/m.exec(text)?.[1]);
+}
+
 async function suspendAll(begun: readonly Begun[], suspend: boolean): Promise<void> {
   for (const { name } of begun) expect(await tapped.shop.patch(name, { spec: { suspend } })).toBe(200);
 }
@@ -60,6 +67,7 @@ test(
   async () => {
     const { shop } = tapped;
     const { first, waiting, release } = await crowd('narrow');
+    expect(await callsWaiting()).toBe(WAITING);
     await suspendAll(waiting, true);
     for (const { name } of waiting) {
       await shop.transactionWhen(
@@ -69,6 +77,7 @@ test(
         SEEN_MS,
       );
     }
+    expect(await callsWaiting()).toBe(0);
     release();
     // Whoever still waited would be before this one.
     const later = await shop.begin('narrow', [TEA]);

@@ -129,6 +129,13 @@ export class Reconciler {
     return this.#underWay.size;
   }
 
+  /** How many of those wait to be sent. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const work of this.#works.values()) waiting += work.waiting.size;
+    return waiting;
+  }
+
   #forget(key: Key): void {
     this.#works.get(key)?.withdrawAll();
     this.#works.delete(key);

@@ -19,6 +19,7 @@ export interface Sources {
   readonly informerAgesMs: () => Readonly<Record<string, number>>;
   readonly queue: () => { readonly depth: number; readonly delayed: number; readonly longestRunningMs: number };
   readonly callsUnderWay: () => number;
+  readonly callsWaiting: () => number;
 }
 
 export class ControllerMetrics {
@@ -168,6 +169,12 @@ export class ControllerMetrics {
       'ordertx_participant_calls_under_way',
       'Calls and publications begun and not ended.',
       (each) => each.set(sources.callsUnderWay()),
+      [],
+    );
+    gauge(
+      'ordertx_participant_calls_waiting',
+      'Of those, calls that wait to be sent, for a place at their endpoint (maxConcurrency) or a token: what is too slow for its load shows here.',
+      (each) => each.set(sources.callsWaiting()),
       [],
     );
     gauge(
