@@ -19,6 +19,7 @@
  *  I6  `lastEventAgeMs` grows whenever I1 to I5 do not get through: metrics and alerts look at it.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { parseExact } from '../../../services/protocol/src/exact-json.ts';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -321,7 +322,7 @@ export class Informer<T extends StoredObject> {
       const doubt = held === undefined ? undefined : await this.#doubt(held, silence.signal);
       if (doubt !== undefined) return doubt;
       for await (const line of answer.body) {
-        const end = this.#takeEvent(JSON.parse(line) as WatchEvent<T>);
+        const end = this.#takeEvent(parseExact(line) as WatchEvent<T>);
         if (end !== undefined) return end;
       }
     } catch (error) {

@@ -11,6 +11,7 @@
  */
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { parseExact } from '../../../services/protocol/src/exact-json.ts';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, systemClock } from '../runtime/clock.ts';
 import type { DatedAnswer } from '../runtime/remote-clock.ts';
@@ -153,7 +154,7 @@ export class HttpTransport implements Transport {
         const retryAfterMs = retryAfterMsOf(response.headers['retry-after']);
         return retryAfterMs === undefined ? answer : { ...answer, retryAfterMs };
       }
-      return { kind: 'ok', body: (await response.body.json()) as T };
+      return { kind: 'ok', body: parseExact(await response.body.text()) as T };
     } catch (error) {
       return { kind: 'unanswered', message: unansweredBecause(error) };
     }

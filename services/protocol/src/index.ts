@@ -7,6 +7,7 @@
 export * from './attempts.ts';
 export * from './audience.ts';
 export * from './detail.ts';
+export * from './exact-json.ts';
 export * from './headers.ts';
 export { renderOpenApi } from './openapi.ts';
 export * from './operations.ts';

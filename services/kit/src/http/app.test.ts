@@ -127,6 +127,12 @@ describe('a declared route', () => {
     ['a wrong type', '{"items":[{"name":"cup","count":"1"}]}', 'items[0].count'],
     ['a negative number', '{"items":[{"name":"cup","count":-1}]}', 'items[0].count'],
     ['a huge number', '{"items":[{"name":"cup","count":1e999}]}', 'items[0].count'],
+    [
+      'a number with more digits than are kept',
+      '{"items":[{"name":"cup","count":9007199254740993}]}',
+      'items[0].count: the number 9007199254740993 cannot',
+    ],
+    ['the same in a field nobody knows', '{"items":[],"trace":{"no":[9007199254740993]}}', 'trace.no[0]: the number'],
     ['a missing field', '{"items":[{"count":1}]}', 'items[0].name'],
     ['a list instead of an object', '[]', 'body'],
     ['a bare value', '7', 'body'],

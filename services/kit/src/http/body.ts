@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import { problem, ProblemError } from './problem.ts';
 import { send, type Reply } from './reply.ts';
 import type { UncheckedRequest } from './unchecked-request.ts';
+import { inexactIssue, validationProblem } from './validate.ts';
 
 /** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
 export const BODY_BYTES_MAX = 128 * 1024;
@@ -18,9 +19,9 @@ const bytes = new WeakMap<IncomingMessage, Buffer>();
 
 /**
  * Leaves `request.body` undefined when there is none. Other media types are 415; what is wrong with a body goes to the error handler
- * as a problem that names the body.
+ * as a problem that names the body, or the field whose number cannot be kept digit by digit (unless `anyNumber` is taken).
  */
-export function jsonBody(): RequestHandler {
+export function jsonBody({ anyNumber = false }: { readonly anyNumber?: boolean } = {}): RequestHandler {
   // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
   const parse: RequestHandler = express.json({
     ...{ limit: BODY_BYTES_MAX, strict: false, type: JSON_MEDIA_TYPES },
@@ -33,11 +34,14 @@ export function jsonBody(): RequestHandler {
       next();
       return;
     }
-    if (!request.is(JSON_MEDIA_TYPES)) {
-      send(response, problem(415, { detail: 'content-type: must be application/json' }));
+    if (!isJson(request)) {
+      send(response, problem(415, { detail: NOT_JSON }));
       return;
     }
-    parse(request, response, (error?: unknown) => next(unreadable(error)));
+    parse(request, response, (error?: unknown) => {
+      if (error !== undefined) next(unreadable(error));
+      else next(anyNumber ? undefined : inexact(request));
+    });
   };
 }
 
@@ -72,18 +76,30 @@ function parseSigned(request: Request<Readonly<Record<string, string>>>, text: s
     next();
     return;
   }
-  const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(request.get('content-type') ?? '')?.[1] ?? 'utf-8';
-  if (!request.is(JSON_MEDIA_TYPES) || !/^utf-?8$/i.test(charset)) {
-    next(new ProblemError(problem(415, { detail: 'content-type: must be application/json' })));
+  if (!isJson(request)) {
+    next(new ProblemError(problem(415, { detail: NOT_JSON })));
     return;
   }
   try {
     request.body = JSON.parse(text) as unknown;
-    next();
+    next(inexact(request));
   } catch (error) {
     const { message } = error as SyntaxError;
     next(new ProblemError(problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` })));
   }
+}
+
+const NOT_JSON = 'content-type: must be application/json, in UTF-8';
+
+/** JSON that goes over a network is UTF-8 (RFC 8259); what is signed, and whose numbers are looked at, is read as such. */
+function isJson(request: Request<Readonly<Record<string, string>>>): boolean {
+  const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(request.get('content-type') ?? '')?.[1] ?? 'utf-8';
+  return Boolean(request.is(JSON_MEDIA_TYPES)) && /^utf-?8$/i.test(charset);
+}
+
+function inexact(request: IncomingMessage): ProblemError | undefined {
+  const issue = inexactIssue(rawBodyOf(request));
+  return issue === undefined ? undefined : new ProblemError(validationProblem([issue], 'body'));
 }
 
 /** What the parser throws at a broken body carries a 4xx, and mostly a type that says what broke; anything else is no fault of the body. */

@@ -2,6 +2,7 @@
  * Checks what came in against a schema and says what is wrong with it, by the field's name.
  */
 import type { z, ZodType } from 'zod';
+import { inexactNumberIn } from '../../../protocol/src/index.ts';
 import { problem } from './problem.ts';
 import type { Reply } from './reply.ts';
 
@@ -30,6 +31,14 @@ export function validate<T>(schema: ZodType<T>, value: unknown): Validated<T> {
   };
 }
 
+/** What is stored, compared and charged must be what was sent, to the last digit: a number that cannot be, by its field. */
+export function inexactIssue(text: string): FieldIssue | undefined {
+  const number = inexactNumberIn(text);
+  if (number === undefined) return undefined;
+  const { field, written } = number;
+  return { field: cut(field), message: `the number ${written} cannot be kept digit by digit; send it as a string` };
+}
+
 /** `lines[0].quantity: Too small: expected number to be >=1; userId: ...`; `within` stands before every field's name. */
 export function describeIssues(issues: readonly FieldIssue[], whole: string, within = ''): string {
   return issues.map(({ field, message }) => `${field === '' ? whole : within + field}: ${message}`).join('; ');
@@ -55,9 +64,14 @@ function fieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
 }
 
 function fieldName(path: readonly PropertyKey[]): string {
-  const name = path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
-    .join('')
-    .replaceAll(UNPRINTABLE, '\u{FFFD}');
+  return cut(
+    path
+      .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
+      .join(''),
+  );
+}
+
+function cut(field: string): string {
+  const name = field.replaceAll(UNPRINTABLE, '\u{FFFD}');
   return name.length > FIELD_CHARS_MAX ? `${name.slice(0, FIELD_CHARS_MAX)}...` : name;
 }

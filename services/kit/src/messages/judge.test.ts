@@ -43,6 +43,17 @@ function judgeText(text: string, ...more: readonly string[]): Judged {
 }
 const judgeEvent = (change: object = {}): Judged => judgeText(JSON.stringify({ ...EVENT, ...change }));
 
+test('an event with a number that cannot be kept digit by digit is refused to its sender, by the field', () => {
+  const text = JSON.stringify({ ...EVENT, data: { orderId: 'o1', lines: [1, 2] } }).replace(
+    '[1,2]',
+    '[1,9007199254740993]',
+  );
+  expect(judgeText(text)).toEqual({
+    ...{ kind: 'refused', type: undefined, sender: SENDER },
+    reason: 'data.lines[1]: the number 9007199254740993 cannot be kept digit by digit; send it as a string',
+  });
+});
+
 describe('a good event', () => {
   test('is its handler’s message', () => {
     expect(judgeEvent()).toEqual({

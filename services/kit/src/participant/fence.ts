@@ -13,7 +13,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { ZodType } from 'zod';
 import type { Operation, TransactionName } from '../../../protocol/src/index.ts';
-import { describeIssues, validate } from '../http/validate.ts';
+import { describeIssues, validate, type FieldIssue } from '../http/validate.ts';
 import { endTransaction, type Ending } from '../postgres/transaction.ts';
 import type { FenceAnswer } from './answer.ts';
 import type { AnyBranch, Json, Later, Refused, Tried } from './branch.ts';
@@ -28,7 +28,13 @@ interface Identity {
 /** A try and a confirm have a payload with a canonical form; a cancel has whatever came, or nothing. */
 export type FenceCall = Identity &
   (
-    | { readonly operation: 'try'; readonly body: unknown; readonly canonical: Canonical }
+    | {
+        readonly operation: 'try';
+        readonly body: unknown;
+        readonly canonical: Canonical;
+        /** A number of the payload that is another one in `body`: then nothing is tried. */
+        readonly inexact: FieldIssue | undefined;
+      }
     | { readonly operation: 'confirm'; readonly canonical: Canonical; readonly reason: string; readonly detail: string }
     | { readonly operation: 'cancel'; readonly body: unknown; readonly reason: string; readonly detail: string }
   );
@@ -83,7 +89,7 @@ async function performTry(
   call: FenceCall & { operation: 'try' },
 ): Promise<Ending<FenceAnswer>> {
   const { digest, text: payload } = call.canonical;
-  const result = await runTry(client, branch, call, call.body);
+  const result = call.inexact ? notUsable([call.inexact]) : await runTry(client, branch, call, call.body);
   switch (result.kind) {
     case 'tried': {
       const answer = answerText(result.answer);
@@ -139,13 +145,16 @@ export async function runTry(
   body: unknown,
 ): Promise<Tried | Refused | Later> {
   const checked = validate(branch.payload, body);
-  if (checked.kind === 'invalid')
-    return { kind: 'refused', detail: `The payload is not usable: ${describeIssues(checked.issues, 'payload')}.` };
+  if (checked.kind === 'invalid') return notUsable(checked.issues);
   const { transaction, attempt } = call;
   await client.query('savepoint business');
   const result = await branch.try(client, { transaction, attempt, payload: checked.value });
   if (result.kind === 'refused') await client.query('rollback to savepoint business');
   return result;
+}
+
+function notUsable(issues: readonly FieldIssue[]): Refused {
+  return { kind: 'refused', detail: `The payload is not usable: ${describeIssues(issues, 'payload')}.` };
 }
 
 /** What was tried passed the schema then. If a newer schema does not take it, that is a fault to be mended, not a no. */

@@ -2,7 +2,8 @@
  * The participant routes: POST <branch.path>/{try,confirm,cancel} for every branch of the service.
  *
  * In order: the token, the headers, the body, the fence. Broken bodies are 400 on try and confirm; on cancel they count as no
- * payload, because a cancel is never turned away for what it carries.
+ * payload, because a cancel is never turned away for what it carries. A number that cannot be kept digit by digit is a no to the try;
+ * what was tried has none.
  */
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Pool } from 'pg';
@@ -11,10 +12,11 @@ import { HEADERS, OPERATIONS, type Operation } from '../../../protocol/src/index
 import { tokenGuard } from '../auth/guard.ts';
 import type { TokenSettings } from '../auth/tokens.ts';
 import type { App } from '../http/app.ts';
-import { jsonBody } from '../http/body.ts';
+import { jsonBody, rawBodyOf } from '../http/body.ts';
 import { problem } from '../http/problem.ts';
 import { send, type Reply } from '../http/reply.ts';
 import { measureAs, type RouteDocument } from '../http/route.ts';
+import { inexactIssue } from '../http/validate.ts';
 import { withLogFields, type Log } from '../log.ts';
 import { fenceReply, type FenceAnswer } from './answer.ts';
 import type { AnyBranch } from './branch.ts';
@@ -36,7 +38,7 @@ export function mountParticipant(app: App, options: ParticipantOptions): void {
   for (const branch of options.branches) {
     for (const operation of OPERATIONS) {
       const path = `${branch.path}/${operation}`;
-      const body = operation === 'cancel' ? lenientBody(app.log) : jsonBody();
+      const body = operation === 'cancel' ? lenientBody(app.log) : jsonBody({ anyNumber: true });
       const handle = participantHandler({ ...options, branch, operation, log: app.log, calls });
       app.router.post(path, measureAs(path), guard, body, handle);
       app.document(documentOf(branch, operation));
@@ -61,12 +63,12 @@ function participantHandler(parts: HandlerParts): RequestHandler {
     }
     const { namespace, name } = read.headers.transaction;
     const fields = { transaction: `${namespace}/${name}`, branch: branch.branch, operation };
-    send(response, await withLogFields(fields, () => answerCall(parts, read.headers, request.body)));
+    send(response, await withLogFields(fields, () => answerCall(parts, read.headers, request)));
   };
 }
 
-async function answerCall(parts: HandlerParts, headers: CallHeaders, body: unknown): Promise<Reply> {
-  const call = fenceCall(parts.operation, headers, body);
+async function answerCall(parts: HandlerParts, headers: CallHeaders, request: Request): Promise<Reply> {
+  const call = fenceCall(parts.operation, headers, request);
   if (call === undefined) return problem(400, { detail: 'body: must be JSON with well-formed strings' });
   const labels = { path: parts.branch.path, operation: parts.operation };
   try {
@@ -80,13 +82,14 @@ async function answerCall(parts: HandlerParts, headers: CallHeaders, body: unkno
   }
 }
 
-function fenceCall(operation: Operation, headers: CallHeaders, body: unknown): FenceCall | undefined {
+function fenceCall(operation: Operation, headers: CallHeaders, request: Request): FenceCall | undefined {
+  const body: unknown = request.body;
   const { transaction, attempt, reason, detail } = headers;
   if (operation === 'cancel') return { operation, transaction, attempt, reason, detail, body };
   const form = canonical(body);
   if (form === undefined) return undefined;
   return operation === 'try'
-    ? { operation, transaction, attempt, body, canonical: form }
+    ? { operation, transaction, attempt, body, canonical: form, inexact: inexactIssue(rawBodyOf(request)) }
     : { operation, transaction, attempt, reason, detail, canonical: form };
 }
 
@@ -121,7 +124,7 @@ function fenceCounter(registry: Registry): Counter {
 }
 
 function lenientBody(log: Log): RequestHandler {
-  const parse = jsonBody();
+  const parse = jsonBody({ anyNumber: true });
   return (request: Request, response: Response, next: NextFunction) => {
     // Whatever it calls itself, it is read as JSON where that works.
     request.headers['content-type'] = 'application/json';
