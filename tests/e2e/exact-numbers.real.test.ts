@@ -93,12 +93,11 @@ test(
 test(
   'a service that cannot keep every digit takes nothing, and the transaction says which field it is',
   async () => {
-    const { name, orderId } = await shop.begin('create-order', [TEA], { trace: { numbers: numbers() } });
+    const { name } = await shop.begin('create-order', [TEA], { trace: { numbers: numbers() } });
     const { status } = await shop.final(name);
     expect(status).toMatchObject({ phase: 'Cancelled', decisionReason: 'Refused' });
     expect(status?.message).toContain('trace.numbers[0]: the number 9007199254740993 cannot be kept digit by digit');
     expect(await shop.stockOf(TEA.skuId)).toMatchObject({ frozen: 0, sellable: 100 });
-    expect(['CANCELLED', undefined]).toContain(await shop.orderStatus(orderId));
   },
   TEST_MS,
 );

@@ -92,7 +92,7 @@ function parseSigned(request: Request<Readonly<Record<string, string>>>, text: s
 const NOT_JSON = 'content-type: must be application/json, in UTF-8';
 
 /** JSON that goes over a network is UTF-8 (RFC 8259); what is signed, and whose numbers are looked at, is read as such. */
-function isJson(request: Request<Readonly<Record<string, string>>>): boolean {
+function isJson(request: Pick<Request, 'is' | 'get'>): boolean {
   const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(request.get('content-type') ?? '')?.[1] ?? 'utf-8';
   return Boolean(request.is(JSON_MEDIA_TYPES)) && /^utf-?8$/i.test(charset);
 }
