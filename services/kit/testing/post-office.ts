@@ -38,6 +38,8 @@ export interface PostOffice {
   readonly logLines: readonly Record<string, unknown>[];
   /** Who the handler says is foreign, by the message itself, and what it is told when it asks others; undefined: nobody, nothing. */
   listening(to: Pick<OnceHandler<Letter>, 'foreign' | 'before'>): void;
+  /** The handler of letters. */
+  readonly letter: OnceHandler<Letter>;
   /** The next runs of the handler run this first. */
   during(work: OnceHandler<Letter>['handle'] | undefined): void;
   open(options?: { readonly handlers?: readonly AnyHandler[]; readonly takeoverIdleMs?: number }): OpenConsumer;
@@ -116,7 +118,7 @@ export async function openPostOffice(through?: string): Promise<PostOffice> {
   };
   return {
     ...{ pool, redis, redisUrl, databaseUrl: database.url, logLines: lines, receipts, publishText },
-    ...{ during: handling.during, listening: handling.listening },
+    ...handling,
     open({ handlers = [handling.letter], takeoverIdleMs } = {}) {
       replicas += 1;
       const registry = new Registry();
