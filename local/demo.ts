@@ -16,6 +16,8 @@ import { startStack, type Stack } from './stack.ts';
 
 /** Long enough for every scene in which somebody pays, short enough to wait for those in which nobody does. */
 const PAYMENT_TIMEOUT_SECONDS = 15;
+/** Nobody wants to watch an order be held off while its payment page is open. */
+const PAYMENT_GRACE_SECONDS = 1;
 const REST_MS = 30_000;
 const FOLDER = join(import.meta.dirname, '..', '.ordertx', 'demo');
 
@@ -56,7 +58,12 @@ function heading(text: string): void {
 async function demo(): Promise<void> {
   const end = onEnd();
   say('starting the whole system: API server, etcd, Postgres, Redis, services, controller');
-  const serviceEnv = { order: { ORDER_PAYMENT_TIMEOUT_SECONDS: String(PAYMENT_TIMEOUT_SECONDS) } };
+  const serviceEnv = {
+    order: {
+      ORDER_PAYMENT_TIMEOUT_SECONDS: String(PAYMENT_TIMEOUT_SECONDS),
+      ORDER_PAYMENT_GRACE_SECONDS: String(PAYMENT_GRACE_SECONDS),
+    },
+  };
   const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, serviceEnv }, end.signal);
   const interrupted = end.reason.then((reason) => Promise.reject(new Error(reason)));
   const broken = stack.broken.then((error) => Promise.reject(error));

@@ -29,7 +29,7 @@ export const SERVICES: readonly ServiceTraits[] = [
   {
     ...{ name: 'order', participates: true, createsTransactions: true },
     // Nobody but this machine's own user reaches it.
-    env: () => ({ ORDER_PRICES: 'trusted' }),
+    env: ({ payment }) => ({ ORDER_PRICES: 'trusted', ...(payment !== undefined && { PAYMENT_URL: payment }) }),
   },
   { name: 'inventory', participates: true },
   {

@@ -10,6 +10,8 @@ import { openShop, type Shop } from '../world/shop.ts';
 
 /** Short enough to see unpaid orders closed, long enough for those who pay to be in time now and then. */
 const PAYMENT_TIMEOUT_SECONDS = 25;
+/** Payment services are killed here: what they hold off must not outlast a test's patience. */
+const PAYMENT_GRACE_SECONDS = 5;
 /** Restarted parts come back within seconds; the longest pause of a sender is a minute. */
 const REST_MS = 240_000;
 
@@ -101,7 +103,13 @@ export async function openFullShop(prefix: string, env: Readonly<Record<string, 
   const shop = await openShop(prefix, {
     services: ['payment', 'dispatch', 'wms', 'member', 'notification'],
     ownServers: true,
-    serviceEnv: { order: { ORDER_PAYMENT_TIMEOUT_SECONDS: String(PAYMENT_TIMEOUT_SECONDS), ...env } },
+    serviceEnv: {
+      order: {
+        ORDER_PAYMENT_TIMEOUT_SECONDS: String(PAYMENT_TIMEOUT_SECONDS),
+        ORDER_PAYMENT_GRACE_SECONDS: String(PAYMENT_GRACE_SECONDS),
+        ...env,
+      },
+    },
   });
   for (const [skuId, stocked] of Object.entries(STOCK)) await shop.stock(skuId, stocked);
   return new FullShop(shop, await shop.startController());

@@ -46,7 +46,7 @@ const PARTICIPANT = ['ORDERTX_AUDIENCE', 'ORDERTX_TOKEN_ISSUER', 'ORDERTX_CONTRO
 /** What each is not told here and has to ask for, and the commands it knows. */
 const SERVICES: Readonly<Record<ServiceName, { readonly asksFor: readonly string[]; readonly commands: string }>> = {
   order: {
-    asksFor: [...PARTICIPANT, 'REDIS_URL', 'KUBECONFIG', 'ORDER_QUOTE_SECRET'],
+    asksFor: [...PARTICIPANT, 'REDIS_URL', 'PAYMENT_URL', 'KUBECONFIG', 'ORDER_QUOTE_SECRET'],
     commands: 'without one, or with settle, or with creations',
   },
   inventory: { asksFor: PARTICIPANT, commands: 'without one, or with settle' },

@@ -61,6 +61,10 @@ export interface OrderOptions {
   readonly paymentTimeoutSeconds?: number;
   /** Default: whoever calls says what things cost. */
   readonly quoteSecrets?: readonly string[];
+  /** Default: nobody is there. */
+  readonly paymentUrl?: string;
+  /** Default: none. */
+  readonly paymentGraceSeconds?: number;
 }
 
 export async function runOrder(options: OrderOptions): Promise<RunningTestService> {
@@ -78,6 +82,8 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
     kubernetesServiceHost: undefined,
     redisUrl: options.redisUrl ?? (await freshRedis()),
     paymentTimeoutSeconds: options.paymentTimeoutSeconds ?? 1_800,
+    paymentUrl: options.paymentUrl ?? 'http://127.0.0.1:1',
+    paymentGraceSeconds: options.paymentGraceSeconds ?? 0,
     creationsKeptDays: 7,
     ...{ quoteSecret: options.quoteSecrets, quoteSeconds: 900, prices: 'trusted' },
   });

@@ -6,6 +6,7 @@
 export * from './auth/tokens.ts';
 export * from './http/app.ts';
 export * from './http/idempotency-key.ts';
+export * from './http/ask.ts';
 export * from './http/listen.ts';
 export { databaseGauges, type DatabaseGauge } from './http/metrics.ts';
 export * from './http/problem.ts';

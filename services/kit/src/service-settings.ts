@@ -32,6 +32,17 @@ export function commaList(entry: z.ZodType<string, string>) {
     .pipe(z.array(entry).min(1, 'must name at least one entry').readonly());
 }
 
+/** Paths are put behind it, so it has no slash at its end and nothing that would come after a path. */
+export const baseUrl = z
+  .string()
+  .refine(isBaseUrl, 'must be an http or https URL without user, ? and #')
+  .transform((text) => text.replace(/\/+$/, ''));
+
+function isBaseUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && !/[?#\s]/.test(text);
+}
+
 const namespaceName = z
   .string()
   .regex(

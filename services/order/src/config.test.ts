@@ -9,6 +9,7 @@ const NEEDED = {
   ORDERTX_NAMESPACES: 'shop',
   ORDERTX_AUTH: 'off',
   KUBERNETES_SERVICE_HOST: '10.0.0.1',
+  PAYMENT_URL: 'http://payment:8080',
 };
 
 function read(changes: Readonly<Record<string, string | undefined>>) {
@@ -40,4 +41,17 @@ test.each([
   const result = read({ ORDER_PRICES: 'trusted', [name]: value });
   expect(result).toMatchObject({ kind: 'bad', problems: [{ name }] });
   expect(JSON.stringify(result)).not.toContain('fifteen letters');
+});
+
+test('it needs to know where payments are, and holds a close off for two minutes at most unless told otherwise', () => {
+  const trusted = { ORDER_PRICES: 'trusted' };
+  expect(read(trusted)).toMatchObject({ values: { paymentUrl: 'http://payment:8080', paymentGraceSeconds: 120 } });
+  for (const changes of [
+    { PAYMENT_URL: undefined },
+    { PAYMENT_URL: 'payment' },
+    { ORDER_PAYMENT_GRACE_SECONDS: '-1' },
+  ]) {
+    const [name] = Object.keys(changes);
+    expect(read({ ...trusted, ...changes })).toMatchObject({ kind: 'bad', problems: [{ name }] });
+  }
 });

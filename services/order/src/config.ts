@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import {
+  baseUrl,
   checkParticipantSettings,
   messageSettings,
   participantSettings,
@@ -18,6 +19,8 @@ import {
 
 /** Longer than any customer thinks about it. */
 const PAYMENT_TIMEOUT_SECONDS_MAX = 30 * 24 * 3_600;
+/** Its stock lies frozen meanwhile. */
+const PAYMENT_GRACE_SECONDS_MAX = 3_600;
 const CREATIONS_KEPT_DAYS_MAX = 3_649;
 
 /** A quote that counts for longer is a price list. */
@@ -33,6 +36,18 @@ export const orderSettings = {
       'How long an order may wait for its payment before it is closed and its stock goes back on sale; counts for orders placed from then on.',
     default: '1800',
     schema: wholeNumber(1, PAYMENT_TIMEOUT_SECONDS_MAX),
+  },
+  paymentUrl: {
+    name: 'PAYMENT_URL',
+    description: 'The payment service, which says what was captured: http://payment:8080.',
+    schema: baseUrl,
+  },
+  paymentGraceSeconds: {
+    name: 'ORDER_PAYMENT_GRACE_SECONDS',
+    description:
+      'How long after its time to pay an order is not closed yet while a payment of it is open, or the payment service does not say whether one is.',
+    default: '120',
+    schema: wholeNumber(0, PAYMENT_GRACE_SECONDS_MAX),
   },
   creationsKeptDays: {
     name: 'ORDER_CREATIONS_KEPT_DAYS',

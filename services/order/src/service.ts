@@ -28,6 +28,7 @@ import { receiveOrderRoute } from './http/receive-order.ts';
 import { withdrawOrderRoute } from './http/withdraw-order.ts';
 import { paymentSucceeded } from './messages/payment-succeeded.ts';
 import { wmsShipped } from './messages/wms-shipped.ts';
+import { paymentService } from './payments/payment-service.ts';
 import { waitingRoom, type WaitingRoom } from './waiting-room.ts';
 
 const CLEAN_REQUESTS = sqlFile(import.meta.url, '../sql/clean-requests.sql');
@@ -63,16 +64,17 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
   const quotes = { secrets: config.quoteSecret, ageSecondsMax: config.quoteSeconds };
   if (quotes.secrets === undefined) log.warn('ORDER_PRICES is trusted: whoever reaches the port says what things cost');
   const notifications = listenTo(waiting, config, log);
-  const closing = startClosing({ pool, relay, log });
+  const payments = paymentService(config.paymentUrl);
+  const closing = startClosing({ pool, relay, payments, graceSeconds: config.paymentGraceSeconds, log });
   return {
     routes: [
       placeOrderRoute({ pool, relay, waiting, namespace, quotes }),
       getOrderRoute(pool),
-      withdrawOrderRoute({ pool, relay, waiting }),
+      withdrawOrderRoute({ pool, relay, waiting, payments }),
       receiveOrderRoute(pool),
     ],
     participant: { branches: branches(config), tokens: tokenSettings(config) },
-    handlers: [paymentSucceeded({ relay }), wmsShipped],
+    handlers: [paymentSucceeded({ relay, payments }), wmsShipped],
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).
       { what: 'old idempotency keys', statement: CLEAN_REQUESTS, retentionDays: config.retentionDays },
@@ -80,6 +82,7 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
     ],
     closers: [
       () => closing.close(),
+      () => payments.close(),
       () => relay.close(),
       () => again.close(),
       () => api.close(),

@@ -91,7 +91,10 @@ export type Act = (book: Book, said: string) => Told | undefined;
 export function actsOf(step: Step): readonly Act[] {
   switch (step.kind) {
     case 'try':
-      return [(book) => tryOf(book, step.of)];
+      // A close is refused before the refusal is stored, and who begins a close meanwhile does not see its name as used.
+      return step.of.kind === 'close'
+        ? [(book) => judged(book, step.of), (book, said) => stored(book, step.of, said)]
+        : [(book) => tryOf(book, step.of)];
     case 'confirm':
       return [(book) => confirmOf(book, step.of)];
     case 'cancel':
@@ -131,13 +134,26 @@ function tryOf(book: Book, of: Contender): Told {
   if (stored?.state === 'Cancelled') return { book, said: '409 Cancelled cancelled' };
   const refusal = stored === undefined ? refusalOf(book, of) : stored.refusal;
   if (refusal !== null) {
-    return { book: withBranch(book, of, 'Refused', refusal), said: `409 Refused refused: ${refusal}` };
+    return { book: withBranch(book, of, 'Refused', refusal), said: `${REFUSED}${refusal}` };
   }
   if (stored !== undefined) return { book, said: `200 ${stored.state}` };
   const reason = of.kind === 'close' ? WORDS[of.cause] : null;
   const taken = moved(withBranch(book, of, 'Tried'), of.kind === 'close' ? 'CLOSING' : 'PAYING', reason);
   return { book: { ...taken, heldBy: of.transaction }, said: '200 Tried' };
 }
+
+function judged(book: Book, of: Contender): Told {
+  const told = tryOf(book, of);
+  const isNew = book.branches[of.transaction] === undefined;
+  return isNew && told.said.startsWith(REFUSED) ? { book, said: told.said } : told;
+}
+
+function stored(book: Book, of: Contender, said: string): Told {
+  if (!said.startsWith(REFUSED) || book.branches[of.transaction] !== undefined) return { book, said };
+  return { book: withBranch(book, of, 'Refused', said.slice(REFUSED.length)), said };
+}
+
+const REFUSED = '409 Refused refused: ';
 
 /** Why it cannot have the order; null where it can. */
 function refusalOf({ status, closing }: Book, of: Contender): string | null {

@@ -22,6 +22,7 @@ import {
   type Receipt,
 } from '../../protocol/src/index.ts';
 import type { OrderStatus } from '../src/orders.ts';
+import { startPayments, type LoopbackPayments } from './loopback-payments.ts';
 
 /** What an order of the desk costs. */
 export const TOTAL_CENTS = 2_500;
@@ -49,6 +50,7 @@ export interface PaymentSteps extends Steps {
 
 export interface DeskOptions {
   readonly paymentTimeoutSeconds?: number;
+  readonly paymentGraceSeconds?: number;
   /** Default: a fresh one. */
   readonly namespace?: string;
   /** One that is there already, and outlives the desk; default: a fresh one. */
@@ -85,6 +87,8 @@ export class OrderDesk {
   readonly namespace: string;
   readonly redisUrl: string;
   readonly service: RunningTestService;
+  /** The payment service that it asks. */
+  readonly payments: LoopbackPayments;
   readonly #redis: Redis;
   readonly #api: ReturnType<typeof connect>;
   readonly #replicas: RunningTestService[] = [];
@@ -92,9 +96,10 @@ export class OrderDesk {
   #payments = 0;
   #publications = 0;
 
-  private constructor(service: RunningTestService, namespace: string, redisUrl: string) {
+  private constructor(service: RunningTestService, payments: LoopbackPayments, namespace: string, redisUrl: string) {
     const { apiServerUrl, token, certificate } = world();
     this.service = service;
+    this.payments = payments;
     this.namespace = namespace;
     this.redisUrl = redisUrl;
     this.#redis = new Redis(redisUrl);
@@ -104,15 +109,18 @@ export class OrderDesk {
   static async open(name: string, options: DeskOptions = {}): Promise<OrderDesk> {
     const { namespace = await freshNamespace(name), ...others } = options;
     const redisUrl = await freshRedis();
-    const service = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, ...others });
-    return new OrderDesk(service, namespace, redisUrl);
+    const payments = await startPayments();
+    const paymentUrl = payments.url;
+    const service = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, paymentUrl, ...others });
+    return new OrderDesk(service, payments, namespace, redisUrl);
   }
 
   /** Another replica on the same database and the same Redis; closed with the desk. */
   async replica(): Promise<RunningTestService> {
     const { namespace, redisUrl } = this;
     const { databaseUrl } = this.service;
-    const replica = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, databaseUrl });
+    const paymentUrl = this.payments.url;
+    const replica = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, databaseUrl, paymentUrl });
     this.#replicas.push(replica);
     return replica;
   }
@@ -120,6 +128,7 @@ export class OrderDesk {
   async close(): Promise<void> {
     for (const replica of this.#replicas) await replica.close();
     await this.service.close();
+    await this.payments.stop();
     this.#redis.disconnect();
     await this.#api.close();
   }
@@ -357,6 +366,19 @@ export class OrderDesk {
     if (first === undefined) return undefined;
     const [, fields] = first;
     return receiptSchema.parse(JSON.parse(fields[fields.indexOf(RECEIPT_FIELD) + 1] ?? ''));
+  }
+
+  /** The payment service has captured it, and tells of it by its message. */
+  async announce(
+    orderId: string,
+    { paymentId, amountCents = TOTAL_CENTS }: { readonly paymentId: string; readonly amountCents?: number },
+    more: Partial<Sent> = {},
+  ): Promise<Receipt | undefined> {
+    this.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: amountCents });
+    const data = { paymentId, orderId, amountCents };
+    return this.deliver({
+      ...{ type: 'payment.succeeded', data, id: `payment/payment.succeeded/${paymentId}`, ...more },
+    });
   }
 
   /** As the inbox's cleaning does it in the end. */

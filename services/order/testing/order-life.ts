@@ -16,6 +16,7 @@ import { handleOnce } from '../../kit/src/messages/inbox.ts';
 import { memoryLog } from '../../kit/testing/memory-log.ts';
 import { startClosing } from '../src/closing.ts';
 import { paymentSucceeded } from '../src/messages/payment-succeeded.ts';
+import type { PaymentLookup } from '../src/payments/payment-lookup.ts';
 import { wmsShipped } from '../src/messages/wms-shipped.ts';
 import { explain, type Happened, type Seen } from './one-after-another.ts';
 import { openBook, type Book, type Close, type Contender, type Payment, type Step } from './order-book.ts';
@@ -225,7 +226,7 @@ export class OrderLife {
         return branchAnswer(await this.#callsOf(step.of)[step.kind]());
       case 'captured': {
         const { paymentId, amountCents } = step.of;
-        return this.#told(paymentSucceeded({ relay: NOBODY_SENDS }), step.id, {
+        return this.#told(paymentSucceeded({ relay: NOBODY_SENDS, payments: confirming(step.of, orderId) }), step.id, {
           ...{ paymentId, orderId, amountCents },
         });
       }
@@ -261,7 +262,7 @@ export class OrderLife {
     await this.#desk.overdue(orderId);
     const done = async (): Promise<boolean> => {
       // Begun and closed at once it scans once.
-      await startClosing({ pool: database, relay: NOBODY_SENDS, log }).close();
+      await startClosing({ pool: database, relay: NOBODY_SENDS, payments: NO_PAYMENTS, graceSeconds: 0, log }).close();
       const { rowCount } = await database.query(
         `select from orders
          where order_id = $1 and status = 'PENDING_PAYMENT' and closing is null and close_at <= now()`,
@@ -324,6 +325,14 @@ const ALL_OF_IT = `
   where order_id = $1`;
 
 const NOBODY_SENDS = { nudge: () => undefined };
+const NO_PAYMENTS: PaymentLookup = { ofOrders: async () => ({ kind: 'found', payments: [] }) };
+/** The payment service, which says that it has captured what its message says. */
+const confirming = ({ paymentId, amountCents }: Payment, orderId: string): PaymentLookup => ({
+  ofOrders: async () => ({
+    kind: 'found',
+    payments: [{ paymentId, orderId, status: 'SUCCEEDED', capturedCents: amountCents }],
+  }),
+});
 
 function branchAnswer({ status, state, code, detail }: BranchAnswer): string {
   const refusal = code === undefined ? '' : ` ${code}`;

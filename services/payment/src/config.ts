@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import {
+  baseUrl,
   messageSettings,
   readSettingsOrExit,
   serviceSettings,
@@ -15,17 +16,6 @@ import {
 
 /** Longer, and a replica that stops is waited for too long. */
 const REFUND_TIMEOUT_SECONDS_MAX = 30;
-
-/** Paths are put behind it, so it has no slash at its end and nothing that would come after a path. */
-const baseUrl = z
-  .string()
-  .refine(isBaseUrl, 'must be an http or https URL without user, ? and #')
-  .transform((text) => text.replace(/\/+$/, ''));
-
-function isBaseUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && !/[?#\s]/.test(text);
-}
 
 export const paymentSettings = {
   ...serviceSettings,

@@ -13,6 +13,7 @@ import { sqlFile } from '../../kit/src/index.ts';
 
 const INSERT_PAYMENT = { name: 'insert-payment', text: sqlFile(import.meta.url, '../sql/insert-payment.sql') };
 const GET_PAYMENT = { name: 'get-payment', text: sqlFile(import.meta.url, '../sql/get-payment.sql') };
+const LIST_PAYMENTS = { name: 'list-payments', text: sqlFile(import.meta.url, '../sql/list-payments.sql') };
 const LOCK_PAYMENT = { name: 'lock-payment', text: sqlFile(import.meta.url, '../sql/lock-payment.sql') };
 const CAPTURE_PAYMENT = { name: 'capture-payment', text: sqlFile(import.meta.url, '../sql/capture-payment.sql') };
 const LEARN_NAMESPACE = { name: 'learn-namespace', text: sqlFile(import.meta.url, '../sql/learn-namespace.sql') };
@@ -108,6 +109,16 @@ export async function learnNamespace(pool: Pool, paymentId: string, namespace: s
 export async function getPayment(pool: Pool, paymentId: string): Promise<Payment | undefined> {
   const { rows } = await pool.query<PaymentRow>({ ...GET_PAYMENT, values: [paymentId] });
   return rows.map(paymentOf)[0];
+}
+
+/** The oldest first. */
+export async function listPayments(
+  pool: Pool,
+  orderIds: readonly string[],
+  rowsMax: number,
+): Promise<readonly Payment[]> {
+  const { rows } = await pool.query<PaymentRow>({ ...LIST_PAYMENTS, values: [orderIds, rowsMax] });
+  return rows.map(paymentOf);
 }
 
 /** The same, and holds the row until the database transaction ends. */

@@ -5,6 +5,7 @@ import { startService, type RunningService, type ServiceBase, type ServiceParts 
 import type { PaymentConfig } from './config.ts';
 import { createPaymentRoute } from './http/create-payment.ts';
 import { getPaymentRoute } from './http/get-payment.ts';
+import { listPaymentsRoute } from './http/list-payments.ts';
 import { payPaymentRoute } from './http/pay-payment.ts';
 import { paymentRefund } from './messages/payment-refund.ts';
 import { orderService } from './orders/order-service.ts';
@@ -32,6 +33,7 @@ function parts({ app, pool, log, outbox }: ServiceBase, config: PaymentConfig): 
       createPaymentRoute({ pool, orders, publicUrl }),
       payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecrets }),
       getPaymentRoute({ pool, publicUrl }),
+      listPaymentsRoute(pool),
     ],
     handlers: [paymentRefund({ pool, orders, refunds })],
     closers: [() => refunds.close(), () => provider.close(), () => orders.close()],

@@ -200,8 +200,7 @@ describe('the creation in the outbox', () => {
   async function announced() {
     const orderId = await desk.placed();
     const payment = desk.payment(orderId);
-    const data = { paymentId: payment.paymentId, orderId, amountCents: TOTAL_CENTS };
-    await desk.deliver({ type: 'payment.succeeded', data, id: `payment/payment.succeeded/${payment.paymentId}` });
+    await desk.announce(orderId, payment);
     expect(await desk.outbox(orderId)).toMatchObject([{ transaction: payment.transaction, flow: 'pay-order' }]);
     return { orderId, payment };
   }

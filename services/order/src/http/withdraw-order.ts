@@ -11,6 +11,7 @@ import { nameIn, orderIdSchema, problemSchema } from '../../../protocol/src/inde
 import { withdrawOrder } from '../closing.ts';
 import type { Relay } from '../creation/relay.ts';
 import { getOutcome, ORDER_STATUSES, type OrderStatus, type Outcome } from '../orders.ts';
+import type { PaymentLookup } from '../payments/payment-lookup.ts';
 import { continuedOrNew } from '../trace-parent.ts';
 import type { WaitingRoom } from '../waiting-room.ts';
 import { hearTheEnd } from './hear-the-end.ts';
@@ -20,6 +21,7 @@ export interface WithdrawOptions {
   readonly pool: Pool;
   readonly relay: Pick<Relay, 'nudge'>;
   readonly waiting: WaitingRoom;
+  readonly payments: PaymentLookup;
 }
 
 /** Long enough for a close that nothing disturbs, short enough for a page that shows a spinner meanwhile. */
@@ -55,9 +57,13 @@ export function withdrawOrderRoute(options: WithdrawOptions): Route {
       const seat = options.waiting.sit(orderId);
       try {
         const traceparent = continuedOrNew(call.header('traceparent'));
-        const withdrawal = await withdrawOrder(options.pool, orderId, traceparent);
+        const withdrawal = await withdrawOrder({ ...options, log: call.log }, orderId, traceparent);
         if (withdrawal.kind === 'unknown')
           return problem(404, { detail: `there is no order ${orderId}`, code: 'unknown-order' });
+        if (withdrawal.kind === 'paid') {
+          for (const creation of withdrawal.creations) options.relay.nudge(creation);
+          return wrongStatus(orderId, 'PAYING');
+        }
         if (withdrawal.kind === 'wrong-status') return wrongStatus(orderId, withdrawal.status);
         if (withdrawal.kind === 'closing' && withdrawal.creation !== undefined)
           options.relay.nudge(withdrawal.creation);

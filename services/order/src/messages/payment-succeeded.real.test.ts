@@ -1,6 +1,7 @@
 /** `payment.succeeded` through the real stream: what is begun, and what the payment service is told. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { placeOrder, TEAPOTS } from '../../../../tests/services/order-client.ts';
+import type { KnownPayment } from '../payments/payment-lookup.ts';
 import { done, OrderDesk, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-desk.ts';
 
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -21,7 +22,7 @@ const tell = (
   more: { readonly amountCents?: number; readonly id?: string; readonly traceparent?: string } = {},
 ) => {
   const { amountCents = TOTAL_CENTS, id = idOf(paymentId), ...trace } = more;
-  return desk.deliver({ type: 'payment.succeeded', data: { paymentId, orderId, amountCents } as const, id, ...trace });
+  return desk.announce(orderId, { paymentId, amountCents }, { id, ...trace });
 };
 const delivered = ({ paymentId }: PaymentSteps) => ({ id: idOf(paymentId), consumer: 'order', result: 'delivered' });
 
@@ -162,6 +163,62 @@ test.each(['CANCELLED', 'CLOSED', 'CLOSING', 'PAYING', 'PAID', 'SHIPPED', 'RECEI
     expect(await begun(orderId)).toEqual([]);
   },
 );
+
+describe('is believed only after the payment service was asked:', () => {
+  interface Forged {
+    readonly known: Partial<KnownPayment> | undefined;
+    readonly words: string;
+  }
+  test.each<[string, Forged]>([
+    ['of a payment that it does not know', { known: undefined, words: 'knows no such payment' }],
+    [
+      'of one that it has not captured',
+      { known: { status: 'PENDING', capturedCents: null }, words: 'has not heard that the payment was captured' },
+    ],
+    [
+      'of another order’s payment',
+      { known: { orderId: 'another', capturedCents: TOTAL_CENTS }, words: 'knows no such payment of the order' },
+    ],
+    ['of another amount', { known: { capturedCents: 1 }, words: 'knows of 1 cents, and the message of 2500' }],
+  ])('%s it is refused in words, and begins nothing', async (_, { known, words }) => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    const { paymentId } = payment;
+    if (known !== undefined)
+      desk.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: TOTAL_CENTS, ...known });
+    const data = { paymentId, orderId, amountCents: TOTAL_CENTS };
+    const forged = { type: 'payment.succeeded', data, id: idOf(paymentId) };
+    expect(await desk.deliver(forged)).toMatchObject({ result: 'refused', reason: expect.stringContaining(words) });
+    expect([await begun(orderId), await inboxRows(idOf(paymentId))]).toEqual([[], 0]);
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await begun(orderId)).toEqual([payment.transaction]);
+  });
+
+  test('of one whose money is on its way back it begins nothing, and is told no more', async () => {
+    const orderId = await desk.placed();
+    const { paymentId } = desk.payment(orderId);
+    desk.payments.know({ paymentId, orderId, status: 'REFUNDING', capturedCents: TOTAL_CENTS });
+    const data = { paymentId, orderId, amountCents: TOTAL_CENTS };
+    const receipt = await desk.deliver({ type: 'payment.succeeded', data, id: idOf(paymentId) });
+    expect(receipt).toMatchObject({ result: 'delivered', reason: expect.stringContaining('REFUNDING') });
+    expect(await begun(orderId)).toEqual([]);
+  });
+
+  test('while nobody answers it has no receipt, and is handled when it comes again', async () => {
+    const orderId = await desk.placed();
+    const payment = desk.payment(orderId);
+    desk.payments.away(true);
+    expect(await tell(orderId, payment)).toBeUndefined();
+    expect(await begun(orderId)).toEqual([]);
+    desk.payments.away(false);
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await begun(orderId)).toEqual([payment.transaction]);
+    desk.payments.away(true);
+    // What was handled is answered without asking anybody.
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    desk.payments.away(false);
+  });
+});
 
 describe('is refused, in words,', () => {
   test('of an order that nobody placed, and judged afresh when it comes again', async () => {

@@ -1,0 +1,50 @@
+/**
+ * The payment service's GET /order-payments?orderIds= for tests: a real HTTP server on loopback that knows the payments it was told of, and
+ * can be away.
+ */
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { KnownPayment } from '../src/payments/payment-lookup.ts';
+
+export interface LoopbackPayments {
+  readonly url: string;
+  /** As it is from now on. */
+  know(payment: KnownPayment): void;
+  /** Whether it answers 503 to everything from now on. */
+  away(away: boolean): void;
+  stop(): Promise<void>;
+}
+
+export async function startPayments(): Promise<LoopbackPayments> {
+  const known = new Map<string, KnownPayment>();
+  let isAway = false;
+  const server = createServer((request, response) => {
+    if (isAway) {
+      sendJson(response, 503, { title: 'Service Unavailable', status: 503 });
+      return;
+    }
+    const orderIds = new URL(request.url ?? '', 'http://loopback').searchParams.get('orderIds')?.split(',') ?? [];
+    sendJson(
+      response,
+      200,
+      [...known.values()].filter(({ orderId }) => orderIds.includes(orderId)),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    know: (payment) => void known.set(payment.paymentId, payment),
+    away: (away) => void (isAway = away),
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
