@@ -1,0 +1,75 @@
+/**
+ * The Redis users of docs/reference/messages.md, section 5: with the rights named there a service hears and sends, and with no others.
+ */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { waitFor } from '../../../../local/deadline.ts';
+import { openProcessGroup, type ProcessGroup } from '../../../../local/process-group.ts';
+import { startRedis } from '../../../../local/redis.ts';
+import { EVENT, openPostOffice, STREAM, type PostOffice } from '../../testing/post-office.ts';
+import { inTransaction } from '../postgres/transaction.ts';
+import { tell } from './outbox.ts';
+
+const TEST_MS = 60_000;
+const DEADLINE_MS = 20_000;
+const PAGE = new URL('../../../../docs/reference/messages.md', import.meta.url);
+
+let group: ProcessGroup;
+let admin: Redis;
+let post: PostOffice;
+beforeAll(async () => {
+  group = await openProcessGroup();
+  const started = await startRedis(group, { url: '' });
+  admin = new Redis(started.url);
+  const written = /^ACL SETUSER wms (.*)$/m.exec(readFileSync(PAGE, 'utf8'))?.[1] ?? '';
+  const rights = written.replaceAll('wms', 'post').replace('>...', '>secret').split(' ');
+  await admin.call('ACL', 'SETUSER', 'post', ...rights);
+  post = await openPostOffice(started.url.replace('://', '://post:secret@'));
+}, TEST_MS);
+afterAll(async () => {
+  await post.close();
+  admin.disconnect();
+  await group.close();
+});
+
+test(
+  'a service with the rights of the page handles messages, sends receipts, publishes and reads its own receipts',
+  async () => {
+    post.open();
+    const relay = post.relay();
+    const message = { id: 'post/letter.read/a', stream: 'order', type: 'letter.read', subject: 'o1', data: {} };
+    await inTransaction(post.pool, (client) => tell(client, message));
+    relay.nudge();
+    await admin.xadd(STREAM, '*', 'event', JSON.stringify(EVENT));
+    const [, [, text]] = await waitFor(async () => (await admin.xrange('ordertx:messages:order', '-', '+'))[0], {
+      ...{ what: 'the publication', deadlineMs: DEADLINE_MS },
+    });
+    await waitFor(async () => (await admin.xlen(EVENT.replyto)) === 1, { what: 'receipt', deadlineMs: DEADLINE_MS });
+    await waitFor(async () => (await admin.xlen(STREAM)) === 0, {
+      what: 'the end of the entry',
+      deadlineMs: DEADLINE_MS,
+    });
+    const { id, replyto, receipttoken: token } = JSON.parse(text ?? '') as Record<string, string>;
+    await admin.xadd(
+      replyto ?? '',
+      '*',
+      'receipt',
+      JSON.stringify({ id, consumer: 'order', result: 'delivered', token }),
+    );
+    await waitFor(async () => (await post.pool.query('select from ordertx_outbox')).rowCount === 0, {
+      ...{ what: 'the end of the outbox row', deadlineMs: DEADLINE_MS },
+    });
+  },
+  TEST_MS,
+);
+
+test.each([
+  ['read another stream', ['XRANGE', 'ordertx:messages:payment', '-', '+']],
+  ['write another stream', ['XADD', 'ordertx:messages:payment', '*', 'event', '{}']],
+  ['read the receipts of another', ['XRANGE', 'ordertx:receipts:order-1', '-', '+']],
+  ['delete a stream', ['DEL', STREAM]],
+  ['empty Redis', ['FLUSHALL']],
+])('it cannot %s', async (_what, [command = '', ...args]) => {
+  await expect(post.redis.call(command, ...args)).rejects.toThrow('NOPERM');
+});
