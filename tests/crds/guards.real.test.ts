@@ -137,7 +137,7 @@ describe('deleting a CRD', () => {
         kind: 'refused',
         message: expect.stringContaining(`deleting ${name} deletes every object of its kind, finished or not`),
       });
-      await admin.request('PATCH', path, abandon('moving house'));
+      await admin.request('PATCH', path, abandon('another cluster now'));
       try {
         expect(await trial(path)).toMatchObject({ kind: 'accepted' });
       } finally {

@@ -74,6 +74,15 @@ describe('every source file', () => {
   });
 });
 
+describe('every text', () => {
+  test('speaks in the field’s words: no newcomer has to learn that a port is a door or the core a study', () => {
+    const metaphor =
+      /\b(halls?|study|workshop|letter-?box|the ledger|keeper|household|doors?)\b|(?<![/\w])house(?![/\w])/i;
+    expect(matches((path) => path !== 'package-lock.json', metaphor)).toEqual([]);
+    expect(paths.filter((path) => /door|keeper|household|letterbox|workshop/i.test(path))).toEqual([]);
+  });
+});
+
 describe('every test', () => {
   test('runs: none is singled out, skipped or left for later', () => {
     expect(matches(isTestCode, /\b(test|it|describe)[.](only|skip|todo|failing)\b|\b[fx](it|test|describe)\(/)).toEqual(

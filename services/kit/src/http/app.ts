@@ -1,7 +1,7 @@
 /**
  * A service's HTTP side: what every service has, and the place where its own routes go.
  *
- * Order of the house: measuring, log context, what is mounted on `router`, 404 and 405, errors. /healthz says that the process
+ * In this order: measuring, log context, what is mounted on `router`, 404 and 405, errors. /healthz says that the process
  * runs; /readyz that it can work (its database answers and it is not shutting down).
  */
 import express, { Router, type Express, type Request, type Response } from 'express';

@@ -1,5 +1,5 @@
 /**
- * The door to the payment provider: who gives money back.
+ * The port to the payment provider: who gives money back.
  */
 export interface RefundOrder {
   readonly paymentId: string;
