@@ -88,8 +88,8 @@ describe('no answer in time', () => {
 
   test('an answer after the time-out changes nothing, and the next call is answered', async () => {
     const late: (() => void)[] = [];
-    const participant = await startServer((response) => {
-      if (late.length === 0) late.push(() => answerState(response, 'Tried'));
+    const participant = await startServer((response, { path }) => {
+      if (path.endsWith('/try')) late.push(() => answerState(response, 'Tried'));
       else answerState(response, 'Confirmed');
     });
     const caller = makeCaller(participant.origin);
