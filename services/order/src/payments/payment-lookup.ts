@@ -1,5 +1,5 @@
 /**
- * The door to the payment service: what it knows of payments, which nobody else is believed about.
+ * The port to the payment service: what it knows of payments, which nobody else is believed about.
  */
 export interface KnownPayment {
   readonly paymentId: string;
