@@ -1,5 +1,5 @@
 /**
- * Requests to the API server: one pool of kept-alive connections, a time limit on everything, answers as values.
+ * Requests to the API server: a pool of kept-alive connections, a time limit on everything, answers as values.
  *
  *  R1  Nothing here rejects for what the network or the API server does. No usable answer is a value, `unanswered`.
  *  R2  Every request ends within its time limit, retries and waiting for a connection included.
@@ -8,6 +8,7 @@
  *      gives it before it does anything.
  *  R4  Credentials are read again every CREDENTIALS_MS and after a 401; connections are made anew when the
  *      certificates changed, and the old ones end when their last request has.
+ *  R5  Streams have connections of their own, one each: however many namespaces are watched, requests find theirs.
  */
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Pool, ProxyAgent, type Dispatcher } from 'undici';
@@ -84,9 +85,15 @@ const CONNECT_MS = 5_000;
 const ATTEMPTS_MAX = 4;
 const RETRY: BackoffPolicy = { initialMs: 100, maxMs: 2_000, factor: 3, jitter: 0.5 };
 
+interface Dispatchers {
+  readonly requests: Dispatcher;
+  /** R5. */
+  readonly streams: Dispatcher;
+}
+
 interface Session {
   readonly credentials: Credentials;
-  readonly dispatcher: Dispatcher;
+  readonly dispatchers: Dispatchers;
   readonly expiresMs: number;
 }
 
@@ -131,7 +138,7 @@ export class HttpTransport implements Transport {
   ): Promise<ApiAnswer<AsyncIterable<string>>> {
     const limit = new TimeLimit(STREAM_OPENS_MS, signal);
     try {
-      const response = await this.#send({ method: 'GET', path, query }, undefined, limit);
+      const response = await this.#send({ method: 'GET', path, query }, undefined, limit, 'streams');
       if (response.statusCode >= 300) return await errorAnswer(response);
       limit.lift();
       return { kind: 'ok', body: linesOf(response.body) };
@@ -143,12 +150,12 @@ export class HttpTransport implements Transport {
 
   async close(): Promise<void> {
     const session = this.#session ?? (await this.#renewing?.catch(() => undefined));
-    await session?.dispatcher.destroy();
+    await Promise.all([session?.dispatchers.requests.destroy(), session?.dispatchers.streams.destroy()]);
   }
 
   async #attempt<T>(request: ApiRequest, body: string | undefined, limit: TimeLimit): Promise<Attempt<T>> {
     try {
-      const response = await this.#send(request, body, limit);
+      const response = await this.#send(request, body, limit, 'requests');
       if (response.statusCode >= 300) {
         const answer = await errorAnswer(response);
         const retryAfterMs = retryAfterMsOf(response.headers['retry-after']);
@@ -160,13 +167,18 @@ export class HttpTransport implements Transport {
     }
   }
 
-  async #send(request: ApiRequest, body: string | undefined, limit: TimeLimit): Promise<Dispatcher.ResponseData> {
+  async #send(
+    request: ApiRequest,
+    body: string | undefined,
+    limit: TimeLimit,
+    over: keyof Dispatchers,
+  ): Promise<Dispatcher.ResponseData> {
     const { method } = request;
     const { host } = this;
     const session = this.#freshSession() ?? (await limit.race(this.#renew()));
     const sentMs = performance.now();
     try {
-      const sent = session.dispatcher.request({
+      const sent = session.dispatchers[over].request({
         origin: this.#origin,
         path: this.#basePath + withQuery(request.path, request.query),
         method,
@@ -213,10 +225,15 @@ export class HttpTransport implements Transport {
     const expiresMs = performance.now() + CREDENTIALS_MS;
     const old = this.#session;
     if (old?.credentials.connectionId === credentials.connectionId) {
-      return (this.#session = { credentials, dispatcher: old.dispatcher, expiresMs });
+      return (this.#session = { credentials, dispatchers: old.dispatchers, expiresMs });
     }
-    void old?.dispatcher.close();
-    return (this.#session = { credentials, dispatcher: dispatcherFor(this.#origin, credentials), expiresMs });
+    void old?.dispatchers.requests.close();
+    void old?.dispatchers.streams.close();
+    const dispatchers = {
+      requests: dispatcherFor(this.#origin, credentials, CONNECTIONS_MAX),
+      streams: dispatcherFor(this.#origin, credentials, null),
+    };
+    return (this.#session = { credentials, dispatchers, expiresMs });
   }
 }
 
@@ -267,10 +284,11 @@ class TimeLimit {
 
 class TimedOut extends Error {}
 
-function dispatcherFor(origin: string, { connection }: Credentials): Dispatcher {
+/** @param connections null: as many as are asked for */
+function dispatcherFor(origin: string, { connection }: Credentials, connections: number | null): Dispatcher {
   const keepAlive = { keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, timeout: CONNECT_MS };
   // One request at a time on many HTTP/1.1 connections: with HTTP/2 one lost packet would stop them all, for no gain.
-  const pool = { connections: CONNECTIONS_MAX, pipelining: 1, allowH2: false, keepAliveTimeout: CONNECTION_IDLE_MS };
+  const pool = { connections, pipelining: 1, allowH2: false, keepAliveTimeout: CONNECTION_IDLE_MS };
   switch (connection.type) {
     case 'agent':
       return new Pool(origin, { ...pool, connect: { ...connection.connect, ...keepAlive } });
