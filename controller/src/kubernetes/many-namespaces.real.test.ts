@@ -3,7 +3,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { waitFor } from '../../../local/deadline.ts';
-import { adminTransport, createTransaction } from '../../../tests/world/api-client.ts';
+import { adminTransport, createFlow, createTransaction } from '../../../tests/world/api-client.ts';
 import { freshNamespace } from '../../../tests/world/world.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLog } from '../runtime/log.ts';
@@ -17,7 +17,12 @@ const REQUESTS = 200;
 
 const transport = adminTransport();
 
-afterAll(() => transport.close());
+const started: { stop(): Promise<void> }[] = [];
+
+afterAll(async () => {
+  await Promise.all(started.map((informers) => informers.stop()));
+  await transport.close();
+});
 
 test(
   'with forty namespaces watched, every watch hears and requests are answered',
@@ -27,13 +32,16 @@ test(
     const options = { transport, clock: systemClock, log: silentLog };
     const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, options);
     const flows = new Informers<TransactionFlow>(FLOWS, namespaces, options);
+    started.push(transactions, flows);
     transactions.start();
     flows.start();
     await Promise.all([transactions.whenSynced(), flows.whenSynced()]);
 
     await createTransaction(transport, last, 'heard');
-    await waitFor(async () => transactions.get(`${last}/heard`) !== undefined, {
-      what: 'the watch of the last namespace to hear',
+    await createFlow(transport, last, 'heard');
+    const key = `${last}/heard`;
+    await waitFor(async () => transactions.get(key) !== undefined && flows.get(key) !== undefined, {
+      what: 'the watches of the last namespace to hear',
       deadlineMs: TEST_MS / 2,
     });
     const path = pathOf(TRANSACTIONS, last, 'heard');
@@ -41,7 +49,6 @@ test(
       Array.from({ length: REQUESTS }, () => transport.request({ method: 'GET', path, timeoutMs: TEST_MS / 2 })),
     );
     expect(new Set(answers.map(({ kind }) => kind))).toEqual(new Set(['ok']));
-    await Promise.all([transactions.stop(), flows.stop()]);
   },
   TEST_MS,
 );
