@@ -249,4 +249,28 @@ export const mutants: readonly Mutant[] = [
     replace: 'const added = publications;',
     tests: ['controller/src/messages/redis-messages.real.test.ts'],
   },
+  {
+    name: 'a refund counts from whoever sends it',
+    breaks: 'ADR 13: payment.refund counts only from the payment’s own transaction',
+    file: 'services/payment/src/messages/payment-refund.ts',
+    find: "    foreign: ({ origin, data }) => foreignMessage('payment.refund', origin, data),\n",
+    replace: '',
+    tests: ['services/payment/src/messages/payment-refund.real.test.ts'],
+  },
+  {
+    name: 'a second capture is taken for a repeat',
+    breaks: 'every capture is accounted for: a second one is given back',
+    file: 'services/payment/src/payments.ts',
+    find: "    return { kind: 'surplus', captureId, cents: cents ?? amountCents };",
+    replace: "    return amountCents < 0 ? { kind: 'surplus', captureId, cents: amountCents } : { kind: 'done' };",
+    tests: ['services/payment/src/payments.test.ts'],
+  },
+  {
+    name: 'payment.succeeded is believed unasked',
+    breaks: 'whoever can write to the broker makes no money: the payment service is asked',
+    file: 'services/order/src/messages/payment-succeeded.ts',
+    find: "      if (asked.kind === 'unavailable') return { kind: 'not-yet', detail: asked.why };\n",
+    replace: "      if (asked.kind !== 'unavailable') return undefined;\n",
+    tests: ['services/order/src/messages/payment-succeeded.real.test.ts'],
+  },
 ];

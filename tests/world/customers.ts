@@ -88,10 +88,11 @@ export class Customers {
     return orderId;
   }
 
-  /** Asks for a payment link; undefined when the order can't be paid (any more). */
+  /** Asks for a payment link, another one each time; undefined when the order can't be paid (any more). */
   async paymentLink(orderId: string): Promise<string | undefined> {
+    const key = { 'idempotency-key': randomUUID() };
     const { status, body } = await this.insist('a payment link', () =>
-      this.call('payment', 'POST', '/payments', { orderId }),
+      this.call('payment', 'POST', '/payments', { orderId }, key),
     );
     return status === 201 ? String(body.paymentId) : undefined;
   }

@@ -85,7 +85,8 @@ const together = plan(
 
 const NEXT: Readonly<Partial<Record<OrderStatus, readonly OrderStatus[]>>> = {
   INIT: ['PENDING_PAYMENT'],
-  PENDING_PAYMENT: ['PAYING', 'CLOSING'],
+  // Said once more where its closes come to nothing.
+  PENDING_PAYMENT: ['PAYING', 'CLOSING', 'PENDING_PAYMENT'],
   PAYING: ['PAID', 'PENDING_PAYMENT'],
   CLOSING: ['CLOSED', 'PENDING_PAYMENT'],
   PAID: ['SHIPPED'],

@@ -10,7 +10,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
-import { inTransaction, sqlFile, type Log } from '../../kit/src/index.ts';
+import type { Registry } from 'prom-client';
+import { databaseGauges, inTransaction, sqlFile, type Log } from '../../kit/src/index.ts';
 import { besides, payName } from '../../protocol/src/index.ts';
 import type { Creation } from './creation/creation.ts';
 import type { Relay } from './creation/relay.ts';
@@ -26,6 +27,7 @@ const LOOK_AGAIN = { name: 'look-again', text: sqlFile(import.meta.url, '../sql/
 const ENDED_ATTEMPTS = { name: 'ended-attempts', text: sqlFile(import.meta.url, '../sql/ended-attempts.sql') };
 const CLOSABLE = sqlFile(import.meta.url, '../sql/closable.sql');
 const OPEN_CLOSES = { name: 'open-closes', text: sqlFile(import.meta.url, '../sql/open-closes.sql') };
+const COUNT_FAILING_CLOSES = sqlFile(import.meta.url, '../sql/count-failing-closes.sql');
 const AWAIT_CLOSE = sqlFile(import.meta.url, '../sql/await-close.sql');
 
 const SCAN_MS = 1_000;
@@ -41,6 +43,18 @@ export interface ScannerOptions {
   /** How long an open payment, or a payment service that is away, may hold off a close. */
   readonly graceSeconds: number;
   readonly log: Log;
+}
+
+export function registerClosesGauge(metrics: Registry, pool: Pool, log: Log): void {
+  const count = async (): Promise<number> =>
+    (await pool.query<{ readonly orders: number }>(COUNT_FAILING_CLOSES)).rows[0]?.orders ?? 0;
+  databaseGauges(metrics, log, count, [
+    {
+      name: 'ordertx_order_closes_failing',
+      help: 'Orders whose closes have come to nothing three times and more: their stock stays frozen, and someone must look.',
+      set: (gauge, orders) => gauge.set(orders),
+    },
+  ]);
 }
 
 /** Scans until it is closed. A round that fails is logged; the next one does its work. */

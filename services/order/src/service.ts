@@ -14,7 +14,7 @@ import {
 import { closeOrderBranch } from './branches/close-order.ts';
 import { createOrderBranch } from './branches/create-order.ts';
 import { payOrderBranch } from './branches/pay-order.ts';
-import { startClosing } from './closing.ts';
+import { registerClosesGauge, startClosing } from './closing.ts';
 import type { OrderConfig } from './config.ts';
 import { startAgain } from './creation/again.ts';
 import { apiServer, loadKubeConfig, ownNamespace } from './creation/api-server.ts';
@@ -58,6 +58,7 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
   const api = apiServer(config.kubeconfig);
   const relay = new Relay({ outbox, api, metrics: relayMetrics(app.metrics), log });
   registerOutboxGauges(app.metrics, outbox, log);
+  registerClosesGauge(app.metrics, pool, log);
   const ended = endedCreations(pool);
   const again = startAgain({ ended, api, metrics: againMetrics(app.metrics, ended, log), log });
   const waiting = waitingRoom();

@@ -210,10 +210,14 @@ function cancelOf(book: Book, of: Contender): Told | undefined {
   return { book: of.kind === 'close' ? withCloseEnded(ended, of) : ended, said: '200 Cancelled' };
 }
 
+const FAILS = 'its closes come to nothing: they are begun again ever more rarely, and someone must look why';
+
 /** If it was the one under way there is a pause before the next. */
 function withCloseEnded(book: Book, { transaction }: Close): Book {
   if (book.status === 'CLOSED' || book.closing !== transaction) return book;
-  return { ...book, closing: null, due: book.withdrawn || book.due !== 'no' ? 'soon' : 'no' };
+  const fails = book.status === 'PENDING_PAYMENT' && book.closes >= 3 && !book.history.some(([, why]) => why === FAILS);
+  const history = fails ? [...book.history, ['PENDING_PAYMENT', FAILS] as const] : book.history;
+  return { ...book, history, closing: null, due: book.withdrawn || book.due !== 'no' ? 'soon' : 'no' };
 }
 
 function captured(book: Book, of: Payment, id: string): Told {

@@ -9,9 +9,12 @@
  * 2. A payment is refunded once, and only what was captured of it. It is REFUNDING until the provider has taken the refund.
  */
 import type { Pool, PoolClient } from 'pg';
-import { sqlFile } from '../../kit/src/index.ts';
+import { inTransaction, sqlFile } from '../../kit/src/index.ts';
 
 const INSERT_PAYMENT = { name: 'insert-payment', text: sqlFile(import.meta.url, '../sql/insert-payment.sql') };
+const FIND_BY_KEY = { name: 'find-by-key', text: sqlFile(import.meta.url, '../sql/find-by-key.sql') };
+const FIND_PENDING = { name: 'find-pending', text: sqlFile(import.meta.url, '../sql/find-pending.sql') };
+const LOCK_ASKING = { name: 'lock-asking', text: sqlFile(import.meta.url, '../sql/lock-asking.sql') };
 const GET_PAYMENT = { name: 'get-payment', text: sqlFile(import.meta.url, '../sql/get-payment.sql') };
 const LIST_PAYMENTS = { name: 'list-payments', text: sqlFile(import.meta.url, '../sql/list-payments.sql') };
 const LOCK_PAYMENT = { name: 'lock-payment', text: sqlFile(import.meta.url, '../sql/lock-payment.sql') };
@@ -94,10 +97,38 @@ export function judgeRefund(payment: Payment | undefined, asked: Asked): RefundV
   return payment.status === 'SUCCEEDED' ? { kind: 'refund' } : { kind: 'done' };
 }
 
-export async function addPayment(pool: Pool, asked: Asked & Belonging): Promise<Payment> {
+/** The payment that this key has asked for, if any has. */
+export async function findByKey(pool: Pool, key: string): Promise<Payment | undefined> {
+  const { rows } = await pool.query<PaymentRow>({ ...FIND_BY_KEY, values: [key] });
+  return rows.map(paymentOf)[0];
+}
+
+export interface AskedOnce {
+  readonly payment: Payment;
+  /** Whether this call has asked for it. */
+  readonly isNew: boolean;
+}
+
+/** With a key, one payment of the key; without one, the order's payment that is still PENDING, or a new one. */
+export async function askOnce(pool: Pool, asked: Asked & Belonging, key: string | undefined): Promise<AskedOnce> {
   const { paymentId, orderId, amountCents, namespace } = asked;
-  await pool.query({ ...INSERT_PAYMENT, values: [paymentId, orderId, amountCents, namespace] });
-  return { ...asked, status: 'PENDING', capturedCents: null };
+  return inTransaction(pool, async (client) => {
+    const first = async (statement: typeof FIND_PENDING, value: string): Promise<AskedOnce | undefined> => {
+      const { rows } = await client.query<PaymentRow>({ ...statement, values: [value] });
+      return rows.map((row) => ({ payment: paymentOf(row), isNew: false }))[0];
+    };
+    if (key === undefined) {
+      await client.query({ ...LOCK_ASKING, values: [orderId] });
+      const pending = await first(FIND_PENDING, orderId);
+      if (pending !== undefined) return pending;
+    }
+    const values = [paymentId, orderId, amountCents, namespace, key];
+    const { rowCount } = await client.query({ ...INSERT_PAYMENT, values });
+    if (rowCount === 1) return { payment: { ...asked, status: 'PENDING', capturedCents: null }, isNew: true };
+    const earlier = await first(FIND_BY_KEY, key ?? '');
+    if (earlier === undefined) throw new Error('a payment was found under this key and then not found');
+    return earlier;
+  });
 }
 
 /** From the order service; what is known already stays. */

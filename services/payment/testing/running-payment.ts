@@ -1,6 +1,7 @@
 /**
  * The payment service for its tests, with a stand-in for the order service, and the calls that customers and providers make.
  */
+import { randomUUID } from 'node:crypto';
 import { freePort } from '../../../local/ports.ts';
 import { startForTest, type StartedService } from '../../../tests/services/started-service.ts';
 import { startPayment } from '../src/service.ts';
@@ -67,7 +68,7 @@ export async function runPayment(options: RunPaymentOptions = {}): Promise<Runni
     ...{ orders, post, get: (path) => ask(service.url + path) },
     async asked(orderId, totalCents = 900) {
       orders.know({ orderId, status: 'PENDING_PAYMENT', totalCents });
-      const { body } = await post('/payments', JSON.stringify({ orderId }));
+      const { body } = await post('/payments', JSON.stringify({ orderId }), { 'idempotency-key': randomUUID() });
       return String(body.paymentId);
     },
     async close() {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { callBranch } from '../../../../tests/services/call-branch.ts';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
 import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
+import { CLOSES_FAIL } from './close-order.ts';
 import { done, OrderDesk, type Steps } from '../../testing/order-desk.ts';
 
 /** The least pause between two closes of one order. */
@@ -217,6 +218,26 @@ describe('a cancelled close leaves the order open for a further one, after a pau
     const second = await desk.begun(orderId, desk.closing(orderId, 2).transaction);
     expect(second.payload).toMatchObject({ cause: 'withdrawn' });
   });
+
+  test('ever later, at most an hour, and its history says once that someone must look', async () => {
+    const orderId = await desk.placed();
+    const pauses: number[] = [];
+    for (let number = 1; number <= 12; number += 1) {
+      await desk.overdue(orderId);
+      await desk.begun(orderId, desk.closing(orderId, number).transaction);
+      await done(desk.closing(orderId, number), 'cancel');
+      pauses.push((await desk.closeInSeconds(orderId)) ?? 0);
+      const said = (await desk.history(orderId)).filter(([, reason]) => reason === CLOSES_FAIL);
+      expect(said).toHaveLength(number < 3 ? 0 : 1);
+    }
+    const expected = [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600, 3_600];
+    for (const [index, pause] of pauses.entries()) {
+      expect(pause).toBeLessThanOrEqual(expected[index]!);
+      expect(pause).toBeGreaterThan(expected[index]! * 0.5);
+    }
+    const metrics = await (await fetch(`${desk.service.url}/metrics`)).text();
+    expect(metrics).toMatch(/ordertx_order_closes_failing\{[^}]*\} 1/);
+  }, 60_000);
 
   test('and a late try of the one that was cancelled takes nothing', async () => {
     const { orderId, closing } = await withdrawn();

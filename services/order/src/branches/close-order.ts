@@ -4,7 +4,7 @@
  * 1. The order row alone says whether it may be closed (held-order.ts): while a payment holds it, or has won, or another close is the
  *    one that was begun, the close is refused.
  * 2. A cancelled close, tried or not, leaves the order open for another one (order row: closing is null), a little later, under
- *    a number of its own: the fence would answer for a name that was used before.
+ *    a number of its own, and the later the more of them came to nothing: the fence would answer for a name that was used before.
  * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10), and notify whoever waits.
  */
 import type { PoolClient } from 'pg';
@@ -40,6 +40,16 @@ export const closeOrderBranch: Branch<CloseOrderPayload> = {
   cancel: letGo,
 };
 
+const NOTE_FAILING_CLOSE = {
+  name: 'note-failing-close',
+  text: sqlFile(import.meta.url, '../../sql/note-failing-close.sql'),
+};
+
+/** For the order's history; it is said once. */
+export const CLOSES_FAIL =
+  'its closes come to nothing: they are begun again ever more rarely, and someone must look why';
+/** One that is refused for good is not made for ever as often as one that only met a payment; longer, and its stock lies for a day. */
+const CLOSE_AGAIN_SECONDS_MAX = 3_600;
 /** Long enough for the payment that refused the close to end, short enough for the stock to be back on sale soon. */
 const CLOSE_AGAIN_SECONDS = 10;
 
@@ -81,7 +91,8 @@ async function letGo(client: PoolClient, call: CancelCall<CloseOrderPayload>): P
   } else if (call.tried && !(order?.status === 'CLOSED' && order.closing === transaction)) {
     throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
   }
-  await client.query({ ...END_CLOSE, values: [orderId, transaction, CLOSE_AGAIN_SECONDS] });
+  await client.query({ ...END_CLOSE, values: [orderId, transaction, CLOSE_AGAIN_SECONDS, CLOSE_AGAIN_SECONDS_MAX] });
+  if (order?.closing === transaction) await client.query({ ...NOTE_FAILING_CLOSE, values: [orderId, CLOSES_FAIL] });
   await endCreation(client, transaction);
   return { kind: 'done' };
 }

@@ -135,7 +135,7 @@ describe('GET /payments/:paymentId', () => {
 });
 
 test.each([
-  ['post', '/payments', ['201', '400', '404', '409', '413', '415', '503', 'default']],
+  ['post', '/payments', ['200', '201', '400', '404', '409', '413', '415', '422', '503', 'default']],
   ['get', '/payments/{paymentId}', ['200', '400', '404', '503', 'default']],
   ['post', '/payments/{paymentId}/pay', ['200', '400', '401', '404', '409', '413', '415', '503', 'default']],
 ])('%s %s declares every status it answers with', async (method, path, statuses) => {

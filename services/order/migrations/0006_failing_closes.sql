@@ -1,0 +1,2 @@
+-- Orders whose closes come to nothing again and again: counted for the metrics at every scrape.
+create index orders_hard_to_close on orders (order_id) where status = 'PENDING_PAYMENT' and closes >= 3;
