@@ -3,6 +3,7 @@
  */
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { waitFor } from '../../local/deadline.ts';
 import type { OwnControlPlane } from '../world/own-control-plane.ts';
 import { putForeignKey } from './api-server-etcd.ts';
 
@@ -29,6 +30,9 @@ export async function takeSnapshot(own: OwnControlPlane, name = 'snapshot'): Pro
   return { folder, takenAt };
 }
 
+const SERVED_MS = 30_000;
+const TRANSACTIONS = '/apis/ordertx.dev/v1alpha1/ordertransactions?limit=1';
+
 /**
  * Everything stored since is gone. Resolves when the API server is ready.
  *
@@ -45,4 +49,8 @@ export async function putBack(own: OwnControlPlane, { folder }: EtcdSnapshot, fo
   await etcd.restart();
   await putForeignKey(own.plane.etcdUrl, foreignPuts);
   await apiserver.restart();
+  // Ready, it may still be reading them in.
+  await waitFor(async () => (await own.admin.request('GET', TRANSACTIONS)).status === 200, {
+    ...{ what: 'the API server to serve transactions', deadlineMs: SERVED_MS },
+  });
 }
