@@ -110,6 +110,22 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/order/src/creation/again.real.test.ts'],
   },
   {
+    name: 'what was asked before the store went back still counts',
+    breaks: 'T5: no deadline decides before each missing branch was asked, also after etcd was put back',
+    file: 'controller/src/reconcile/work.ts',
+    find: "if (state !== 'Untried') this.asked.delete(name);",
+    replace: "if (state === 'Refused') this.asked.delete(name);",
+    tests: ['controller/src/reconcile/any-number.test.ts'],
+  },
+  {
+    name: 'a number is passed on as JavaScript reads it',
+    breaks: 'ADR 22: numbers arrive digit by digit',
+    file: 'services/protocol/src/exact-json.ts',
+    find: 'if (!MAYBE_INEXACT.test(text)) return JSON.parse(text);',
+    replace: "if (text !== '') return JSON.parse(text);",
+    tests: ['services/protocol/src/exact-json.test.ts'],
+  },
+  {
     name: 'any 2xx is believed',
     breaks: 'the participant protocol: only a fitting Ordertx-State makes a 2xx a success',
     file: 'controller/src/participants/classify.ts',

@@ -60,9 +60,17 @@ export class Shop {
   /** Whether a publication stays in its consumer's hand until `consumerEnds`. */
   consumerIsSlow = false;
   readonly #inHand: (() => void)[] = [];
+  #creations = 1;
 
   constructor() {
     this.flows.flows.set('create-order', flowNamed('create-order'));
+  }
+
+  /** As its creator does when the API server has lost it: the same transaction, and another object. */
+  orderAgain(): OrderTransaction {
+    this.server.remove(KEY);
+    this.#creations += 1;
+    return this.order();
   }
 
   order(): OrderTransaction {
@@ -70,7 +78,7 @@ export class Shop {
       metadata: {
         name: 'create-o1',
         namespace: 'shop',
-        uid: 'u1',
+        uid: `u${this.#creations}`,
         creationTimestamp: new Date(this.clock.now()).toISOString(),
       },
       spec: {

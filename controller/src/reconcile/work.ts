@@ -57,6 +57,7 @@ export class Work {
 
   view(transaction: OrderTransaction, flow: TransactionFlow | undefined, brokerAway: string | undefined): View {
     this.#flow = flow ?? this.#flow;
+    this.#askAgainShouldTheStoreGoBack(transaction);
     // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
     const stored = withBranches(transaction.status ?? {}, this.#calledUnder.keys());
     return {
@@ -72,6 +73,11 @@ export class Work {
       outdated: this.#outdated(),
       storedAtMs: this.#storedAtMs,
     };
+  }
+
+  /** Whose answer is stored needs no asking; a copy that lacks it again was put back, and then no deadline counts before it was asked. */
+  #askAgainShouldTheStoreGoBack({ status }: OrderTransaction): void {
+    for (const { name, state } of status?.branches ?? []) if (state !== 'Untried') this.asked.delete(name);
   }
 
   /** It goes out now, by the flow as it was last viewed. */
