@@ -28,6 +28,13 @@ const CONNECTIONS_MAX = 10;
 export const TEST_SETTINGS = {
   port: 0,
   host: '127.0.0.1',
+  adminPort: undefined,
+  connectionsMax: 10_000,
+  requestsMax: 5_000,
+  requestsPerSecondMax: undefined,
+  poolPublic: 10,
+  poolCalls: 10,
+  poolBackground: 10,
   namespaces: [TEST_NAMESPACE, TWIN_NAMESPACE],
   retentionDays: 30,
   logLevel: 'silent',
@@ -59,6 +66,8 @@ export interface OrderOptions {
   readonly redisUrl?: string;
   /** Default: 30 minutes. */
   readonly paymentTimeoutSeconds?: number;
+  /** Default: 5,000. */
+  readonly backlogMax?: number;
   /** Default: whoever calls says what things cost. */
   readonly quoteSecrets?: readonly string[];
   /** Default: nobody is there. */
@@ -85,6 +94,7 @@ export async function runOrder(options: OrderOptions): Promise<RunningTestServic
     paymentUrl: options.paymentUrl ?? 'http://127.0.0.1:1',
     paymentGraceSeconds: options.paymentGraceSeconds ?? 0,
     creationsKeptDays: 7,
+    backlogMax: options.backlogMax ?? 5_000,
     ...{ quoteSecret: options.quoteSecrets, quoteSeconds: 900, prices: 'trusted' },
   });
   return running(service, databaseUrl, drop);

@@ -10,6 +10,6 @@ export async function startDispatch(config: DispatchConfig): Promise<RunningServ
   return startService({
     ...{ name: 'dispatch', config, redisUrl: config.redisUrl },
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ pool }) => ({ routes: [getDispatchRoute(pool)], handlers }),
+    build: ({ publicPool: pool }) => ({ routes: [getDispatchRoute(pool)], handlers }),
   });
 }

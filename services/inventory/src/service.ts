@@ -16,8 +16,8 @@ export async function startInventory(config: InventoryConfig): Promise<RunningSe
     name: 'inventory',
     config,
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ pool }) => ({
-      routes: stockRoutes(pool),
+    build: ({ publicPool }) => ({
+      routes: stockRoutes(publicPool),
       participant: { branches, tokens: tokenSettings(config) },
       cleanings: [adjustmentCleaning(config.retentionDays)],
     }),

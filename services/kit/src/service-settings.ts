@@ -60,6 +60,51 @@ export const serviceSettings = {
     optional: true,
     schema: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' }),
   },
+  adminPort: {
+    name: 'ADMIN_PORT',
+    description:
+      "Where operators' and the controller's routes (/tcc, /metrics, stock, shipping) are served, and only there; without it, at PORT like everything else.",
+    optional: true,
+    schema: wholeNumber(1, 65_535),
+  },
+  connectionsMax: {
+    name: 'HTTP_CONNECTIONS_MAX',
+    description: 'Connections that each port holds at most; more are not let in.',
+    default: '10000',
+    schema: wholeNumber(1, 1_000_000),
+  },
+  requestsMax: {
+    name: 'HTTP_REQUESTS_MAX',
+    description:
+      'Requests in flight at most, those that wait with `Prefer: wait` included, counted apart for public routes and for all others; more are answered 503 with Retry-After.',
+    default: '5000',
+    schema: wholeNumber(1, 1_000_000),
+  },
+  requestsPerSecondMax: {
+    name: 'HTTP_REQUESTS_PER_SECOND_MAX',
+    description:
+      'Requests to public routes per second at most; more are answered 503 with Retry-After. Without it, as many as come.',
+    optional: true,
+    schema: wholeNumber(1, 1_000_000),
+  },
+  poolPublic: {
+    name: 'DATABASE_POOL_PUBLIC',
+    description: "Database connections for public and operators' routes, at most.",
+    default: '10',
+    schema: wholeNumber(1, 500),
+  },
+  poolCalls: {
+    name: 'DATABASE_POOL_CALLS',
+    description: "Database connections for the controller's calls, at most.",
+    default: '10',
+    schema: wholeNumber(1, 500),
+  },
+  poolBackground: {
+    name: 'DATABASE_POOL_BACKGROUND',
+    description: 'Database connections for messages, relays, cleaning and metrics, at most.',
+    default: '10',
+    schema: wholeNumber(1, 500),
+  },
   databaseUrl: {
     name: 'DATABASE_URL',
     description: "The service's own Postgres database: postgres://user:password@host:5432/name.",

@@ -21,7 +21,7 @@ import { fenceCleaning } from './participant/cleaning.ts';
 import { mountParticipant } from './participant/routes.ts';
 import { startCleaning, type Cleaning } from './postgres/cleaning.ts';
 import { migrate } from './postgres/migrate.ts';
-import { createPool } from './postgres/pool.ts';
+import { createPools } from './postgres/pools.ts';
 import type { ServiceValues } from './service-settings.ts';
 
 export interface ServiceOptions {
@@ -41,7 +41,10 @@ export interface ServiceOptions {
 /** What every service stands on. */
 export interface ServiceBase {
   readonly app: App;
+  /** For what goes on in the background, and in consumers. */
   readonly pool: Pool;
+  /** For routes. */
+  readonly publicPool: Pool;
   readonly log: Log;
   /** To be nudged after a commit that has written a message; does nothing in a service that sends none. */
   readonly outbox: Pick<OutboxRelay, 'nudge'>;
@@ -61,6 +64,8 @@ export interface RunningService {
   readonly app: App;
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
+  /** Of operators' and the controller's routes; the same without ADMIN_PORT. */
+  readonly adminUrl: string;
   /** In the order in which they are to be closed. */
   readonly closers: readonly (() => Promise<void>)[];
 }
@@ -70,8 +75,16 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const { name, config, migrations: folder, redisUrl } = options;
   const log = createLog({ name, level: config.logLevel });
   await migrate({ connectionString: config.databaseUrl, folder, log });
-  const pool = createPool({ connectionString: config.databaseUrl, applicationName: name, log });
-  const app = createApp({ name, version: manifest.version, log, pool });
+  if (config.adminPort !== undefined && config.adminPort === config.port)
+    throw new Error('ADMIN_PORT must be another port than PORT');
+  const pools = await createPools({
+    ...{ connectionString: config.databaseUrl, applicationName: name, sizes: config, log },
+  });
+  const pool = pools.background;
+  const app = createApp({
+    ...{ name, version: manifest.version, log, pool: pools.readiness, pools: pools.all },
+    limits: { requestsMax: config.requestsMax, perSecondMax: config.requestsPerSecondMax },
+  });
   const streaming = { service: name, replica: replicaName(name), pool, metrics: app.metrics, log };
   const relay =
     options.sendsMessages === true ? new OutboxRelay({ ...streaming, redisUrl: needed(redisUrl, name) }) : undefined;
@@ -84,27 +97,29 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     cleanings = [],
     closers = [],
   } = await options.build({
-    ...{ app, pool, log, outbox },
+    ...{ app, pool, publicPool: pools.public, log, outbox },
   });
   app.add(...routes);
-  if (participant !== undefined) mountParticipant(app, { pool, namespaces: config.namespaces, ...participant });
+  if (participant !== undefined)
+    mountParticipant(app, { pool: pools.calls, namespaces: config.namespaces, ...participant });
   const consumer =
     handlers.length > 0
       ? new Consumer({ ...streaming, redisUrl: needed(redisUrl, name), handlers, namespaces: config.namespaces })
       : undefined;
   const rows = [fenceCleaning(config.retentionDays), ...inboxCleanings(config.retentionDays), ...cleanings];
   const cleaning = startCleaning(pool, rows, log);
-  const server = await listen(app, { port: config.port, host: config.host });
+  const server = await listen(app, config);
   return {
     app,
     url: server.url,
+    adminUrl: server.adminUrl,
     closers: [
       () => server.close(),
       async () => consumer?.close(),
       ...closers,
       async () => relay?.close(),
       () => cleaning.close(),
-      () => pool.end(),
+      () => pools.end(),
     ],
   };
 }

@@ -10,6 +10,6 @@ export async function startMember(config: MemberConfig): Promise<RunningService>
   return startService({
     ...{ name: 'member', config, redisUrl: config.redisUrl },
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ pool }) => ({ routes: [getMemberRoute(pool)], handlers: [pointsGrant] }),
+    build: ({ publicPool: pool }) => ({ routes: [getMemberRoute(pool)], handlers: [pointsGrant] }),
   });
 }

@@ -14,10 +14,10 @@ export async function startNotification(config: NotificationConfig): Promise<Run
   return startService({
     ...{ name: 'notification', config, redisUrl: config.redisUrl },
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ pool, log }) => {
+    build: ({ pool, publicPool, log }) => {
       const provider = providerOf(config, pool);
       return {
-        routes: [listNotificationsRoute(pool)],
+        routes: [listNotificationsRoute(publicPool)],
         handlers: [smsPaid({ pool, provider, log, timeoutSeconds: config.timeoutSeconds })],
         closers: [() => provider.close()],
       };

@@ -14,7 +14,8 @@ where transaction in (
   select transaction
   from creation
   where due_at <= now()
-  order by due_at
+  -- What a customer has paid for or withdrawn goes before new orders, of which there may be very many.
+  order by flow = 'create-order', due_at
   limit $1
   for update skip locked
 )

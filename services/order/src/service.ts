@@ -20,6 +20,7 @@ import { startAgain } from './creation/again.ts';
 import { apiServer, loadKubeConfig, ownNamespace } from './creation/api-server.ts';
 import { CLEAN_ENDED_CREATIONS, endedCreations } from './creation/ended.ts';
 import { againMetrics, registerOutboxGauges, relayMetrics } from './creation/metrics.ts';
+import { Backlog } from './creation/backlog.ts';
 import { creationOutbox } from './creation/outbox.ts';
 import { Relay } from './creation/relay.ts';
 import { getOrderRoute } from './http/get-order.ts';
@@ -53,7 +54,7 @@ export async function startOrder(config: OrderConfig): Promise<RunningService> {
   });
 }
 
-function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: string): ServiceParts {
+function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig, namespace: string): ServiceParts {
   const outbox = creationOutbox(pool);
   const api = apiServer(config.kubeconfig);
   const relay = new Relay({ outbox, api, metrics: relayMetrics(app.metrics), log });
@@ -64,15 +65,16 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
   const waiting = waitingRoom();
   const quotes = { secrets: config.quoteSecret, ageSecondsMax: config.quoteSeconds };
   if (quotes.secrets === undefined) log.warn('ORDER_PRICES is trusted: whoever reaches the port says what things cost');
+  const backlog = new Backlog({ pool, ordersMax: config.backlogMax, metrics: app.metrics, log });
   const notifications = listenTo(waiting, config, log);
   const payments = paymentService(config.paymentUrl);
   const closing = startClosing({ pool, relay, payments, graceSeconds: config.paymentGraceSeconds, log });
   return {
     routes: [
-      placeOrderRoute({ pool, relay, waiting, namespace, quotes }),
-      getOrderRoute(pool),
-      withdrawOrderRoute({ pool, relay, waiting, payments }),
-      receiveOrderRoute(pool),
+      placeOrderRoute({ pool: publicPool, relay, waiting, namespace, quotes, backlog }),
+      getOrderRoute(publicPool),
+      withdrawOrderRoute({ pool: publicPool, relay, waiting, payments }),
+      receiveOrderRoute(publicPool),
     ],
     participant: { branches: branches(config), tokens: tokenSettings(config) },
     handlers: [paymentSucceeded({ relay, payments }), wmsShipped],
@@ -83,6 +85,7 @@ function parts({ app, pool, log }: ServiceBase, config: OrderConfig, namespace: 
     ],
     closers: [
       () => closing.close(),
+      () => backlog.close(),
       () => payments.close(),
       () => relay.close(),
       () => again.close(),

@@ -21,7 +21,7 @@ export async function startPayment(config: PaymentConfig): Promise<RunningServic
   });
 }
 
-function parts({ app, pool, log, outbox }: ServiceBase, config: PaymentConfig): ServiceParts {
+function parts({ app, pool, publicPool, log, outbox }: ServiceBase, config: PaymentConfig): ServiceParts {
   const { providerSecret: providerSecrets, publicUrl = `http://127.0.0.1:${config.port}` } = config;
   if (providerSecrets === undefined)
     log.warn('PAYMENT_PROVIDER_AUTH is off: whoever reaches the port can say that a payment succeeded');
@@ -30,10 +30,10 @@ function parts({ app, pool, log, outbox }: ServiceBase, config: PaymentConfig): 
   const refunds = new RefundRelay({ pool, provider, metrics: app.metrics, log });
   return {
     routes: [
-      createPaymentRoute({ pool, orders, publicUrl }),
-      payPaymentRoute({ pool, outbox, refunds, publicUrl, providerSecrets }),
-      getPaymentRoute({ pool, publicUrl }),
-      listPaymentsRoute(pool),
+      createPaymentRoute({ pool: publicPool, orders, publicUrl }),
+      payPaymentRoute({ pool: publicPool, outbox, refunds, publicUrl, providerSecrets }),
+      getPaymentRoute({ pool: publicPool, publicUrl }),
+      listPaymentsRoute(publicPool),
     ],
     handlers: [paymentRefund({ pool, orders, refunds })],
     closers: [() => refunds.close(), () => provider.close(), () => orders.close()],

@@ -11,6 +11,9 @@ export async function startWms(config: WmsConfig): Promise<RunningService> {
   return startService({
     ...{ name: 'wms', config, redisUrl: config.redisUrl, sendsMessages: true },
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ pool, outbox }) => ({ routes: [getShipmentRoute(pool), shipOrderRoute({ pool, outbox })], handlers }),
+    build: ({ publicPool: pool, outbox }) => ({
+      routes: [getShipmentRoute(pool), shipOrderRoute({ pool, outbox })],
+      handlers,
+    }),
   });
 }

@@ -23,6 +23,7 @@ const delta = z.union([z.int().min(1).max(STOCKED_MAX), z.int().min(-STOCKED_MAX
 export function adjustStockRoute(pool: Pool): Route {
   return route({
     method: 'post',
+    admin: true,
     path: '/stock/:skuId/adjustments',
     summary: 'Add units to a SKU, or take some away',
     params: skuParams,

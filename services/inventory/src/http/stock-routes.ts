@@ -15,6 +15,7 @@ export function stockRoutes(pool: Pool): readonly Route[] {
   return [
     route({
       method: 'put',
+      admin: true,
       path: '/stock/:skuId',
       summary: 'Say how many units of a SKU there are',
       params: skuParams,

@@ -4,16 +4,19 @@
  * In this order: measuring, log context, what is mounted on `router`, 404 and 405, errors. /healthz says that the process
  * runs; /readyz that it can work (its database answers and it is not shutting down).
  */
-import express, { Router, type Express, type Request, type Response } from 'express';
+import express, { Router, type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import { traceparentOf, withLogFields, type Log } from '../log.ts';
+import { forCaller, hasGone } from '../caller.ts';
+import { admissions, type AdmissionLimits } from './admission.ts';
 import { jsonBody, signedJsonBody } from './body.ts';
 import { errorHandler } from './errors.ts';
 import { createMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problem.ts';
 import { send, type Reply } from './reply.ts';
+import { onlyWhereServed, serves } from './sides.ts';
 import { measureAs, type Route, type RouteDocument } from './route.ts';
 
 export interface AppOptions {
@@ -23,6 +26,10 @@ export interface AppOptions {
   readonly log: Log;
   /** /readyz asks it. */
   readonly pool: Pool;
+  /** By name, for the metrics. Default: that one. */
+  readonly pools?: Readonly<Record<string, Pool>>;
+  /** Default: very many. */
+  readonly limits?: AdmissionLimits;
 }
 
 export interface App {
@@ -30,6 +37,8 @@ export interface App {
   readonly express: Express;
   /** Where middleware goes that is not a declared route; it stands before the 404 and the error handler. */
   readonly router: Router;
+  /** What stands before everything else of a route that `router` serves in its own way. */
+  admit(admin: boolean): readonly RequestHandler[];
   readonly metrics: Registry;
   readonly log: Log;
   /** Registers declared routes, and documents them. */
@@ -42,7 +51,8 @@ export interface App {
 
 export function createApp(options: AppOptions): App {
   const { log } = options;
-  const metrics = createMetrics(options.name, options.pool);
+  const metrics = createMetrics(options.name, options.pools ?? { all: options.pool });
+  const admit = admissions(metrics, options.limits);
   const router = Router();
   const documents: RouteDocument[] = [];
   const waiting = new Set<AbortController>();
@@ -62,13 +72,14 @@ export function createApp(options: AppOptions): App {
   app.get('/readyz', measureAs('/readyz'), async (_request, response) =>
     send(response, await readiness(options, draining)),
   );
-  app.get('/metrics', measureAs('/metrics'), async (_request, response) => {
+  app.get('/metrics', onlyWhereServed(true), measureAs('/metrics'), async (_request, response) => {
     response.setHeader('content-type', metrics.contentType);
     response.end(await metrics.metrics());
   });
-  app.get('/openapi.json', measureAs('/openapi.json'), (_request, response) =>
-    send(response, { status: 200, body: openApiDocument(options.name, options.version, documents) }),
-  );
+  app.get('/openapi.json', measureAs('/openapi.json'), (request, response) => {
+    const served = documents.filter(({ admin = false }) => serves(request, admin));
+    send(response, { status: 200, body: openApiDocument(options.name, options.version, served) });
+  });
   app.use(router);
   app.use((request, response) => send(response, unmatched(request, documents)));
   app.use(errorHandler(log));
@@ -76,6 +87,7 @@ export function createApp(options: AppOptions): App {
   return {
     express: app,
     router,
+    admit,
     metrics,
     log,
     add(...routes) {
@@ -83,7 +95,8 @@ export function createApp(options: AppOptions): App {
         const { method, path } = route.document;
         documents.push(route.document);
         const body = route.authorize === undefined ? jsonBody() : signedJsonBody(route.authorize, log);
-        router[method](path, measureAs(path), body, async (request: Request, response: Response) => {
+        const { admin = false } = route.document;
+        router[method](path, ...admit(admin), measureAs(path), body, async (request: Request, response: Response) => {
           const controller = new AbortController();
           waiting.add(controller);
           response.once('close', () => {
@@ -91,7 +104,8 @@ export function createApp(options: AppOptions): App {
             controller.abort();
           });
           if (draining) controller.abort();
-          send(response, await route.respond(request, controller.signal, log));
+          if (hasGone(response)) return;
+          send(response, await forCaller(response, () => route.respond(request, controller.signal, log)));
         });
       }
     },
@@ -116,13 +130,14 @@ async function readiness({ pool, log }: AppOptions, draining: boolean): Promise<
   }
 }
 
-const OWN_PATHS = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
+const OWN_PATHS = ['/healthz', '/readyz', '/openapi.json'];
 
 /** 405 with Allow where the path exists under another method, else 404. */
 function unmatched(request: Request, documents: readonly RouteDocument[]): Reply {
-  const own = OWN_PATHS.includes(request.path) ? ['GET'] : [];
+  const isOwn = OWN_PATHS.includes(request.path) || (request.path === '/metrics' && serves(request, true));
+  const own = isOwn ? ['GET'] : [];
   const allowed = documents
-    .filter(({ path }) => pathPattern(path).test(request.path))
+    .filter(({ path, admin = false }) => serves(request, admin) && pathPattern(path).test(request.path))
     .map(({ method }) => method.toUpperCase());
   const allow = [...new Set([...own, ...allowed])].join(', ');
   if (allow === '')

@@ -6,6 +6,7 @@
  * 2. Never a wrong answer: where it is not known what happened, the status is one that nobody takes for a no.
  */
 import type { ErrorRequestHandler } from 'express';
+import { CallerGone } from '../caller.ts';
 import { passing } from '../postgres/errors.ts';
 import type { Log } from '../log.ts';
 import { problem, ProblemError } from './problem.ts';
@@ -20,13 +21,15 @@ export function errorHandler(log: Log): ErrorRequestHandler {
       return;
     }
     const reply = replyTo(error);
-    if (reply.status >= 500) log.error({ err: error }, 'a request ended in an error');
+    if (reply.status >= 500 && !(error instanceof CallerGone)) log.error({ err: error }, 'a request ended in an error');
     send(response, reply);
   };
 }
 
 export function replyTo(error: unknown): Reply {
   if (error instanceof ProblemError) return error.reply;
+  // Nobody reads it.
+  if (error instanceof CallerGone) return problem(503, { detail: 'Nobody waited for the answer any more.' });
   const databaseState = passing(error);
   if (databaseState !== undefined) return databaseProblem(databaseState);
   return (

@@ -9,6 +9,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { App } from './app.ts';
 import { answerBrokenRequests } from './broken-request.ts';
+import { arrivedAt, type Side } from './sides.ts';
 
 /** Longer than usual callers keep an idle connection, so that it is they who close it and never a request that meets a closing one. */
 const KEEP_ALIVE_MS = 65_000;
@@ -22,6 +23,10 @@ export interface ListenOptions {
   readonly port: number;
   /** Default: every address there is. */
   readonly host?: string | undefined;
+  /** Where operators' and the controller's routes are served instead. Default: at `port` as well. */
+  readonly adminPort?: number | undefined;
+  /** Of each port; more are not let in. Default: as many as come. */
+  readonly connectionsMax?: number;
   /** For requests that run when `close` is called. Default 10,000. */
   readonly graceMs?: number;
 }
@@ -30,15 +35,38 @@ export interface RunningServer {
   readonly port: number;
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
+  /** The same for operators and the controller. */
+  readonly adminUrl: string;
   close(): Promise<void>;
 }
 
-/** Rejects when the port is taken. Port 0 takes a free one. */
+/** Rejects when a port is taken. Port 0 takes a free one. */
 export async function listen(app: App, options: ListenOptions): Promise<RunningServer> {
+  const { port: wanted, adminPort, graceMs = GRACE_MS_DEFAULT } = options;
+  const main = await start(app, wanted, adminPort === undefined ? 'both' : 'public', options);
+  const admin = adminPort === undefined ? undefined : await start(app, adminPort, 'admin', options);
+  const servers = [main, ...(admin === undefined ? [] : [admin])];
+  const { port } = main.address() as AddressInfo;
+  return {
+    port,
+    url: urlOf(main),
+    adminUrl: urlOf(admin ?? main),
+    close: async () => {
+      app.drain();
+      await Promise.all(servers.map((server) => closeServer(server, graceMs)));
+    },
+  };
+}
+
+async function start(app: App, port: number, side: Side, { host, connectionsMax }: ListenOptions): Promise<Server> {
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
-    app.express,
+    (request, response) => {
+      arrivedAt(request, side);
+      app.express(request, response);
+    },
   );
+  if (connectionsMax !== undefined) server.maxConnections = connectionsMax;
   answerBrokenRequests(server);
   // A connection whose last answer goes out after `close` would otherwise be kept until its keep-alive time is over.
   server.on('request', (_request, response) => {
@@ -46,17 +74,13 @@ export async function listen(app: App, options: ListenOptions): Promise<RunningS
       if (!server.listening) setImmediate(() => server.closeIdleConnections());
     });
   });
-  server.listen(options.port, options.host);
+  server.listen(port, host);
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    close: async () => {
-      app.drain();
-      await closeServer(server, options.graceMs ?? GRACE_MS_DEFAULT);
-    },
-  };
+  return server;
+}
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {

@@ -9,19 +9,21 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 /** From one local call to the longest wait a route allows (`Prefer: wait=30`). */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export function createMetrics(service: string, pool: Pool): Registry {
+export function createMetrics(service: string, pools: Readonly<Record<string, Pool>>): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'postgres_pool_connections',
-    help: 'Connections of the pool, by what they do; waiting counts requests that wait for one.',
-    labelNames: ['state'],
+    help: 'Connections of each pool, by what they do; waiting counts requests that wait for one.',
+    labelNames: ['pool', 'state'],
     registers: [registry],
     collect() {
-      this.set({ state: 'idle' }, pool.idleCount);
-      this.set({ state: 'busy' }, pool.totalCount - pool.idleCount);
-      this.set({ state: 'waiting' }, pool.waitingCount);
+      for (const [pool, { idleCount, totalCount, waitingCount }] of Object.entries(pools)) {
+        this.set({ pool, state: 'idle' }, idleCount);
+        this.set({ pool, state: 'busy' }, totalCount - idleCount);
+        this.set({ pool, state: 'waiting' }, waitingCount);
+      }
     },
   });
   return registry;

@@ -30,6 +30,8 @@ function operation(route: RouteDocument): JsonObject {
   );
   return {
     summary: route.summary,
+    // Served at ADMIN_PORT alone, where that is set.
+    ...(route.admin === true && { 'x-ordertx-admin': true }),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query'), ...headerParameters(route)],
     ...(route.body === undefined
       ? {}

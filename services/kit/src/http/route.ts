@@ -37,6 +37,8 @@ export interface RouteDocument {
   /** Express form: `/orders/:orderId`. */
   readonly path: string;
   readonly summary: string;
+  /** For operators and the controller: served at ADMIN_PORT alone, where that is set. */
+  readonly admin?: boolean;
   readonly params?: ZodType;
   readonly query?: ZodType;
   readonly body?: ZodType;

@@ -9,6 +9,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Pool } from 'pg';
 import { Counter, type Registry } from 'prom-client';
 import { HEADERS, OPERATIONS, type Operation } from '../../../protocol/src/index.ts';
+import { forCaller, hasGone } from '../caller.ts';
 import { tokenGuard } from '../auth/guard.ts';
 import type { TokenSettings } from '../auth/tokens.ts';
 import type { App } from '../http/app.ts';
@@ -40,7 +41,7 @@ export function mountParticipant(app: App, options: ParticipantOptions): void {
       const path = `${branch.path}/${operation}`;
       const body = operation === 'cancel' ? lenientBody(app.log) : jsonBody({ anyNumber: true });
       const handle = participantHandler({ ...options, branch, operation, log: app.log, calls });
-      app.router.post(path, measureAs(path), guard, body, handle);
+      app.router.post(path, ...app.admit(true), measureAs(path), guard, body, handle);
       app.document(documentOf(branch, operation));
     }
   }
@@ -62,8 +63,12 @@ function participantHandler(parts: HandlerParts): RequestHandler {
       return;
     }
     const { namespace, name } = read.headers.transaction;
+    if (hasGone(response)) return;
     const fields = { transaction: `${namespace}/${name}`, branch: branch.branch, operation };
-    send(response, await withLogFields(fields, () => answerCall(parts, read.headers, request)));
+    send(
+      response,
+      await withLogFields(fields, () => forCaller(response, () => answerCall(parts, read.headers, request))),
+    );
   };
 }
 
@@ -147,6 +152,7 @@ function documentOf(branch: AnyBranch, operation: Operation): RouteDocument {
   return {
     method: 'post',
     path: `${branch.path}/${operation}`,
+    admin: true,
     summary: `Participant protocol: ${operation} of branch ${branch.branch}`,
     body: branch.payload,
     headers: {

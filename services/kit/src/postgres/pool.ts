@@ -5,7 +5,8 @@
  * before that (the caller hears 503 and asks again), and whatever goes on after the caller has left ends soon after, so that a
  * pile of abandoned requests cannot hold the pool.
  */
-import { Pool } from 'pg';
+import { Pool, type PoolClient } from 'pg';
+import { callerCheck, CallerGone } from '../caller.ts';
 import type { Log } from '../log.ts';
 
 /** Below the participant protocol's usual time-out of 3 s; long enough for a queue on one hot SKU to move on. */
@@ -31,12 +32,41 @@ export interface PoolOptions {
   readonly log: Log;
   /** Default 10. */
   readonly connectionsMax?: number;
+  /** Nothing is begun for a caller who has gone while it waited. Not for work that goes on after an answer. */
+  readonly onlyForWaitingCallers?: boolean;
   /** Default 2000; below the caller's own time-out. */
   readonly lockTimeoutMs?: number;
 }
 
+type Connected = (error: Error | undefined, client: PoolClient | undefined, done: (release?: unknown) => void) => void;
+
+/** Gives no connection to a caller who has gone while it waited for one. */
+class CallersPool extends Pool {
+  override connect(): Promise<PoolClient>;
+  override connect(connected: Connected): void;
+  override connect(connected?: Connected): Promise<PoolClient> | void {
+    const hasGone = callerCheck();
+    if (connected === undefined) return this.#connectUnlessGone(hasGone);
+    super.connect((error, client, done) => {
+      if (client === undefined || !hasGone()) {
+        connected(error, client, done);
+        return;
+      }
+      done();
+      connected(new CallerGone(), undefined, () => undefined);
+    });
+  }
+
+  async #connectUnlessGone(hasGone: () => boolean): Promise<PoolClient> {
+    const client = await super.connect();
+    if (!hasGone()) return client;
+    client.release();
+    throw new CallerGone();
+  }
+}
+
 export function createPool(options: PoolOptions): Pool {
-  const pool = new Pool({
+  const pool = new (options.onlyForWaitingCallers === true ? CallersPool : Pool)({
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.connectionsMax ?? CONNECTIONS_MAX_DEFAULT,

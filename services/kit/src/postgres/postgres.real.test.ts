@@ -129,7 +129,7 @@ describe('migrations', () => {
     await own.end();
     await fresh.drop();
     expect(rows.map(({ name }) => name as unknown)).toEqual([
-      ...['0001_fence', '0002_messages'],
+      ...['0001_fence', '0002_messages', '0003_inbox_digest'],
       ...['0001_first', '0002_second'],
     ]);
   });

@@ -5,8 +5,10 @@
  *    path, where the branch ends within that, a transaction costs one create and no further look at the outbox.
  * 2. What is due is taken by claiming: the row is put off before it is sent. Several replicas take different rows, no lock is held
  *    over a network call, and the claim is the look at the row's present state right before each creation.
- * 3. A fresh one that had to queue for longer than NUDGE_AGE_MS_MAX is left to the claim, which looks again.
- * 4. An answer that does not settle a creation postpones it; nothing is dropped. After GIVEN_UP_AFTER_SECONDS the row stays, for
+ * 3. Fresh creations of new orders never take the last DUE_CREATES of the places: what is due (retries, and what a customer has paid
+ *    for or withdrawn) goes on however many orders come. Of fresh ones, payments and closes go before new orders.
+ * 4. A fresh one that had to queue for longer than NUDGE_AGE_MS_MAX is left to the claim, which looks again.
+ * 5. An answer that does not settle a creation postpones it; nothing is dropped. After GIVEN_UP_AFTER_SECONDS the row stays, for
  *    a person, and is sent no more.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +21,8 @@ import type { CreateResult, TransactionApi } from './transaction-api.ts';
 
 /** More do not make the API server faster (about 200 creations a second on two cores), fewer leave it idle between answers. */
 const CREATES_MAX = 32;
+/** A quarter: enough that payments and closes keep up with the orders they belong to. */
+const DUE_CREATES = 8;
 /** Bounds the memory a burst takes; what does not fit is sent by the relay after FIRST_REPEAT_SECONDS. */
 const QUEUED_MAX = 10_000;
 /** Well below FIRST_REPEAT_SECONDS, so that nobody else has looked at the row meanwhile. */
@@ -41,8 +45,12 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
-  readonly #queue: Queued[] = [];
+  /** Of new orders. */
+  readonly #orders: Queued[] = [];
+  /** Of payments and closes. */
+  readonly #others: Queued[] = [];
   readonly #polling: Promise<void>;
+  #ordersUnderWay = 0;
   #apiServerAway = false;
 
   /** Starts at once. */
@@ -53,7 +61,8 @@ export class Relay {
 
   /** Sends a creation whose row was committed just now; does not wait for it. */
   nudge(creation: Creation): void {
-    if (this.#queue.length < QUEUED_MAX) this.#queue.push({ creation, sinceMs: performance.now() });
+    const queue = creation.flow === 'create-order' ? this.#orders : this.#others;
+    if (queue.length < QUEUED_MAX) queue.push({ creation, sinceMs: performance.now() });
     this.#startQueued();
   }
 
@@ -66,15 +75,24 @@ export class Relay {
 
   #startQueued(): void {
     while (this.#underWay.size < CREATES_MAX && !this.#closing.signal.aborted) {
-      const next = this.#queue.shift();
+      const next = this.#others.shift() ?? this.#nextOrder();
       if (next === undefined) return;
       if (performance.now() - next.sinceMs > NUDGE_AGE_MS_MAX) continue;
-      void this.#start({ creation: next.creation, failures: 0, expired: false });
+      const { creation } = next;
+      const isOrder = creation.flow === 'create-order';
+      if (isOrder) this.#ordersUnderWay += 1;
+      void this.#start({ creation, failures: 0, expired: false }, () => {
+        if (isOrder) this.#ordersUnderWay -= 1;
+      });
     }
   }
 
+  #nextOrder(): Queued | undefined {
+    return this.#ordersUnderWay < CREATES_MAX - DUE_CREATES ? this.#orders.shift() : undefined;
+  }
+
   /** Resolves, never rejects: to whether the creation is settled for now. */
-  #start(claimed: Claimed): Promise<boolean> {
+  #start(claimed: Claimed, ended: () => void = () => undefined): Promise<boolean> {
     const sending = this.#send(claimed).catch((error: unknown) => {
       // The row was put off before it was sent, so nothing is lost: it will be due again.
       const { transaction } = claimed.creation;
@@ -83,6 +101,7 @@ export class Relay {
     });
     const task = sending.then(() => {
       this.#underWay.delete(task);
+      ended();
       this.#startQueued();
     });
     this.#underWay.add(task);

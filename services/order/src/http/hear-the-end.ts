@@ -2,6 +2,7 @@
  * Waiting with a request until an order has come where its caller wants to hear of it.
  */
 import type { Pool } from 'pg';
+import { passing } from '../../../kit/src/index.ts';
 import { getOutcome, type Outcome } from '../orders.ts';
 import type { Seat } from '../waiting-room.ts';
 
@@ -22,7 +23,17 @@ export async function hearTheEnd(awaited: Awaited, seat: Seat, present: Outcome)
     const restMs = untilMs - performance.now();
     if (restMs <= 0) break;
     await seat.hint(restMs, signal);
-    outcome = await getOutcome(pool, orderId);
+    outcome = await lookAgain(pool, orderId, outcome);
   }
   return outcome;
+}
+
+/** A database that is away for a moment takes nothing back of what was accepted: the caller goes on waiting, for a 202 in the end. */
+async function lookAgain(pool: Pool, orderId: string, last: Outcome): Promise<Outcome> {
+  try {
+    return await getOutcome(pool, orderId);
+  } catch (error) {
+    if (passing(error) === undefined) throw error;
+    return last;
+  }
 }

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import {
   IDEMPOTENCY_KEY_PATTERN,
   newId,
+  passing,
   problem,
   readIdempotencyKey,
   route,
@@ -17,6 +18,7 @@ import {
   type Route,
 } from '../../../kit/src/index.ts';
 import { createName, idSchema, orderIdSchema, orderLinesSchema, problemSchema } from '../../../protocol/src/index.ts';
+import type { Backlog } from '../creation/backlog.ts';
 import type { Relay } from '../creation/relay.ts';
 import {
   acceptOrder,
@@ -41,6 +43,7 @@ export interface PlaceOrderOptions {
   /** Where transactions are created. */
   readonly namespace: string;
   readonly quotes: QuoteRules;
+  readonly backlog: Pick<Backlog, 'isFull' | 'accepted' | 'shed'>;
 }
 
 const orderBody = z.strictObject({ userId: idSchema, lines: orderLinesSchema });
@@ -80,6 +83,7 @@ export function placeOrderRoute(options: PlaceOrderOptions): Route {
         description: 'Only after Prefer: wait. The order was cancelled; detail and reason say why',
         schema: problemSchema,
       },
+      503: { description: 'Too many orders wait, or the database does not answer; ask again', schema: problemSchema },
       422: {
         description: 'This Idempotency-Key came with another body before, or the quote has expired; code says which',
         schema: problemSchema,
@@ -112,13 +116,23 @@ interface Placing {
   readonly signal: AbortSignal;
 }
 
+/** A backlog that is too long is not gone in a second. */
+const SHED_RETRY_AFTER_SECONDS = '5';
+
 const BEGUN: Outcome = { status: 'INIT', reason: null };
 const isOver = ({ status }: Outcome): boolean => status !== 'INIT';
 
 async function placeOrder(options: PlaceOrderOptions, placing: Placing): Promise<Reply> {
-  if (placing.notQuoted !== undefined) {
-    const earlier = await findAccepted(options.pool, placing.request, placing.idempotencyKey);
-    return earlier?.kind === 'repeated' ? answerRepeat(options, placing, earlier.orderId) : placing.notQuoted;
+  const { backlog, pool } = options;
+  if (placing.notQuoted !== undefined || backlog.isFull) {
+    // What was accepted is answered, whatever has become of its quote, and however many wait.
+    const earlier = await findAccepted(pool, placing.request, placing.idempotencyKey);
+    if (earlier?.kind === 'repeated') return answerRepeat(options, placing, earlier.orderId);
+    if (placing.notQuoted !== undefined) return placing.notQuoted;
+    if (earlier === undefined) {
+      backlog.shed();
+      return tooMany();
+    }
   }
   const orderId = newId('o');
   if (placing.waitSeconds === undefined) return placeAs(orderId, undefined, options, placing);
@@ -129,6 +143,14 @@ async function placeOrder(options: PlaceOrderOptions, placing: Placing): Promise
   } finally {
     seat.leave();
   }
+}
+
+function tooMany(): Reply {
+  return problem(503, {
+    detail: 'So many orders are on their way that this one would wait too long; it was not accepted. Try again.',
+    code: 'overloaded',
+    headers: { 'retry-after': SHED_RETRY_AFTER_SECONDS },
+  });
 }
 
 async function placeAs(
@@ -155,6 +177,7 @@ async function placeAs(
     case 'repeated':
       return answerRepeat(options, placing, acceptance.orderId);
     case 'accepted': {
+      options.backlog.accepted();
       relay.nudge(creation);
       if (seat === undefined || waitSeconds === undefined) return answer(orderId, BEGUN, undefined);
       return answer(
@@ -171,8 +194,7 @@ async function answerRepeat({ pool, waiting }: PlaceOrderOptions, placing: Placi
   if (waitSeconds === undefined) return answer(orderId, await getOutcome(pool, orderId), undefined);
   const seat = waiting.sit(orderId);
   try {
-    await askToBeNotified(pool, orderId);
-    const present = await getOutcome(pool, orderId);
+    const present = await lookAt(pool, orderId);
     return answer(
       orderId,
       await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, seat, present),
@@ -180,6 +202,17 @@ async function answerRepeat({ pool, waiting }: PlaceOrderOptions, placing: Placi
     );
   } finally {
     seat.leave();
+  }
+}
+
+/** Accepted it is, whatever the database says at the moment; then it is looked at again later. */
+async function lookAt(pool: Pool, orderId: string): Promise<Outcome> {
+  try {
+    await askToBeNotified(pool, orderId);
+    return await getOutcome(pool, orderId);
+  } catch (error) {
+    if (passing(error) === undefined) throw error;
+    return BEGUN;
   }
 }
 

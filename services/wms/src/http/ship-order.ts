@@ -20,6 +20,7 @@ const shippedSchema = z.strictObject({ orderId: orderIdSchema, state: z.literal(
 export function shipOrderRoute({ pool, outbox }: ShipOrderOptions): Route {
   return route({
     method: 'post',
+    admin: true,
     path: '/shipments/:orderId/ship',
     summary: 'Say that a paid order has been shipped',
     params: z.strictObject({ orderId: orderIdSchema }),

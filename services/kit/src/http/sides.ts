@@ -1,0 +1,28 @@
+/**
+ * Which of a service's two ports a request came by.
+ *
+ * With ADMIN_PORT set, what operators and the controller call is served there and only there, so that nothing but public routes is
+ * reachable by PORT. Without it one port serves both.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { RequestHandler } from 'express';
+
+export type Side = 'public' | 'admin' | 'both';
+
+/** As long as their requests live. */
+const sides = new WeakMap<IncomingMessage, Side>();
+
+export function arrivedAt(request: IncomingMessage, side: Side): void {
+  sides.set(request, side);
+}
+
+/** Whether routes of this kind are served where the request came in. */
+export function serves(request: IncomingMessage, admin: boolean): boolean {
+  const side = sides.get(request) ?? 'both';
+  return side === 'both' || (side === 'admin') === admin;
+}
+
+/** Leaves out the rest of a route that is not served here: its path is answered like one that is not there. */
+export function onlyWhereServed(admin: boolean): RequestHandler {
+  return (request, _response, next) => (serves(request, admin) ? next() : next('route'));
+}
