@@ -7,7 +7,8 @@ import { adminTransport, createFlow, createTransaction, expectOk } from '../../.
 import { freshNamespace } from '../../../tests/world/world.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLog } from '../runtime/log.ts';
-import { FLOW_FINALIZER, FlowFinalizer } from './flow-finalizer.ts';
+import { FLOW_FINALIZER } from '../transaction/phase.ts';
+import { FlowFinalizer } from './flow-finalizer.ts';
 import { Informers } from './informers.ts';
 import { FLOWS, pathOf, TRANSACTIONS } from './stored-object.ts';
 import type { ApiRequest, Transport } from './transport.ts';
@@ -115,14 +116,19 @@ test('a flow in use stays until its last transaction has ended', async () => {
   await until('the flow to go', async () => (await storedFlow('used')) === undefined);
 });
 
-test('transactions that were created after the deletion do not hold it', async () => {
-  await startFinalizer();
+test('transactions created after the deletion hold it until it is stored that they wait, and those that were begun to their end', async () => {
+  await startFinalizer(500);
   await keptFlow('going');
   await createTransaction(direct, namespace, 'before', { flow: 'going' });
   await untilNextSecond();
   await deleteFlow('going');
-  await createTransaction(direct, namespace, 'after', { flow: 'going' });
+  for (const name of ['after', 'begun']) await createTransaction(direct, namespace, name, { flow: 'going' });
   await end('before');
+  const before = looks;
+  await until('looks after the end', () => looks >= before + 4);
+  expect(await storedFlow('going')).toBeDefined();
+  await writeStatus('after', { branches: [{ name: 'order', state: 'Untried', attempts: 0 }] });
+  await end('begun');
   await until('the flow to go', async () => (await storedFlow('going')) === undefined);
 });
 

@@ -3,8 +3,8 @@
  *
  *  F1  Every flow carries our finalizer, so deleting it only marks it.
  *  F2  The finalizer is taken off only a flow that is being deleted, and only after a list read from the API server
- *      itself, never from a cache, showed no unfinished transaction of it that is older than the deletion. Younger ones
- *      do not count: they were begun under a flow that was going, and wait for a new one (T9).
+ *      itself, never from a cache, showed no unfinished transaction of it that is older than the deletion. A younger
+ *      one counts as well until it is stored that it waits for a new flow and nobody was called for it (T9).
  *  F3  It is looked at again whenever a transaction of its namespace ends or goes, and from time to time besides.
  *
  * Any number of replicas may do this at once: every write carries the uid and resourceVersion of the copy it was made from.
@@ -14,12 +14,10 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { WorkQueue } from '../runtime/work-queue.ts';
-import { needsWork } from '../transaction/phase.ts';
+import { FLOW_FINALIZER, isBegun, needsWork } from '../transaction/phase.ts';
 import type { Informers } from './informers.ts';
 import { FLOWS, pathOf, TRANSACTIONS, type ObjectList } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
-
-export const FLOW_FINALIZER = 'ordertx.dev/in-use';
 
 export interface FlowFinalizerOptions {
   readonly transport: Transport;
@@ -133,7 +131,8 @@ export class FlowFinalizer {
       const answer = await transport.request<ObjectList<OrderTransaction>>({ method: 'GET', path, query });
       if (answer.kind !== 'ok') return { kind: 'unknown', message: sentenceOf(answer) };
       const { items, metadata } = answer.body;
-      if (items.some((transaction) => isOlder(transaction, deletedAt))) return { kind: 'known', inUse: true };
+      if (items.some((transaction) => isOlder(transaction, deletedAt) || !isAcknowledged(transaction)))
+        return { kind: 'known', inUse: true };
       next = metadata.continue || undefined;
     } while (next !== undefined);
     return { kind: 'known', inUse: false };
@@ -151,6 +150,14 @@ export class FlowFinalizer {
     if (!stale) log.warn({ flow: key }, `the flow's finalizer could not be written: ${sentenceOf(answer)}`);
     this.#queue.addAfter(key, RETRY_MS);
   }
+}
+
+/**
+ * Whether its controller has stored that it waits, with the names of its branches, none of them called. Until then somebody
+ * whose cache does not show the deletion yet may be calling participants for it.
+ */
+function isAcknowledged({ status }: OrderTransaction): boolean {
+  return status?.branches !== undefined && !isBegun(status);
 }
 
 /** Both are whole seconds, and the same second counts as younger: as it does for the transaction itself (T9). */

@@ -186,6 +186,36 @@ describe('one controller', () => {
     expect(shop.now.status?.phase).toBe('Succeeded');
   });
 
+  test('nobody is called under a flow whose finalizer is not stored yet; it goes on when it is', async () => {
+    const shop = new Shop();
+    const flow = flowNamed('create-order');
+    shop.flows.flows.set('create-order', { ...flow, metadata: { ...flow.metadata, finalizers: [] } });
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(1_000);
+    expect([shop.participants.calls, shop.now.status]).toEqual([[], undefined]);
+    shop.flows.flows.set('create-order', flow);
+    controller.queue.soon(KEY);
+    await controller.workUntilFinal();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+  });
+
+  test('a transaction begun by a cache that did not show its flow’s deletion is carried to its end under it', async () => {
+    const shop = new Shop();
+    shop.order();
+    shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
+    const controller = shop.controller();
+    await controller.work();
+    const flow = flowNamed('create-order');
+    const { creationTimestamp = '' } = shop.now.metadata;
+    const metadata = { ...flow.metadata, deletionTimestamp: creationTimestamp };
+    shop.flows.flows.set('create-order', { ...flow, metadata });
+    shop.participants.fault = () => 'none';
+    controller.queue.soon(KEY);
+    await controller.workUntilFinal();
+    expect(shop.now.status?.phase).toBe('Succeeded');
+  });
+
   test('a flow that came back with fewer participants is not believed', async () => {
     const shop = new Shop();
     shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');

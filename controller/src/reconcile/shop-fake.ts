@@ -29,7 +29,10 @@ export function flowNamed(name: string, participants: readonly string[] = ['orde
   return {
     apiVersion: 'ordertx.dev/v1alpha1',
     kind: 'TransactionFlow',
-    metadata: { name, namespace: 'shop', creationTimestamp: '2025-01-01T00:00:00Z' },
+    metadata: {
+      ...{ name, namespace: 'shop', creationTimestamp: '2025-01-01T00:00:00Z' },
+      finalizers: ['ordertx.dev/in-use'],
+    },
     spec: {
       timeoutSeconds: 30,
       stuckAfterSeconds: 60,

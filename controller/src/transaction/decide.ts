@@ -21,9 +21,9 @@ import { isFinal } from './phase.ts';
 import { endAlarm } from './sentences.ts';
 import { noticeTime } from './notice.ts';
 import { tellBrokerAway } from './publications.ts';
-import { missingFlow, waitForFlow } from './flow-guard.ts';
+import { isKept, missingFlow, waitForFlow } from './flow-guard.ts';
 import { acknowledgeResume, acknowledgeSuspend, takeRetryRequest, wakeForRetryRequest } from './requests.ts';
-import type { Step, View } from './step.ts';
+import { act, type Step, type View } from './step.ts';
 
 export function decide(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
   if (isFinal(view.transaction.status?.phase)) return afterEnd(view, flow, nowMs);
@@ -31,6 +31,7 @@ export function decide(view: View, flow: TransactionFlow | undefined, nowMs: num
   const missing = missingFlow(view, flow);
   if (missing !== undefined) return waitForFlow(view, missing, nowMs);
   const usable = flow as TransactionFlow;
+  if (!isKept(usable)) return noticeTime(view, usable, act([], [], []), nowMs);
   const asked = acknowledgeResume(takeRetryRequest(foundAgain(view, nowMs), nowMs), nowMs);
   const told =
     asked.status.decision === undefined ? alarmIfTorn(asked, usable, nowMs) : tellBrokerAway(asked, usable, nowMs);

@@ -2,18 +2,27 @@
  * T9: without the flow that it was begun under, a transaction is not called, not decided and not finished; it waits.
  */
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
-import { branchesOf, messageIsOpen, messagesOf } from './phase.ts';
+import { branchesOf, FLOW_FINALIZER, isBegun, messageIsOpen, messagesOf } from './phase.ts';
 import { conditionIsTrue, findCondition } from './conditions.ts';
 import { inItsPhase } from './notice.ts';
 import { raiseAlarm } from './sentences.ts';
 import { act, createdAtMs, store, timeOf, type Step, type View } from './step.ts';
+
+/**
+ * Whether the flow is kept for what is begun under it. Until the finalizer is stored nothing is called: such a flow could go, and
+ * come back with fewer participants, without anybody who would know (T9). A flow is looked at again when it changes.
+ */
+export function isKept(flow: TransactionFlow): boolean {
+  return flow.metadata.finalizers?.includes(FLOW_FINALIZER) === true;
+}
 
 /** The sentence that says what is wrong with the flow; undefined where the transaction may go on. */
 export function missingFlow(view: View, flow: TransactionFlow | undefined): string | undefined {
   const name = view.transaction.spec.flow;
   if (flow === undefined) return `the TransactionFlow ${name} does not exist in this namespace: create it`;
   const { deletionTimestamp } = flow.metadata;
-  if (deletionTimestamp !== undefined && timeOf(deletionTimestamp) <= createdAtMs(view.transaction)) {
+  const isYounger = deletionTimestamp !== undefined && timeOf(deletionTimestamp) <= createdAtMs(view.transaction);
+  if (isYounger && !isBegun(view.status)) {
     return `the TransactionFlow ${name} was being deleted when this transaction was created: create it again`;
   }
   const participants = new Set(flow.spec.participants.map((participant) => participant.name));

@@ -31,6 +31,17 @@ export function needsWork(status: OrderTransactionStatus | undefined): boolean {
   return status?.expires === undefined;
 }
 
+/** Keeps a flow that is being deleted for the transactions begun under it (kubernetes/flow-finalizer.ts). */
+export const FLOW_FINALIZER = 'ordertx.dev/in-use';
+
+/** Whether anybody may have been called for it: it goes on under the flow it was begun under, also under one that is being deleted. */
+export function isBegun(status: OrderTransactionStatus | undefined): boolean {
+  return (
+    status?.decision !== undefined ||
+    branchesOf(status ?? {}).some((branch) => branch.state !== 'Untried' || (branch.attempts ?? 0) > 0)
+  );
+}
+
 /** The operation that a branch is due for: a try until the decision, then what was decided. */
 export function operationFor(decision: Decision | undefined): Operation {
   switch (decision) {
