@@ -34,6 +34,8 @@ beforeAll(async () => {
   order = await startService(group, {
     ...{ name: 'order', port: await freePort(), databaseUrl: database.url, redisUrl: world().redisUrl },
     ...{ namespaces: [namespace], callers: { kind: 'off' }, kubeconfig: orderKubeconfig },
+    // Nobody is there: nothing is paid here.
+    origins: { payment: `http://127.0.0.1:${await freePort()}` },
   });
 }, 60_000);
 afterAll(async () => {
