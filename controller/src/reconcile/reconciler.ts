@@ -142,8 +142,8 @@ export class Reconciler {
   }
 
   /**
-   * Another's for now: what waits is not sent. What was answered, and what is under way, is kept until the transaction has ended, should it come
-   * back before. So it is bounded by the unfinished transactions that were begun here.
+   * Another's for now: what waits is not sent. What was answered, and what is under way, is kept until the transaction has
+   * ended, should it come back before. So it is bounded by the unfinished transactions that were begun here.
    */
   #setAside(key: Key, { metadata, status }: OrderTransaction): void {
     const work = this.#works.get(key);

@@ -1,9 +1,10 @@
 /**
  * POST /payments/:paymentId/pay: the payment provider says that it has the money.
  *
- * The first call captures, and tells the order service in the same database transaction (by the outbox); a repeat is answered with the
- * payment as it is. A further capture, under an id of its own, is kept and given back, in one database transaction too. Whether the order may still be paid is not judged here: a payment that comes too late is
- * captured as well, and refunded by the transaction that it starts.
+ * The first call captures, and tells the order service in the same database transaction (by the outbox); a repeat is answered with
+ * the payment as it is. A further capture, under an id of its own, is kept and given back, in one database transaction too. Whether
+ * the order may still be paid is not judged here: a payment that comes too late is captured as well, and refunded by the transaction
+ * that it starts.
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
