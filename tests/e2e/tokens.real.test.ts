@@ -167,10 +167,11 @@ describe('an order', () => {
   test(
     'whose participants cannot even be called, for want of a token, is not cancelled by its deadline',
     async () => {
+      // Before the controller: one that hears of a transaction sooner than of its flow calls it Stuck for that.
+      await shop.putFlow('brief', { timeoutSeconds: 2, stuckAfterSeconds: 8 });
       const tokenless = await shop.startController({
         env: { ORDERTX_SERVICE_ACCOUNT: `${shop.namespace}/nobody`, ORDERTX_AUTH: 'on' },
       });
-      await shop.putFlow('brief', { timeoutSeconds: 2, stuckAfterSeconds: 8 });
       const { name, orderId } = await shop.begin('brief', [TEA]);
       const { status } = await shop.transactionWhen(
         name,
