@@ -48,12 +48,23 @@ export type Access = {
   readonly controllerSubject: string;
 };
 
-/** Creates both accounts in `namespace`; returns once their rights are effective. Kubeconfigs are written into `folder`. */
-export async function grantAccess(cluster: Cluster, namespace: string, folder: string): Promise<Access> {
+/**
+ * Creates both accounts and returns once their rights in `namespace` are effective. Kubeconfigs are written into `folder`.
+ *
+ * @param home where the accounts live. In another namespace than `namespace` they get their rights from the cluster, so that
+ *             accounts and rights outlive it; in the same one, both go with it.
+ */
+export async function grantAccess(
+  cluster: Cluster,
+  namespace: string,
+  folder: string,
+  home = namespace,
+): Promise<Access> {
   const kubeconfig = async (account: string, rules: readonly Rule[]) => {
-    await createAccount(cluster.admin, namespace, account, rules);
+    await createAccount(cluster.admin, home, account);
+    await (home === namespace ? grantThere : grantEverywhere)(cluster.admin, home, account, rules);
     const path = join(folder, `kubeconfig-${namespace}-${account}`);
-    const token = await issueToken(cluster.admin, namespace, account);
+    const token = await issueToken(cluster.admin, home, account);
     const { url, certificate } = cluster;
     await writeKubeconfig(path, { url, certificate, token, user: account, namespace });
     await effective({ url, certificate, token }, namespace, rules);
@@ -65,19 +76,39 @@ export async function grantAccess(cluster: Cluster, namespace: string, folder: s
   ]);
   return {
     ...{ controllerKubeconfig, orderKubeconfig },
-    controllerAccount: `${namespace}/${CONTROLLER_ACCOUNT}`,
-    controllerSubject: `system:serviceaccount:${namespace}:${CONTROLLER_ACCOUNT}`,
+    controllerAccount: `${home}/${CONTROLLER_ACCOUNT}`,
+    controllerSubject: `system:serviceaccount:${home}:${CONTROLLER_ACCOUNT}`,
   };
 }
 
-async function createAccount(admin: ApiServer, namespace: string, name: string, rules: readonly Rule[]): Promise<void> {
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
-  const apiGroup = 'rbac.authorization.k8s.io';
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+const RBAC_GROUP = 'rbac.authorization.k8s.io';
+
+async function createAccount(admin: ApiServer, namespace: string, name: string): Promise<void> {
   await create(admin, `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
+}
+
+async function grantThere(admin: ApiServer, namespace: string, name: string, rules: readonly Rule[]): Promise<void> {
+  const rbac = `${RBAC}/namespaces/${namespace}`;
   await create(admin, `${rbac}/roles`, { metadata: { name }, rules });
   await create(admin, `${rbac}/rolebindings`, {
     metadata: { name },
-    roleRef: { apiGroup, kind: 'Role', name },
+    roleRef: { apiGroup: RBAC_GROUP, kind: 'Role', name },
+    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+  });
+}
+
+async function grantEverywhere(
+  admin: ApiServer,
+  namespace: string,
+  name: string,
+  rules: readonly Rule[],
+): Promise<void> {
+  const metadata = { name: `${namespace}-${name}` };
+  await create(admin, `${RBAC}/clusterroles`, { metadata, rules });
+  await create(admin, `${RBAC}/clusterrolebindings`, {
+    metadata,
+    roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: metadata.name },
     subjects: [{ kind: 'ServiceAccount', name, namespace }],
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Finds the programs of a real control plane: etcd, kube-apiserver and kubectl.
+ * Finds the programs of a real control plane: etcd, kube-apiserver and kubectl, and for tests kube-controller-manager.
  *
  * In this order: the folder KUBEBUILDER_ASSETS names; the project's cache; the envtest archive published for this
  * platform; else built from the published Go modules. Where none of them works the error says what each one lacked.
@@ -10,7 +10,7 @@ import { cached, cacheFolder } from '../cache.ts';
 import type { ProcessGroup } from '../process-group.ts';
 import { say } from '../progress.ts';
 import { KUBERNETES_VERSION, PUBLISHED_CONTROL_PLANE, thisPlatform } from '../versions.ts';
-import { buildControlPlane } from './build.ts';
+import { buildControllerManager, buildControlPlane } from './build.ts';
 import { downloadControlPlane } from './published.ts';
 
 export type ControlPlaneBinaries = { readonly etcd: string; readonly apiserver: string; readonly kubectl: string };
@@ -55,6 +55,26 @@ Any one of these helps:
   - set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl of Kubernetes 1.36 (setup-envtest makes one)
   - let this machine reach ${new URL(PUBLISHED_CONTROL_PLANE.url(platform)).host}
   - install Go (https://go.dev/dl) and let it reach its module proxy; building takes about 4 minutes, once`);
+}
+
+const CONTROLLER_MANAGER = 'kube-controller-manager';
+
+/** Not part of the envtest archive and needed by tests only: it is built where KUBEBUILDER_ASSETS has none. */
+export async function findControllerManager(group: Pick<ProcessGroup, 'start' | 'removeAtEnd'>): Promise<string> {
+  const assets = process.env.KUBEBUILDER_ASSETS;
+  if (assets && existsSync(join(assets, CONTROLLER_MANAGER))) return join(assets, CONTROLLER_MANAGER);
+  const built = cacheFolder('controller-manager', `${KUBERNETES_VERSION}-${thisPlatform()}`);
+  try {
+    return join(
+      await cached(built, (into) => buildControllerManager(group, into), group.removeAtEnd),
+      CONTROLLER_MANAGER,
+    );
+  } catch (error) {
+    throw new Error(`this test needs a real kube-controller-manager, and building it failed: ${(error as Error).message}
+Either of these helps:
+  - put kube-controller-manager of Kubernetes 1.36 into the folder that KUBEBUILDER_ASSETS names
+  - install Go (https://go.dev/dl) and let it reach its module proxy; building takes a minute or two, once`);
+  }
 }
 
 function complete(folder: string, source: string): ControlPlaneBinaries {

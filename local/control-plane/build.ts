@@ -1,5 +1,5 @@
 /**
- * Builds etcd, kube-apiserver and kubectl from the published Go modules that modules/{kubernetes,etcd} pin.
+ * Builds etcd, kube-apiserver, kubectl and kube-controller-manager from the published Go modules that modules/{kubernetes,etcd} pin.
  *
  * kube-apiserver can't be had by `go install`, because its go.mod replaces 33 modules by folders; modules/kubernetes
  * replaces them by their published selves. The version variables are what a release build sets: without them the server
@@ -18,7 +18,7 @@ type Program = {
   readonly minutes: string;
 };
 
-const PROGRAMS: readonly Program[] = [
+const CONTROL_PLANE: readonly Program[] = [
   {
     name: 'kube-apiserver',
     module: 'kubernetes',
@@ -29,10 +29,25 @@ const PROGRAMS: readonly Program[] = [
   { name: 'etcd', module: 'etcd', main: 'go.etcd.io/etcd/server/v3', minutes: 'under a minute' },
 ];
 
+const CONTROLLER_MANAGER: Program = {
+  name: 'kube-controller-manager',
+  module: 'kubernetes',
+  main: 'k8s.io/kubernetes/cmd/kube-controller-manager',
+  minutes: '1 to 2 minutes',
+};
+
 export async function buildControlPlane(group: Pick<ProcessGroup, 'start'>, into: string): Promise<void> {
+  await buildAll(group, CONTROL_PLANE, into);
+}
+
+export async function buildControllerManager(group: Pick<ProcessGroup, 'start'>, into: string): Promise<void> {
+  await buildAll(group, [CONTROLLER_MANAGER], into);
+}
+
+async function buildAll(group: Pick<ProcessGroup, 'start'>, programs: readonly Program[], into: string): Promise<void> {
   const go = which('go');
   if (!go) throw new Error('there is no `go` on the PATH');
-  for (const { name, module, main, minutes } of PROGRAMS) {
+  for (const { name, module, main, minutes } of programs) {
     const version = module === 'etcd' ? ETCD_VERSION : KUBERNETES_VERSION;
     const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', linkerFlags(module), '-o', join(into, name), main];
     const what = `building ${name} ${version} (once, ${minutes})`;

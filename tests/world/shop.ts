@@ -46,6 +46,8 @@ export interface ShopOptions {
   readonly ownServers?: boolean;
   /** Path of a key set: callers are checked against it, and controllers send tokens. Without one they are not. */
   readonly keySetFile?: string;
+  /** Whether accounts and rights of controllers and order service outlive the shop's namespace. Default: they go with it. */
+  readonly accountsElsewhere?: boolean;
 }
 
 export interface ControllerChoice {
@@ -299,7 +301,8 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
   const group = await openProcessGroup();
   const admin = connect({ url: cluster.apiServerUrl, token: cluster.token, certificate: cluster.certificate });
   const namespace = options.cluster ? 'default' : await freshNamespace(prefix);
-  const access = await grantAccess({ ...cluster, url: cluster.apiServerUrl, admin }, namespace, group.folder);
+  const accounts = options.accountsElsewhere === true ? await freshNamespace(`${prefix}-accounts`) : namespace;
+  const access = await grantAccess({ ...cluster, url: cluster.apiServerUrl, admin }, namespace, group.folder, accounts);
   if (options.apiServerThrough) {
     await redirect(access.controllerKubeconfig, options.apiServerThrough);
     await redirect(access.orderKubeconfig, options.apiServerThrough);

@@ -47,6 +47,8 @@ export class FlowFinalizer {
   readonly #queue: WorkQueue;
   /** Keys of the flows that are being deleted. */
   readonly #deleting = new Set<string>();
+  /** By flow, what was said last of its being unknown: it is asked every few seconds and said once. */
+  readonly #unknown = new Map<string, string>();
 
   constructor(options: FlowFinalizerOptions) {
     const { flows, transactions, clock, log } = options;
@@ -84,6 +86,7 @@ export class FlowFinalizer {
   async #handle(key: string): Promise<void> {
     const flow = this.#options.flows.get(key);
     if (flow === undefined) {
+      this.#unknown.delete(key);
       this.#queue.forget(key);
       return;
     }
@@ -100,10 +103,13 @@ export class FlowFinalizer {
     const { log, recheckMs = RECHECK_MS } = this.#options;
     const found = await this.#inUse(flow, deletedAt);
     if (found.kind === 'unknown') {
-      log.warn({ flow: key }, `whether the flow is still in use is not known: ${found.message}`);
+      if (this.#unknown.get(key) !== found.message)
+        log.warn({ flow: key }, `whether the flow is still in use is not known: ${found.message}`);
+      this.#unknown.set(key, found.message);
       this.#queue.addAfter(key, RETRY_MS);
       return;
     }
+    this.#unknown.delete(key);
     if (found.inUse) {
       this.#queue.addAfter(key, recheckMs);
       return;

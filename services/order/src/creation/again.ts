@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../../kit/src/index.ts';
 import { toTransaction } from './creation.ts';
 import type { DueAgain, EndedCreations } from './ended.ts';
-import { refusedSeconds, retrySeconds } from './schedule.ts';
+import { namespaceGoneSeconds, refusedSeconds, retrySeconds } from './schedule.ts';
 import type { CreateResult, TransactionApi } from './transaction-api.ts';
 
 /** A quarter of the relay's: a restore shall be through in minutes, and the shop stay open meanwhile. */
@@ -70,6 +70,12 @@ async function createAgain({ creation, failures }: DueAgain, options: AgainOptio
         'the API server refuses an ended creation that was asked for again',
       );
       await ended.postpone(transaction, { seconds: refusedSeconds(Math.random()), error: result.error });
+      return false;
+    case 'namespace-gone':
+      await ended.postpone(transaction, {
+        seconds: namespaceGoneSeconds(failures + 1, Math.random()),
+        error: result.error,
+      });
       return false;
     case 'unavailable':
       await ended.postpone(transaction, { seconds: retrySeconds(failures + 1, Math.random()), error: result.error });

@@ -3,6 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { grantAccess } from '../../../../local/access.ts';
+import type { Cluster } from '../../../../local/cluster.ts';
+import { connect } from '../../../../local/control-plane/api.ts';
 import { writeKubeconfig } from '../../../../local/control-plane/kubeconfig.ts';
 import { TEAPOTS } from '../../../../tests/services/order-client.ts';
 import { freshNamespace, world } from '../../../../tests/world/world.ts';
@@ -29,6 +32,11 @@ async function access(token: string): Promise<void> {
   await writeKubeconfig(kubeconfig, { url, certificate, token, user: 'order', namespace });
 }
 
+async function cluster(): Promise<Cluster> {
+  const { apiServerUrl: url, ...rest } = world();
+  return { url, ...rest, admin: connect({ url, ...rest }) };
+}
+
 function transaction(orderId: string, inNamespace = namespace): NewTransaction {
   return toTransaction({
     transaction: `${inNamespace}/create-${orderId}`,
@@ -49,11 +57,31 @@ test('a transaction that breaks the schema is refused, in the words of the API s
   expect(result).toMatchObject({ kind: 'refused', error: expect.stringContaining('spec.flow') });
 });
 
-test('missing rights or a missing namespace are no fault of the transaction: it is sent again', async () => {
+test('a namespace that is missing or being deleted is told apart from an API server that is away', async () => {
   expect(await api.create(transaction('o3', 'nowhere'))).toMatchObject({
-    kind: 'unavailable',
+    kind: 'namespace-gone',
     error: expect.stringContaining('404'),
   });
+  const going = await freshNamespace('going');
+  const { apiServerUrl: url, certificate, token } = world();
+  const admin = connect({ url, token, certificate });
+  await admin.request('DELETE', `/api/v1/namespaces/${going}`);
+  await admin.close();
+  expect(await api.create(transaction('o3', going))).toMatchObject({
+    kind: 'namespace-gone',
+    error: expect.stringContaining('is being terminated'),
+  });
+});
+
+test('missing rights are no fault of the transaction: it is sent again', async () => {
+  const stranger = await freshNamespace('rights');
+  const { orderKubeconfig } = await grantAccess(await cluster(), stranger, join(kubeconfig, '..'));
+  const without = apiServer(orderKubeconfig);
+  expect(await without.create(transaction('o3'))).toMatchObject({
+    kind: 'unavailable',
+    error: expect.stringContaining('403'),
+  });
+  await without.close();
 });
 
 test('credentials that were replaced after a 401 are used by the next call', async () => {

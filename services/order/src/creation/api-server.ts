@@ -67,21 +67,47 @@ async function post(access: Access, transaction: NewTransaction): Promise<Create
     await body.dump();
     return { kind: 'created' };
   }
-  const { reason, message } = parseStatus(await body.text());
-  if (statusCode === 409 && reason === 'AlreadyExists') return { kind: 'exists' };
+  const status = parseStatus(await body.text());
+  if (statusCode === 409 && status.reason === 'AlreadyExists') return { kind: 'exists' };
   if (statusCode === 401) access.expire();
-  const error = `the API server answered ${statusCode}: ${message}`;
+  const error = `the API server answered ${statusCode}: ${status.message}`;
+  if (isNamespaceGone(statusCode, status)) return { kind: 'namespace-gone', error };
   return REFUSED.has(statusCode) ? { kind: 'refused', error } : { kind: 'unavailable', error };
 }
 
+interface ApiStatus {
+  readonly reason: string;
+  readonly message: string;
+  /** What the answer is about. */
+  readonly about: string;
+  /** Reasons of its causes. */
+  readonly causes: readonly string[];
+}
+
 /** The API server's Status object; whatever stands between us and it answers in its own words. */
-function parseStatus(text: string): { readonly reason: string; readonly message: string } {
+function parseStatus(text: string): ApiStatus {
   try {
-    const { reason, message } = JSON.parse(text) as { readonly reason?: unknown; readonly message?: unknown };
-    return { reason: String(reason), message: String(message).slice(0, ERROR_CHARS_MAX) };
+    const { reason, message, details } = JSON.parse(text) as {
+      readonly reason?: unknown;
+      readonly message?: unknown;
+      readonly details?: { readonly kind?: unknown; readonly causes?: readonly { readonly reason?: unknown }[] };
+    };
+    return {
+      reason: String(reason),
+      message: String(message).slice(0, ERROR_CHARS_MAX),
+      about: String(details?.kind),
+      causes: (details?.causes ?? []).map((cause) => String(cause.reason)),
+    };
   } catch {
-    return { reason: '', message: text.slice(0, ERROR_CHARS_MAX) };
+    return { reason: '', message: text.slice(0, ERROR_CHARS_MAX), about: '', causes: [] };
   }
+}
+
+/** A 404 may also be about the kind, which is not installed yet, and a 403 about our rights: those are mended within minutes. */
+function isNamespaceGone(statusCode: number, { about, causes }: ApiStatus): boolean {
+  return (
+    (statusCode === 403 && causes.includes('NamespaceTerminating')) || (statusCode === 404 && about === 'namespaces')
+  );
 }
 
 function sentenceOf(error: unknown): string {

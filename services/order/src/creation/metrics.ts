@@ -14,7 +14,7 @@ export interface RelayMetrics {
 export function relayMetrics(registry: Registry): RelayMetrics {
   const sent = new Counter({
     name: 'ordertx_order_creations_total',
-    help: 'Attempts to create an order transaction, by result: created, exists, refused, unavailable; and given-up.',
+    help: 'Attempts to create an order transaction, by result: created, exists, refused, namespace-gone, unavailable; and given-up.',
     labelNames: ['result'],
     registers: [registry],
   });
@@ -25,7 +25,7 @@ export function registerOutboxGauges(registry: Registry, outbox: CreationOutbox,
   databaseGauges(registry, log, () => outbox.count(), [
     {
       name: 'ordertx_order_creation_outbox_rows',
-      help: 'Creations whose order branch has not ended, by state: waiting, refused (by the API server), given-up (after a week).',
+      help: 'Creations whose order branch has not ended, by state: waiting, refused (by the API server, or their namespace is gone), given-up (after a week).',
       labelNames: ['state'],
       set(gauge, { waiting, refused, givenUp }) {
         gauge.set({ state: 'waiting' }, waiting);
@@ -48,7 +48,7 @@ export function againMetrics(
 ): { sent(result: CreateResult['kind']): void } {
   const sent = new Counter({
     name: 'ordertx_order_creations_again_total',
-    help: 'Attempts to create once more what had ended, by result: created, exists, refused, unavailable.',
+    help: 'Attempts to create once more what had ended, by result: created, exists, refused, namespace-gone, unavailable.',
     labelNames: ['result'],
     registers: [registry],
   });

@@ -16,7 +16,7 @@ import type { Log } from '../../../kit/src/index.ts';
 import { toTransaction, type Creation } from './creation.ts';
 import type { RelayMetrics } from './metrics.ts';
 import type { Claimed, CreationOutbox } from './outbox.ts';
-import { refusedSeconds, retrySeconds } from './schedule.ts';
+import { namespaceGoneSeconds, refusedSeconds, retrySeconds } from './schedule.ts';
 import type { CreateResult, TransactionApi } from './transaction-api.ts';
 
 /** More do not make the API server faster (about 200 creations a second on two cores), fewer leave it idle between answers. */
@@ -134,6 +134,13 @@ export class Relay {
         this.#noteApiServer(undefined);
         log.error({ transaction, error }, 'the API server refuses a creation; it is sent again now and then');
         await outbox.postpone(transaction, { seconds: refusedSeconds(Math.random()), refused: true, error });
+        return false;
+      }
+      case 'namespace-gone': {
+        const { error } = result;
+        this.#noteApiServer(error);
+        const seconds = namespaceGoneSeconds(failures + 1, Math.random());
+        await outbox.postpone(transaction, { seconds, refused: true, error });
         return false;
       }
       case 'unavailable': {

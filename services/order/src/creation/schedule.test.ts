@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import {
   FIRST_REPEAT_SECONDS,
   GIVEN_UP_AFTER_SECONDS,
+  namespaceGoneSeconds,
   refusedSeconds,
   REPEAT_SECONDS_MAX,
   retrySeconds,
@@ -15,6 +16,11 @@ test('delays after failures double up to a cap, and never overflow', () => {
   expect(delays.map((seconds) => Math.round(seconds * 10) / 10)).toEqual([
     0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15, 15,
   ]);
+});
+
+test('what has no namespace is sent again soon at first, as at an installation, and hardly ever when it stays away', () => {
+  expect(namespaceGoneSeconds(1, ALMOST_ONE)).toBe(retrySeconds(1, ALMOST_ONE));
+  expect(namespaceGoneSeconds(12, 0)).toBe(REPEAT_SECONDS_MAX / 2);
 });
 
 test('at least half of a delay is certain', () => {

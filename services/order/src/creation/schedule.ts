@@ -36,6 +36,11 @@ export function refusedSeconds(jitter: number): number {
   return equalJitter(REPEAT_SECONDS_MAX, jitter);
 }
 
+/** For what has no namespace: it may be made in a moment, as at an installation, or never again. */
+export function namespaceGoneSeconds(failures: number, jitter: number): number {
+  return equalJitter(Math.min(RETRY_SECONDS_MIN * 2 ** (failures - 1), REPEAT_SECONDS_MAX), jitter);
+}
+
 function equalJitter(seconds: number, jitter: number): number {
   return seconds * (0.5 + jitter / 2);
 }

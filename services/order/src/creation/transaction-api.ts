@@ -10,6 +10,8 @@ export type CreateResult =
   | { readonly kind: 'exists' }
   /** The object itself is not acceptable (400, 413, 422): repeating it helps only after somebody has changed a rule. */
   | { readonly kind: 'refused'; readonly error: string }
+  /** Its namespace is not there, or is being deleted: nothing can be created in it until somebody makes it again. */
+  | { readonly kind: 'namespace-gone'; readonly error: string }
   /** No answer, or one that is about the server or our rights and not about the object. */
   | { readonly kind: 'unavailable'; readonly error: string };
 
