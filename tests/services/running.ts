@@ -35,6 +35,7 @@ export const TEST_SETTINGS = {
   poolPublic: 10,
   poolCalls: 10,
   poolBackground: 10,
+  migrationLockTimeoutMs: 500,
   namespaces: [TEST_NAMESPACE, TWIN_NAMESPACE],
   retentionDays: 30,
   logLevel: 'silent',

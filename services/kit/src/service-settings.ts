@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { TokenSettings } from './auth/tokens.ts';
 import { LOG_LEVELS } from './log.ts';
 import { RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN } from './participant/cleaning.ts';
+import { MIGRATION_LOCK_TIMEOUT_MS } from './postgres/migrate.ts';
 import type { Setting, SettingProblem, ValuesOf } from './settings.ts';
 
 /** A whole number between two limits, both allowed. */
@@ -110,6 +111,13 @@ export const serviceSettings = {
     description: "The service's own Postgres database: postgres://user:password@host:5432/name.",
     secret: true,
     schema: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://'),
+  },
+  migrationLockTimeoutMs: {
+    name: 'DATABASE_MIGRATION_LOCK_TIMEOUT_MS',
+    description:
+      'How long a change of the schema, made when the service starts, waits for a table that others use, and they behind it. Then it leaves them three times as long before it tries again, 60 times at most.',
+    default: String(MIGRATION_LOCK_TIMEOUT_MS),
+    schema: wholeNumber(10, 60_000),
   },
   namespaces: {
     name: 'ORDERTX_NAMESPACES',

@@ -74,11 +74,12 @@ export interface RunningService {
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const { name, config, migrations: folder, redisUrl } = options;
   const log = createLog({ name, level: config.logLevel });
-  await migrate({ connectionString: config.databaseUrl, folder, log });
+  const { databaseUrl: connectionString, migrationLockTimeoutMs: lockTimeoutMs } = config;
+  await migrate({ connectionString, folder, log, lockTimeoutMs });
   if (config.adminPort !== undefined && config.adminPort === config.port)
     throw new Error('ADMIN_PORT must be another port than PORT');
   const pools = await createPools({
-    ...{ connectionString: config.databaseUrl, applicationName: name, sizes: config, log },
+    ...{ connectionString, applicationName: name, sizes: config, log },
   });
   const pool = pools.background;
   const app = createApp({

@@ -1,2 +1,4 @@
 -- Orders whose closes come to nothing again and again: counted for the metrics at every scrape.
-create index orders_hard_to_close on orders (order_id) where status = 'PENDING_PAYMENT' and closes >= 3;
+--
+-- no transaction
+create index concurrently orders_hard_to_close on orders (order_id) where status = 'PENDING_PAYMENT' and closes >= 3;

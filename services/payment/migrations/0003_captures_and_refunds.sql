@@ -5,35 +5,22 @@
 -- P5  A refund is an order to the provider: WAITING until the provider has taken it, and repeated until then. The payment is
 --     REFUNDING until its own capture's refund is TAKEN, then REFUNDED.
 --
--- What an older version of the service writes stays right: its refunds are of the unnamed capture and taken at once.
+-- What an older version of the service writes stays right: its refunds are of the unnamed capture and taken at once, and what it
+-- captures stands in the payment's own row, where it is read. 0005 to 0013 do the rest, each as one short lock or none.
 
 create table captures (
-  payment_id text not null references payments,
+  payment_id text not null, -- of a payment, as 0012 says: filling the table must not lock payments
   capture_id text not null,
   amount_cents bigint not null check (amount_cents >= 0),
   captured_at timestamptz not null default now(),
   primary key (payment_id, capture_id)
 );
 
-insert into captures (payment_id, capture_id, amount_cents, captured_at)
-select payment_id, '', captured_cents, captured_at
-from payments
-where captured_cents is not null;
-
-alter table payments
-  add column capture_id text, -- the capture that has captured it; null: the unnamed one, or none yet
-  drop constraint payments_status_check,
-  add constraint payments_status_check check (status in ('PENDING', 'SUCCEEDED', 'REFUNDING', 'REFUNDED')) not valid;
-alter table payments validate constraint payments_status_check;
-
 alter table refunds
   add column capture_id text not null default '',
-  add column state text not null default 'TAKEN' check (state in ('WAITING', 'TAKEN')),
+  add column state text not null default 'TAKEN',
   add column attempts integer not null default 0,
   add column due_at timestamptz not null default now(), -- when a WAITING one is sent (again)
   add column taken_at timestamptz,
   add column last_error text,
-  drop constraint refunds_pkey,
-  add primary key (payment_id, capture_id);
-
-create index refunds_to_send on refunds (due_at) where state = 'WAITING';
+  add constraint refunds_state_check check (state in ('WAITING', 'TAKEN')) not valid;

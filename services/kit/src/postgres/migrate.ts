@@ -1,56 +1,205 @@
 /**
- * Schema changes: numbered SQL files (`0001_what-it-does.sql`), forward only.
+ * Schema changes: numbered SQL files (`0001_what-it-does.sql`), forward only, while older replicas go on with their work.
  *
- * The kit's own run first, then the service's; each list has its own table of what has been run. Any number of replicas may start
- * at once: an advisory lock lets one work while the others wait, and then find nothing to do. All pending files of a list are one
- * database transaction, so a faulty one leaves nothing half done.
+ * The kit's own run first, then the service's; each list has its own table of what has been run. Every file is one database
+ * transaction together with the note that it has been run, so a faulty one leaves nothing half done; `-- no transaction` takes a
+ * file out of it (concurrent-index.ts). Which statements a file may hold, tests/house/migration-rules.ts says.
+ *
+ * G1  Any number of replicas may start at once: one has its turn (an advisory lock), the others ask for it again and again, for as
+ *     long as it takes. They ask and do not wait in the database: a statement that waits there holds a snapshot, and an index that is
+ *     built concurrently waits for every older snapshot, so each would wait for the other. Older versions do wait there: they
+ *     have a lock of their own, which is let go of while an index is built, and find nothing to do.
+ * G2  Nobody waits behind a change for longer than `lock_timeout`. Whoever wants a table that a change waits for queues behind it, so a
+ *     change that does not get its table lets go of what it holds, leaves the others three quarters of the time, and tries again.
+ * G3  What cannot be done in so many tries is a failed start that says which change, which table, and who has it.
  */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import type { Log } from '../log.ts';
+import { isOutsideTransaction, runOutsideTransaction } from './concurrent-index.ts';
+import { startLockWatch, type Held } from './lock-watch.ts';
 
 export interface MigrateOptions {
   readonly connectionString: string;
   /** The service's folder: `new URL('./migrations/', import.meta.url)`. */
   readonly folder: URL;
   readonly log: Log;
+  /** Default 500. */
+  readonly lockTimeoutMs?: number;
+  /** Of one change, each up to four times as long as `lockTimeoutMs`; default 60. */
+  readonly triesMax?: number;
 }
 
 const KIT_FOLDER = new URL('../../migrations/', import.meta.url);
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Of replicas that ask for it; arbitrary, and never changed. */
+const TURN = '7241865325823965';
+/** Of node-pg-migrate, which older versions wait for. */
+const TURN_OF_WAITERS = '7241865325823964';
+const TURN_POLL_MS = 200;
 
-/** Resolves when the schema is current. Rejects with the database's error; nothing of the faulty list has been applied then. */
+/** Below the 2 s after which the pools give a lock up, so that nobody fails who queues behind a change; above any usual transaction. */
+export const MIGRATION_LOCK_TIMEOUT_MS = 500;
+/** Two minutes by default: longer than any statement of a service, shorter than a backup that somebody has to decide about. */
+const TRIES_MAX = 60;
+/** Of the pause after a try, in lock time-outs. */
+const PAUSES_PER_TRY = 3;
+
+const LOCK_TIMEOUT = '55P03';
+const DEADLOCK = '40P01';
+
+interface Change {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Resolves when the schema is current. Rejects when a change is faulty or never got its table; those before it have been applied. */
 export async function migrate(options: MigrateOptions): Promise<void> {
+  const { connectionString, log, lockTimeoutMs = MIGRATION_LOCK_TIMEOUT_MS } = options;
   // A connection of its own: a migration may take longer than any time-out of the pool.
   const client = new Client({
-    connectionString: options.connectionString,
+    connectionString,
     application_name: 'migrate',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
+  // The statement that fails says it; without a listener it would end the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
-    await runFolder(client, KIT_FOLDER, 'ordertx_kit_migrations', options.log);
-    await runFolder(client, options.folder, 'ordertx_service_migrations', options.log);
+    await client.query(`set statement_timeout = 0; set lock_timeout = ${lockTimeoutMs}`);
+    await takeTurn(client, log, TURN);
+    await takeTurn(client, log, TURN_OF_WAITERS);
+    for (const [folder, table] of [
+      [KIT_FOLDER, 'ordertx_kit_migrations'],
+      [options.folder, 'ordertx_service_migrations'],
+    ] as const) {
+      await new Folder(client, { ...options, folder, lockTimeoutMs }, table).run();
+    }
   } finally {
+    // Gives the turn to the next one.
     await client.end();
   }
 }
 
-async function runFolder(client: Client, folder: URL, migrationsTable: string, log: Log): Promise<void> {
-  const done = await runner({
-    dbClient: client,
-    dir: fileURLToPath(folder),
-    direction: 'up',
-    migrationsTable,
-    singleTransaction: true,
-    advisoryLockMode: 'wait',
-    logger: {
-      debug: (message: string) => log.trace(message),
-      info: (message: string) => log.trace(message),
-      warn: (message: string) => log.warn(message),
-      error: (message: string) => log.error(message),
-    },
+async function takeTurn(client: Client, log: Log, turn: string): Promise<void> {
+  for (let said = false; ; said = true) {
+    const { rows } = await client.query<{ readonly taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
+      turn,
+    ]);
+    if (rows[0]?.taken === true) return;
+    if (!said) log.info('another replica is changing the schema; waiting for it');
+    await delay(TURN_POLL_MS);
+  }
+}
+
+/** One list of changes, worked off by whoever has the turn. */
+class Folder {
+  readonly #client: Client;
+  readonly #options: MigrateOptions & { readonly lockTimeoutMs: number };
+  readonly #table: string;
+  /** What node-pg-migrate says of a failed statement: its text, with the place in it. */
+  #explanation = '';
+
+  constructor(client: Client, options: MigrateOptions & { readonly lockTimeoutMs: number }, table: string) {
+    this.#client = client;
+    this.#options = options;
+    this.#table = table;
+  }
+
+  async run(): Promise<void> {
+    const pending = await this.#run({ dryRun: true, singleTransaction: false });
+    for (const change of pending) await this.#patiently(change);
+  }
+
+  async #patiently(change: Change): Promise<void> {
+    const { connectionString, log, lockTimeoutMs, triesMax = TRIES_MAX } = this.#options;
+    const { name } = change;
+    let held: Held | undefined;
+    for (let tries = 1; ; tries += 1) {
+      // One that gets its table at once, as nearly all do, is not worth a second connection.
+      const watch = tries > 1 ? startLockWatch(connectionString, await this.#pid()) : undefined;
+      try {
+        await this.#apply(change);
+        log.info({ migration: name }, 'migration applied');
+        return;
+      } catch (error) {
+        const code = error instanceof DatabaseError ? error.code : undefined;
+        held = watch?.seen() ?? held;
+        if (code !== LOCK_TIMEOUT && code !== DEADLOCK) {
+          if (this.#explanation !== '') log.error({ migration: name }, this.#explanation);
+          throw new Error(`migration ${name} failed: ${messageOf(error)}`, { cause: error });
+        }
+        if (tries >= triesMax) throw new Error(givenUp(name, { tries, lockTimeoutMs, held }), { cause: error });
+        log.warn({ migration: name, tries, held }, 'a table that is to be changed is in use; trying again');
+        await delay(PAUSES_PER_TRY * lockTimeoutMs);
+      } finally {
+        await watch?.close();
+      }
+    }
+  }
+
+  async #apply({ name, path }: Change): Promise<void> {
+    const text = await readFile(path, 'utf8');
+    if (isOutsideTransaction(text)) {
+      this.#options.log.info({ migration: name }, 'an index is built while the table stays in use; this may take long');
+      await this.#client.query('select pg_advisory_unlock($1)', [TURN_OF_WAITERS]);
+      await runOutsideTransaction(this.#client, text, this.#options.lockTimeoutMs);
+      await takeTurn(this.#client, this.#options.log, TURN_OF_WAITERS);
+      await this.#run({ file: name, fake: true });
+    } else {
+      await this.#run({ file: name, singleTransaction: true });
+    }
+  }
+
+  async #run(how: Partial<Parameters<typeof runner>[0]>): Promise<readonly Change[]> {
+    const { folder, log } = this.#options;
+    this.#explanation = '';
+    return runner({
+      dbClient: this.#client,
+      dir: fileURLToPath(folder),
+      direction: 'up',
+      migrationsTable: this.#table,
+      // migrate() has the turn for both lists.
+      noLock: true,
+      logger: {
+        debug: (message: string) => log.trace(message),
+        info: (message: string) => log.trace(message),
+        warn: (message: string) => log.trace(message),
+        error: (message: string) => {
+          this.#explanation = message;
+        },
+      },
+      ...how,
+    });
+  }
+
+  async #pid(): Promise<number> {
+    const { rows } = await this.#client.query<{ readonly pid: number }>('select pg_backend_pid() as pid');
+    return rows[0]?.pid ?? 0;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+interface Tries {
+  readonly tries: number;
+  readonly lockTimeoutMs: number;
+  readonly held: Held | undefined;
+}
+
+function givenUp(name: string, { tries, lockTimeoutMs, held }: Tries): string {
+  const inVain = `migration ${name} was tried ${tries} times and each time waited ${lockTimeoutMs} ms in vain for`;
+  if (held === undefined)
+    return `${inVain} a table that it changes; pg_locks says who has it. Start again once it is free`;
+  const who = held.by.map(({ pid, application, since }) => {
+    const called = application === '' ? '' : ` (${application})`;
+    return `process ${pid}${called}${since === null ? '' : `, whose transaction began ${since}`}`;
   });
-  for (const { name } of done) log.info({ migration: name }, 'migration applied');
+  const ending = held.by.map(({ pid }) => `select pg_terminate_backend(${pid})`).join('; ');
+  return `${inVain} the lock on ${held.what}, which is held by ${who.join(' and ')}. Wait until that has ended, or end it (${ending}), and start again`;
 }

@@ -1,17 +1,12 @@
 /**
- * Database transactions, migrations and notifications against a real Postgres.
+ * Database transactions and notifications against a real Postgres.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { freshDatabase } from '../../../../tests/world/world.ts';
 import { memoryLog } from '../../testing/memory-log.ts';
 import { until } from '../../testing/until.ts';
 import { passing } from './errors.ts';
-import { migrate } from './migrate.ts';
 import { listenForNotifications } from './notifications.ts';
 import { createPool } from './pool.ts';
 import { endTransaction, inTransaction } from './transaction.ts';
@@ -102,53 +97,6 @@ test('what the database says about itself is told apart from faults of ours', as
   const nobody = createPool({ connectionString: 'postgres://localhost:1/none', applicationName: 'test', log });
   expect(passing(await nobody.query('select 1').catch((error: unknown) => error))).toBe('unavailable');
   await nobody.end();
-});
-
-describe('migrations', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'migrations-'));
-    await writeFile(join(folder, '0001_first.sql'), 'create table first (id integer);');
-    await writeFile(join(folder, '0002_second.sql'), 'alter table first add column name text;');
-  });
-  afterAll(async () => {
-    await rm(folder, { recursive: true });
-  });
-  const options = (connectionString: string) => ({ connectionString, folder: pathToFileURL(`${folder}/`), log });
-
-  test('run once, in order, however many replicas start at the same time', async () => {
-    const fresh = await freshDatabase('migrate');
-    await Promise.all([1, 2, 3, 4].map(() => migrate(options(fresh.url))));
-    await migrate(options(fresh.url));
-    const own = createPool({ connectionString: fresh.url, applicationName: 'test', log });
-    const { rows } = await own.query(
-      'select name from ordertx_kit_migrations union all select name from ordertx_service_migrations',
-    );
-    await own.query('select id, name from first');
-    await own.query('select transaction from ordertx_fence');
-    await own.end();
-    await fresh.drop();
-    expect(rows.map(({ name }) => name as unknown)).toEqual([
-      ...['0001_fence', '0002_messages', '0003_inbox_digest'],
-      ...['0001_first', '0002_second'],
-    ]);
-  });
-
-  test('that fail leave nothing half done, and can run again once mended', async () => {
-    const fresh = await freshDatabase('migrate');
-    await writeFile(join(folder, '0003_third.sql'), 'create table third (id integer); create table nonsense;');
-    await expect(migrate(options(fresh.url))).rejects.toThrow();
-    const own = createPool({ connectionString: fresh.url, applicationName: 'test', log });
-    expect((await own.query(`select to_regclass('first') as first, to_regclass('third') as third`)).rows).toEqual([
-      { first: null, third: null },
-    ]);
-    await writeFile(join(folder, '0003_third.sql'), 'create table third (id integer);');
-    await migrate(options(fresh.url));
-    expect((await own.query(`select to_regclass('third')::text as third`)).rows).toEqual([{ third: 'third' }]);
-    await own.end();
-    await fresh.drop();
-    await rm(join(folder, '0003_third.sql'));
-  });
 });
 
 test('notifications come, and come again after the connection was lost', async () => {

@@ -1,0 +1,72 @@
+/**
+ * Who is in a statement's way: seen from another connection while it waits, because afterwards nothing tells.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+
+export interface Held {
+  /** `table payments`, or what else Postgres locks. */
+  readonly what: string;
+  readonly by: readonly {
+    readonly pid: number;
+    /** '' where it has not said. */
+    readonly application: string;
+    /** When its transaction began (ISO 8601); null where this user may not see it. */
+    readonly since: string | null;
+  }[];
+}
+
+const LOOK_EVERY_MS = 20;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** `pg_blocking_pids` holds every lock for a moment, so it is asked only of a statement that waits. */
+const LOOK = `
+select
+  case when waiting.relation is null then waiting.locktype else 'table ' || waiting.relation::regclass::text end as what,
+  (
+    select jsonb_agg(jsonb_build_object('pid', pid, 'application', coalesce(application_name, ''), 'since', xact_start) order by pid)
+    from pg_stat_activity
+    where pid = any (pg_blocking_pids($1))
+  ) as by
+from pg_locks as waiting
+where waiting.pid = $1
+  and not waiting.granted
+limit 1`;
+
+export interface LockWatch {
+  /** Whoever was in its way last. */
+  seen(): Held | undefined;
+  close(): Promise<void>;
+}
+
+/** Watches the session `pid` until closed. A watch that fails tells nothing and harms nothing. */
+export function startLockWatch(connectionString: string, pid: number): LockWatch {
+  const client = new Client({
+    connectionString,
+    application_name: 'migrate-watch',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  const stop = new AbortController();
+  let last: Held | undefined;
+  const look = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const { rows } = await client.query<{ readonly what: string; readonly by: Held['by'] | null }>(LOOK, [pid]);
+      const [row] = rows;
+      if (row?.by != null) last = { what: row.what, by: row.by };
+      await delay(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  const watching = client
+    .connect()
+    .then(look)
+    .catch(() => undefined);
+  return {
+    seen: () => last,
+    close: async () => {
+      stop.abort();
+      await watching;
+      await client.end().catch(() => undefined);
+    },
+  };
+}
