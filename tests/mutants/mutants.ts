@@ -18,6 +18,22 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a migration waits for its table for as long as it takes',
+    breaks: 'nobody waits behind a change of the schema for longer than its lock_timeout',
+    file: 'services/kit/src/postgres/migrate.ts',
+    find: 'set statement_timeout = 0; set lock_timeout = ${lockTimeoutMs}',
+    replace: 'set statement_timeout = 0; set lock_timeout = ${0 * lockTimeoutMs}',
+    tests: ['services/kit/src/postgres/migrate.real.test.ts'],
+  },
+  {
+    name: 'an index whose build was cut off is taken for whole',
+    breaks: 'a concurrent build that was killed half way is mended by the next start',
+    file: 'services/kit/src/postgres/concurrent-index.ts',
+    find: "  if (state === 'valid') return;",
+    replace: "  if (state !== 'missing') return;",
+    tests: ['services/kit/src/postgres/migrate.real.test.ts', 'tests/rolling/three-replicas.real.test.ts'],
+  },
+  {
     name: 'a signature counts for ever',
     breaks: 'an old call of the payment provider, or an old quote, is of no use to whoever kept it',
     file: 'services/kit/src/http/signature.ts',
