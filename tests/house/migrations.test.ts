@@ -6,7 +6,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { updatedFrom } from '../rolling/kept.ts';
+import { kept, updatedFrom } from '../rolling/kept.ts';
 import { judgeMigration, type MigrationFile } from './migration-rules.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -148,6 +148,17 @@ describe('every migration', () => {
   test('that was there before the rules is there still: what was released is never renamed', () => {
     const paths = migrations.map(({ path }) => path);
     expect([...BEFORE_THE_RULES].filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  test('comes after those that were released: one in between would keep every service from starting', () => {
+    const between = [...kept.values()].flatMap(({ service, migrations: released }) =>
+      migrations
+        .filter(({ path }) => dirname(path) === `services/${service}/migrations`)
+        .map(({ path }) => basename(path, '.sql'))
+        .filter((name) => !released.includes(name) && name < (released.toSorted().at(-1) ?? ''))
+        .map((name) => `${service}: ${name}`),
+    );
+    expect(between).toEqual([]);
   });
 
   test('has a number of its own', () => {

@@ -3,6 +3,10 @@
  * somebody who reads for long, and a build of an index was cut off; then three new replicas start at once.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { freePort } from '../../local/ports.ts';
 import { waitFor } from '../../local/deadline.ts';
@@ -121,6 +125,24 @@ test('nothing was lost, and everything is as a new database has it', async () =>
     `select pg_get_indexdef('payments_of_order'::regclass) as definition`,
   );
   expect(index.rows[0]?.definition).toContain('(order_id, created_at)');
+});
+
+test('an old replica that starts again finds nothing to do, and takes no offence at what it does not know', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'old-migrations-'));
+  for (const name of keptOf('payment').migrations) {
+    const file = `${name}.sql`;
+    await copyFile(join(import.meta.dirname, '../../services/payment/migrations', file), join(folder, file));
+  }
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  // As that version does it.
+  const done = await runner({
+    ...{ dbClient: client, dir: folder, direction: 'up', migrationsTable: 'ordertx_service_migrations' },
+    ...{ singleTransaction: true, advisoryLockMode: 'wait', log: () => undefined },
+  });
+  expect(done).toEqual([]);
+  await client.end();
+  await rm(folder, { recursive: true });
 });
 
 test('what an old replica writes from then on, new ones read', async () => {

@@ -16,7 +16,6 @@ export interface Held {
   }[];
 }
 
-const LOOK_EVERY_MS = 20;
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /** `pg_blocking_pids` holds every lock for a moment, so it is asked only of a statement that waits. */
@@ -33,14 +32,19 @@ where waiting.pid = $1
   and not waiting.granted
 limit 1`;
 
-export interface LockWatch {
-  /** Whoever was in its way last. */
-  seen(): Held | undefined;
-  close(): Promise<void>;
+export interface LockWatchOptions {
+  readonly connectionString: string;
+  /** The session that is watched. */
+  readonly pid: number;
+  readonly everyMs: number;
+  /** Whenever it is seen waiting. */
+  readonly onHeld: (held: Held) => void;
 }
 
-/** Watches the session `pid` until closed. A watch that fails tells nothing and harms nothing. */
-export function startLockWatch(connectionString: string, pid: number): LockWatch {
+/** Watches until closed. A watch that fails tells nothing and harms nothing. */
+export function startLockWatch({ connectionString, pid, everyMs, onHeld }: LockWatchOptions): {
+  close(): Promise<void>;
+} {
   const client = new Client({
     connectionString,
     application_name: 'migrate-watch',
@@ -48,13 +52,12 @@ export function startLockWatch(connectionString: string, pid: number): LockWatch
   });
   client.on('error', () => undefined);
   const stop = new AbortController();
-  let last: Held | undefined;
   const look = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const { rows } = await client.query<{ readonly what: string; readonly by: Held['by'] | null }>(LOOK, [pid]);
       const [row] = rows;
-      if (row?.by != null) last = { what: row.what, by: row.by };
-      await delay(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      if (row?.by != null) onHeld({ what: row.what, by: row.by });
+      await delay(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   };
   const watching = client
@@ -62,7 +65,6 @@ export function startLockWatch(connectionString: string, pid: number): LockWatch
     .then(look)
     .catch(() => undefined);
   return {
-    seen: () => last,
     close: async () => {
       stop.abort();
       await watching;

@@ -167,6 +167,11 @@ describe('an index that is built while its table stays in use', () => {
     const { done, lines } = start({ lockTimeoutMs: 20 });
     await soon('the build to wait', async () => (await building()) !== undefined);
     await pool.query(`insert into first values (3, 'three')`);
+    await soon('it to say for whom', async () =>
+      lines.some(
+        ({ msg, held }) => String(msg).startsWith('the index waits') && JSON.stringify(held).includes('holder'),
+      ),
+    );
     expect(await applied()).not.toContain('0003_by_name');
     await holder.query('commit');
     await done;
@@ -186,6 +191,16 @@ describe('an index that is built while its table stays in use', () => {
     await run();
     expect(await indexState()).toEqual({ indisvalid: true });
     expect(await applied()).toContain('0003_by_name');
+  });
+
+  test('can be dropped in the same way, once or again', async () => {
+    await run();
+    expect(await indexState()).toEqual({ indisvalid: true });
+    await write('0004_gone', '-- no transaction\ndrop index concurrently if exists first_by_name;');
+    await write('0005_gone', '-- no transaction\ndrop index concurrently if exists first_by_name;');
+    await run();
+    expect(await indexState()).toBeUndefined();
+    expect(await applied()).toContain('0005_gone');
   });
 
   test('and is there already, whole, is taken as it is', async () => {

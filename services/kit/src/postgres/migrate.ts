@@ -48,6 +48,11 @@ const TRIES_MAX = 60;
 /** Of the pause after a try, in lock time-outs. */
 const PAUSES_PER_TRY = 3;
 
+/** Often enough to see a wait of the shortest time-out that anybody would set. */
+const LOOK_MS = 20;
+/** How long apart, in lock time-outs: 10 s by default, in a start that may take hours. */
+const BUILD_LOOK_TIMEOUTS = 20;
+
 const LOCK_TIMEOUT = '55P03';
 const DEADLOCK = '40P01';
 
@@ -115,19 +120,18 @@ class Folder {
   }
 
   async #patiently(change: Change): Promise<void> {
-    const { connectionString, log, lockTimeoutMs, triesMax = TRIES_MAX } = this.#options;
+    const { log, lockTimeoutMs, triesMax = TRIES_MAX } = this.#options;
     const { name } = change;
     let held: Held | undefined;
     for (let tries = 1; ; tries += 1) {
       // One that gets its table at once, as nearly all do, is not worth a second connection.
-      const watch = tries > 1 ? startLockWatch(connectionString, await this.#pid()) : undefined;
+      const watch = tries > 1 ? await this.#watch(LOOK_MS, (seen) => void (held = seen)) : undefined;
       try {
         await this.#apply(change);
         log.info({ migration: name }, 'migration applied');
         return;
       } catch (error) {
         const code = error instanceof DatabaseError ? error.code : undefined;
-        held = watch?.seen() ?? held;
         if (code !== LOCK_TIMEOUT && code !== DEADLOCK) {
           if (this.#explanation !== '') log.error({ migration: name }, this.#explanation);
           throw new Error(`migration ${name} failed: ${messageOf(error)}`, { cause: error });
@@ -143,15 +147,29 @@ class Folder {
 
   async #apply({ name, path }: Change): Promise<void> {
     const text = await readFile(path, 'utf8');
-    if (isOutsideTransaction(text)) {
-      this.#options.log.info({ migration: name }, 'an index is built while the table stays in use; this may take long');
-      await this.#client.query('select pg_advisory_unlock($1)', [TURN_OF_WAITERS]);
-      await runOutsideTransaction(this.#client, text, this.#options.lockTimeoutMs);
-      await takeTurn(this.#client, this.#options.log, TURN_OF_WAITERS);
-      await this.#run({ file: name, fake: true });
-    } else {
+    if (!isOutsideTransaction(text)) {
       await this.#run({ file: name, singleTransaction: true });
+      return;
     }
+    const { log, lockTimeoutMs } = this.#options;
+    log.info({ migration: name }, 'an index is built while the table stays in use; this may take long');
+    const watch = await this.#watch(BUILD_LOOK_TIMEOUTS * lockTimeoutMs, (held) =>
+      log.warn({ migration: name, held }, 'the index waits for the end of a transaction that began before it'),
+    );
+    try {
+      await this.#client.query('select pg_advisory_unlock($1)', [TURN_OF_WAITERS]);
+      await runOutsideTransaction(this.#client, text, lockTimeoutMs);
+      await takeTurn(this.#client, log, TURN_OF_WAITERS);
+      await this.#run({ file: name, fake: true });
+    } finally {
+      await watch.close();
+    }
+  }
+
+  async #watch(everyMs: number, onHeld: (held: Held) => void): Promise<{ close(): Promise<void> }> {
+    const { rows } = await this.#client.query<{ readonly pid: number }>('select pg_backend_pid() as pid');
+    const { connectionString } = this.#options;
+    return startLockWatch({ connectionString, pid: rows[0]?.pid ?? 0, everyMs, onHeld });
   }
 
   async #run(how: Partial<Parameters<typeof runner>[0]>): Promise<readonly Change[]> {
@@ -174,11 +192,6 @@ class Folder {
       },
       ...how,
     });
-  }
-
-  async #pid(): Promise<number> {
-    const { rows } = await this.#client.query<{ readonly pid: number }>('select pg_backend_pid() as pid');
-    return rows[0]?.pid ?? 0;
   }
 }
 
