@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { anyCharacter } from '../../../tests/world/any-character.ts';
 import { FENCE_STATES, OPERATIONS, type Operation } from '../../../services/protocol/src/operations.ts';
 import { PROBLEM_CODES } from '../../../services/protocol/src/problems.ts';
 import { classify, DETAIL_CHARS_MAX } from './classify.ts';
@@ -220,14 +221,14 @@ describe('Retry-After', () => {
 
 test('any answer has a meaning: bounded, one line, and the same when it comes again', () => {
   const value = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.constantFrom<string>(...FENCE_STATES, 'Sun, 99 Nov 2026 99:00:00 GMT', '12'),
     fc.array(fc.string(), { maxLength: 3 }),
     fc.constant(undefined),
   );
-  const problem = fc.record({ code: fc.anything(), detail: fc.oneof(fc.anything(), fc.string({ unit: 'binary' })) });
+  const problem = fc.record({ code: fc.anything(), detail: fc.oneof(fc.anything(), fc.string({ unit: anyCharacter })) });
   const body = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.json(),
     problem.map((each) => safeJson(each)),
     fc.constant(undefined),

@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { anyCharacter } from '../../../tests/world/any-character.ts';
 import { RETRY_ANNOTATION, RETRY_REQUEST_PAUSE_MS } from '../transaction/requests.ts';
 import { flowNamed, KEY, Shop, type Controller } from './shop-fake.ts';
 
@@ -90,7 +91,7 @@ describe('a retry token', () => {
 
   test('of any sequence at any moment, also with restarts, never adds more than one attempt each', async () => {
     const act = fc.record({
-      token: fc.option(fc.oneof(fc.constantFrom('', ' ', '\t', 'x'.repeat(200)), fc.string({ unit: 'binary' })), {
+      token: fc.option(fc.oneof(fc.constantFrom('', ' ', '\t', 'x'.repeat(200)), fc.string({ unit: anyCharacter })), {
         nil: undefined,
       }),
       waitMs: fc.constantFrom(0, 1, 50, 1_000, 6_000),
