@@ -1,44 +1,44 @@
 /**
- * `npm run demo`: starts the whole system, plays the scenes of demo/scenes.ts on it, checks the books, stops everything.
+ * `npm run demo`: starts the whole system, runs the scenarios of demo/scenarios.ts on it, checks the invariants, stops everything.
  *
- * Exits 0 if every scene went as told and every invariant holds; leaves nothing running.
+ * Exits 0 if every scenario went as told and every invariant holds; leaves nothing running.
  */
 import { join } from 'node:path';
 import type { OrderTransaction } from '../crds/generated/ordertransaction.ts';
 import { checkInvariants, type Violation } from '../tests/invariants/check-invariants.ts';
-import { SCENES } from './demo/scenes.ts';
-import { Stage } from './demo/stage.ts';
+import { SCENARIOS } from './demo/scenarios.ts';
+import { DemoShop } from './demo/demo-shop.ts';
 import { waitFor } from './deadline.ts';
 import { onEnd } from './interruption.ts';
 import { say } from './progress.ts';
 import type { ServiceName } from './services.ts';
 import { startStack, type Stack } from './stack.ts';
 
-/** Long enough for every scene in which somebody pays, short enough to wait for those in which nobody does. */
+/** Long enough for every scenario in which somebody pays, short enough to wait for those in which nobody does. */
 const PAYMENT_TIMEOUT_SECONDS = 15;
 /** Nobody wants to watch an order be held off while its payment page is open. */
 const PAYMENT_GRACE_SECONDS = 1;
 const REST_MS = 30_000;
 const FOLDER = join(import.meta.dirname, '..', '.ordertx', 'demo');
 
-async function play(stack: Stack): Promise<void> {
-  const stage = new Stage(stack);
-  for (const [index, { title, play: playScene }] of SCENES.entries()) {
+async function run(stack: Stack): Promise<void> {
+  const shop = new DemoShop(stack);
+  for (const [index, { title, run: runScenario }] of SCENARIOS.entries()) {
     heading(`${index + 1}. ${title}`);
-    await playScene(stage);
+    await runScenario(shop);
   }
-  heading(`${SCENES.length + 1}. The books are checked`);
-  await checkBooks(stack, stage);
+  heading(`${SCENARIOS.length + 1}. The invariants are checked`);
+  await checkInvariantsOf(stack, shop);
 }
 
-async function checkBooks(stack: Stack, stage: Stage): Promise<void> {
+async function checkInvariantsOf(stack: Stack, shop: DemoShop): Promise<void> {
   // What was told last may still be on its way.
   const atRest = async (): Promise<boolean> => (await violationsOf(stack)).length === 0;
   await waitFor(atRest, { what: 'the system to be at rest', deadlineMs: REST_MS }).catch(() => undefined);
   const violations = await violationsOf(stack);
   for (const { invariant, ids, says } of violations) console.log(`  ${invariant}: ${says} (${ids.join(', ')})`);
   if (violations.length > 0) throw new Error(`${violations.length} invariants are broken`);
-  stage.tell(`All databases and all transactions agree: every unit of stock is accounted for, an order is paid exactly
+  shop.tell(`All databases and all transactions agree: every unit of stock is accounted for, an order is paid exactly
     when its stock is sold, every captured payment is applied or refunded, points are granted once, and dispatch and
     warehouse hold exactly one lock or outbound for every order that lives.`);
 }
@@ -68,7 +68,7 @@ async function demo(): Promise<void> {
   const interrupted = end.reason.then((reason) => Promise.reject(new Error(reason)));
   const broken = stack.broken.then((error) => Promise.reject(error));
   try {
-    await Promise.race([play(stack), interrupted, broken]);
+    await Promise.race([run(stack), interrupted, broken]);
   } finally {
     await stack.close();
   }

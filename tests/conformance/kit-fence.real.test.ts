@@ -6,14 +6,21 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { BRANCH, NAMESPACE, openTheatre, PATH, PAYLOAD, type Theatre } from '../../services/kit/testing/theatre.ts';
+import {
+  BRANCH,
+  NAMESPACE,
+  openSeatService,
+  PATH,
+  PAYLOAD,
+  type SeatService,
+} from '../../services/kit/testing/seat-service.ts';
 import { runInventory, TEST_NAMESPACE } from '../services/running.ts';
 import { CHECKS } from './conformance.ts';
 import { runTool } from './run-tool.ts';
 
 const OPEN_MS = 30_000;
 const RULES = {
-  audience: 'ordertx/theatre.shop',
+  audience: 'ordertx/seats.shop',
   issuer: 'https://issuer.example',
   subject: 'system:serviceaccount:default:controller',
 };
@@ -21,7 +28,7 @@ const RULES = {
 const SEATS = 100_000;
 
 let folder: string;
-let theatre: Theatre;
+let seatService: SeatService;
 let token: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'conformance-'));
@@ -30,12 +37,12 @@ beforeAll(async () => {
   await writeFile(file, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256' }] }));
   const claims = new SignJWT().setIssuer(RULES.issuer).setAudience(RULES.audience).setSubject(RULES.subject);
   token = await claims.setProtectedHeader({ alg: 'RS256', kid: 'k1' }).setExpirationTime('10m').sign(privateKey);
-  theatre = await openTheatre({ tokens: { auth: 'on', ...RULES, keys: { file } } });
-  await theatre.pool.query('update shows set free = $1', [SEATS]);
+  seatService = await openSeatService({ tokens: { auth: 'on', ...RULES, keys: { file } } });
+  await seatService.pool.query('update shows set free = $1', [SEATS]);
   await writeFile(join(folder, 'seats.json'), JSON.stringify(PAYLOAD));
 }, OPEN_MS);
 afterAll(async () => {
-  await theatre.close();
+  await seatService.close();
   await rm(folder, { recursive: true });
 });
 
@@ -43,7 +50,7 @@ test('passes every check, and afterwards no seat is held that was not sold', asy
   const payload = join(folder, 'seats.json');
   const run = await runTool(
     '--url',
-    theatre.url + PATH,
+    seatService.url + PATH,
     '--namespace',
     NAMESPACE,
     '--payload',
@@ -55,10 +62,10 @@ test('passes every check, and afterwards no seat is held that was not sold', asy
   expect([...run.named('WRONG'), ...run.named('NOT DRIVEN')]).toEqual([]);
   expect(run.named('ok')).toHaveLength(CHECKS.length);
   expect(run.code).toBe(0);
-  const { rows } = await theatre.pool.query<{ state: string; seats: number }>(
+  const { rows } = await seatService.pool.query<{ state: string; seats: number }>(
     'select state, sum(seats)::integer as seats from reservations group by state',
   );
-  expect(rows).toEqual([{ state: 'sold', seats: SEATS - (await theatre.freeSeats()) }]);
+  expect(rows).toEqual([{ state: 'sold', seats: SEATS - (await seatService.freeSeats()) }]);
 });
 
 test('a service whose try needs something in stock says so, and passes once it is there', async () => {

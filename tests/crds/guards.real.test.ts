@@ -100,17 +100,17 @@ describe('deleting a transaction', () => {
   });
 
   test('is refused to someone without the verb, annotated or not', async () => {
-    const clerk = await someoneWith('clerk', 'get', 'patch', 'delete');
+    const deleter = await someoneWith('deleter', 'get', 'patch', 'delete');
     const { path } = await storeTransaction(admin, namespace, 'not-theirs');
-    await waitFor(async () => (await clerk.request('PATCH', path, abandon('fed up'))).status === 200, {
+    await waitFor(async () => (await deleter.request('PATCH', path, abandon('fed up'))).status === 200, {
       what: 'the role to be effective',
       deadlineMs: EFFECTIVE_MS,
     });
-    expect(await remove(clerk, path)).toMatchObject({
+    expect(await remove(deleter, path)).toMatchObject({
       kind: 'refused',
       message: expect.stringContaining('giving it up needs the verb "abandon" on ordertransactions.ordertx.dev'),
     });
-    await clerk.close();
+    await deleter.close();
   });
 
   test('is allowed to a service account that has the verb', async () => {

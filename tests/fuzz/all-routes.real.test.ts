@@ -5,7 +5,7 @@
  * it. ORDERTX_FUZZ_SEED repeats a run.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { OrderDesk } from '../../services/order/testing/order-desk.ts';
+import { OrderFixture } from '../../services/order/testing/order-fixture.ts';
 import { fuzzService, lineOf } from './fuzz-run.ts';
 import {
   preparedConsumer,
@@ -19,18 +19,18 @@ import {
 const SERVICE_MS_MAX = 90_000;
 const seed = Number(process.env.ORDERTX_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-let desk: OrderDesk;
+let fixture: OrderFixture;
 
 beforeAll(async () => {
-  desk = await OrderDesk.open('fuzz');
+  fixture = await OrderFixture.open('fuzz');
 }, 30_000);
-afterAll(() => desk.close());
+afterAll(() => fixture.close());
 
 const SERVICES: readonly [string, () => Promise<PreparedService>][] = [
-  ['order', () => preparedOrder(desk)],
+  ['order', () => preparedOrder(fixture)],
   ['inventory', preparedInventory],
-  ['payment', () => preparedPayment(desk)],
-  ['payment with a provider’s secret', () => preparedPayment(desk, 'a-secret-that-two-know')],
+  ['payment', () => preparedPayment(fixture)],
+  ['payment with a provider’s secret', () => preparedPayment(fixture, 'a-secret-that-two-know')],
   ['dispatch', () => preparedConsumer('dispatch')],
   ['wms', () => preparedConsumer('wms')],
   ['member', () => preparedConsumer('member')],

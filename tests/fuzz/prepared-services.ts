@@ -5,8 +5,8 @@
  */
 import { freePort } from '../../local/ports.ts';
 import { runNotification, smsPaidOf } from '../../services/notification/testing/running-notification.ts';
-import type { OrderDesk } from '../../services/order/testing/order-desk.ts';
-import { done, TOTAL_CENTS } from '../../services/order/testing/order-desk.ts';
+import type { OrderFixture } from '../../services/order/testing/order-fixture.ts';
+import { done, TOTAL_CENTS } from '../../services/order/testing/order-fixture.ts';
 import { startPayment } from '../../services/payment/src/service.ts';
 import { STORED_REFUNDS } from '../../services/payment/testing/running-payment.ts';
 import { startForTest } from '../services/started-service.ts';
@@ -39,22 +39,22 @@ async function prepared<Service extends RunningTestService>(
 
 const OPERATIONS = ['try', 'confirm', 'cancel'] as const;
 
-export async function preparedOrder(desk: OrderDesk): Promise<PreparedService> {
+export async function preparedOrder(fixture: OrderFixture): Promise<PreparedService> {
   const orderIds: string[] = [];
   for (const status of ['INIT', 'PENDING_PAYMENT', 'PAYING', 'PAID', 'SHIPPED', 'CANCELLED', 'CLOSED'] as const) {
-    orderIds.push(await desk.orderIn(status));
+    orderIds.push(await fixture.orderIn(status));
   }
   const calls: Record<string, readonly KnownCall[]> = {};
   for (const operation of OPERATIONS) {
-    const orderId = desk.newId();
-    const creation = desk.creation(orderId);
+    const orderId = fixture.newId();
+    const creation = fixture.creation(orderId);
     const lines = { lines: TEAPOTS.lines };
     const created = { orderId, ...TEAPOTS, totalCents: TOTAL_CENTS };
-    const paidId = await desk.placed();
-    const payment = desk.payment(paidId);
+    const paidId = await fixture.placed();
+    const payment = fixture.payment(paidId);
     const paid = { ...created, orderId: paidId, paymentId: payment.paymentId, amountCents: TOTAL_CENTS };
-    const closedId = await desk.placed();
-    const closing = await desk.beginClose(closedId);
+    const closedId = await fixture.placed();
+    const closing = await fixture.beginClose(closedId);
     if (operation !== 'try') for (const steps of [creation, payment, closing]) await done(steps, 'try');
     calls[`/tcc/create-order/${operation}`] = [{ transaction: creation.transaction, payload: created }];
     calls[`/tcc/pay-order/${operation}`] = [{ transaction: payment.transaction, payload: paid }];
@@ -62,7 +62,7 @@ export async function preparedOrder(desk: OrderDesk): Promise<PreparedService> {
       { transaction: closing.transaction, payload: { orderId: closedId, ...lines, cause: 'unpaid' } },
     ];
   }
-  const { namespace, service } = desk;
+  const { namespace, service } = fixture;
   return {
     ...{ name: 'order', url: service.url, close: async () => undefined },
     known: { namespace, calls, ids: { orderId: orderIds, userId: ['u1'], skuId: ['teapot'] } },
@@ -119,7 +119,7 @@ async function stockInventory({ url }: RunningTestService): Promise<Prepared> {
 }
 
 /** @param providerSecret without one, whoever calls is taken for the payment provider */
-export async function preparedPayment(desk: OrderDesk, providerSecret?: string): Promise<PreparedService> {
+export async function preparedPayment(fixture: OrderFixture, providerSecret?: string): Promise<PreparedService> {
   const port = await freePort();
   const secrets = providerSecret === undefined ? undefined : [providerSecret];
   const service = await startForTest('payment', (base) =>
@@ -127,21 +127,21 @@ export async function preparedPayment(desk: OrderDesk, providerSecret?: string):
       ...base,
       ...STORED_REFUNDS,
       port,
-      orderUrl: desk.service.url,
+      orderUrl: fixture.service.url,
       publicUrl: undefined,
       providerSecret: secrets,
       providerAuth: 'off',
     }),
   );
-  return prepared(service, () => askPayments(service, desk, providerSecret));
+  return prepared(service, () => askPayments(service, fixture, providerSecret));
 }
 
 async function askPayments(
   { url }: RunningTestService,
-  desk: OrderDesk,
+  fixture: OrderFixture,
   providerSecret: string | undefined,
 ): Promise<Prepared> {
-  const orderIds = [await desk.placed(), await desk.placed(), await desk.orderIn('PAID')];
+  const orderIds = [await fixture.placed(), await fixture.placed(), await fixture.orderIn('PAID')];
   const paymentIds: string[] = [];
   for (const orderId of orderIds.slice(0, 2)) {
     const answer = await fetch(`${url}/payments`, {
@@ -152,7 +152,7 @@ async function askPayments(
   return {
     name: providerSecret === undefined ? 'payment' : 'payment, signed',
     ...(providerSecret !== undefined && { providerSecret }),
-    known: { namespace: desk.namespace, calls: {}, ids: { orderId: orderIds, paymentId: paymentIds } },
+    known: { namespace: fixture.namespace, calls: {}, ids: { orderId: orderIds, paymentId: paymentIds } },
   };
 }
 

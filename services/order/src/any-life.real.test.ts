@@ -3,24 +3,24 @@
  * names and in another namespace, what their messages and the warehouse's say, a customer who withdraws it or has received it, and its time being over; again and again, late or early, one
  * after another or at the same moment. On a real database.
  *
- * Twice over it is looked at what comes of it: by rules that hold at every moment, and by a book that knows each answer.
+ * Twice over it is looked at what comes of it: by rules that hold at every moment, and by a model that knows each answer.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Seen } from '../testing/one-after-another.ts';
-import { OrderDesk, TOTAL_CENTS } from '../testing/order-desk.ts';
+import { OrderFixture, TOTAL_CENTS } from '../testing/order-fixture.ts';
 import { OrderLife, type ContenderName, type Decision, type Intent } from '../testing/order-life.ts';
 import type { OrderStatus } from './orders.ts';
 
 /** No life begins later: a failure is made smaller for so long, and a slow machine sees fewer lives. */
 const TIME_LIMIT_MS = 20_000;
 
-let desk: OrderDesk;
+let fixture: OrderFixture;
 
 beforeAll(async () => {
-  desk = await OrderDesk.open('life');
+  fixture = await OrderFixture.open('life');
 }, 30_000);
-afterAll(() => desk.close());
+afterAll(() => fixture.close());
 
 const copy = fc.nat({ max: 1 });
 const payment = fc.constantFrom<'payment 1' | 'payment 2'>('payment 1', 'payment 2');
@@ -139,17 +139,17 @@ function checkEnd({ status, heldBy, closing, creations, branches }: Seen): void 
 }
 
 async function live({ secondAmountCents, moments, wishes }: Plan): Promise<void> {
-  const life = await OrderLife.begin(desk, { secondAmountCents });
+  const life = await OrderLife.begin(fixture, { secondAmountCents });
   for (const intents of moments) await life.moment(intents);
   await life.end(wishes);
   await life.moment([{ kind: 'shipped', copy: 2 }]);
   await life.moment([{ kind: 'shipped', copy: 1 }, { kind: 'receipt' }]);
   await life.moment([{ kind: 'shipped', copy: 0 }, { kind: 'receipt' }]);
-  if (life.book.status !== 'PENDING_PAYMENT') await life.moment([{ kind: 'withdrawal' }]);
+  if (life.model.status !== 'PENDING_PAYMENT') await life.moment([{ kind: 'withdrawal' }]);
   await life.again();
   for (const [index, seen] of life.seen.entries()) checkMoment(seen, life.seen[index - 1]);
   checkEnd(life.seen.at(-1)!);
-  ends.add(life.book.status);
+  ends.add(life.model.status);
 }
 
 /** Where the lives have led. */
@@ -175,8 +175,8 @@ test('orders were paid, closed and won by nobody', () => {
 
 test('no deadlock came of any of this', async () => {
   // A connection's statistics are complete once it has ended.
-  await desk.service.stop();
-  const { rows } = await desk.service.database.query(
+  await fixture.service.stop();
+  const { rows } = await fixture.service.database.query(
     'select deadlocks::integer from pg_stat_database where datname = current_database()',
   );
   expect(rows).toEqual([{ deadlocks: 0 }]);

@@ -13,7 +13,7 @@ import { freshDatabase, freshNamespace } from '../../../tests/world/world.ts';
 import { migrate } from '../../kit/src/index.ts';
 import { canonical } from '../../kit/src/participant/digest.ts';
 import { memoryLog } from '../../kit/testing/memory-log.ts';
-import { done, OrderDesk, TOTAL_CENTS } from '../testing/order-desk.ts';
+import { done, OrderFixture, TOTAL_CENTS } from '../testing/order-fixture.ts';
 
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const KEY = 'key-of-before';
@@ -36,7 +36,7 @@ const UNENDED: Readonly<Record<string, Unended>> = {
 const UNPAID = { overdue: -2 * 24 * 3_600, soon: -(30 * 60 - 4), 'just-placed': -60, 'placed-too': -60 } as const;
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
-let desk: OrderDesk;
+let fixture: OrderFixture;
 /** The outbox as it was. */
 let outboxBefore: readonly OutboxRow[];
 
@@ -62,10 +62,10 @@ beforeAll(async () => {
   await fill(client, namespace);
   outboxBefore = (await client.query<OutboxRow>(`select ${OUTBOX_COLUMNS} from order_creation order by order_id`)).rows;
   await client.end();
-  desk = await OrderDesk.open('old', { namespace, databaseUrl: database.url });
+  fixture = await OrderFixture.open('old', { namespace, databaseUrl: database.url });
 }, 30_000);
 afterAll(async () => {
-  await desk.close();
+  await fixture.close();
   await database.drop();
 });
 
@@ -141,57 +141,60 @@ const nothingOfIt = { held_by: null, payment_id: null, closes: 0, closing: null,
 
 describe('a creation that had not ended', () => {
   test('and was not sent yet is sent, as it was meant', async () => {
-    const { spec, metadata } = await desk.transactionSoon('create-unsent');
+    const { spec, metadata } = await fixture.transactionSoon('create-unsent');
     expect(spec).toMatchObject({ flow: 'create-order', orderId: 'unsent', payload: payloadOf('unsent') });
     expect(spec.payload).toEqual(payloadOf('unsent'));
     expect(metadata.annotations).toEqual({ 'ordertx.dev/traceparent': TRACEPARENT });
   });
 
   test('is kept with everything that was known of it, and is sent no earlier than it would have been', async () => {
-    await desk.transactionSoon('create-unsent');
-    const { rows } = await desk.service.database.query<OutboxRow>(
+    await fixture.transactionSoon('create-unsent');
+    const { rows } = await fixture.service.database.query<OutboxRow>(
       `select ${OUTBOX_COLUMNS} from creation where flow = 'create-order' order by order_id`,
     );
     const unsent = { due_at: expect.any(Date) };
     expect(rows).toEqual(outboxBefore.map((row) => (row.order_id === 'unsent' ? { ...row, ...unsent } : row)));
     expect(rows.map((row) => row.order_id)).toEqual(Object.keys(UNENDED).toSorted());
     for (const orderId of Object.keys(UNENDED)) {
-      const [row] = await desk.outbox(orderId);
+      const [row] = await fixture.outbox(orderId);
       expect(row).toMatchObject({ flow: 'create-order', payload: payloadOf(orderId) });
     }
-    const created = (await desk.transactionNames()).filter((name) => name.startsWith('create-'));
+    const created = (await fixture.transactionNames()).filter((name) => name.startsWith('create-'));
     expect(created).toEqual(['create-unsent']);
   });
 
   test.each(Object.keys(UNENDED))('is seen by its customer as it was: %s', async (orderId) => {
-    const view = await orderView(desk.service.url, orderId);
+    const view = await orderView(fixture.service.url, orderId);
     expect(view).toMatchObject({ ...payloadOf(orderId), status: 'INIT', history: [{ status: 'INIT', reason: null }] });
   });
 
   test('is known by its idempotency key', async () => {
-    const { status, body } = await placeOrder(desk.service.url, { key: KEY });
+    const { status, body } = await placeOrder(fixture.service.url, { key: KEY });
     expect({ status, body }).toEqual({
       ...{ status: 202, body: { orderId: 'unsent', status: 'INIT', transaction: 'create-unsent' } },
     });
   });
 
   test('goes with the end of its branch, and then has its time to be paid', async () => {
-    await done(desk.creation('sent'), 'try', 'confirm');
-    await done(desk.creation('tried'), 'try', 'confirm');
-    await done(desk.creation('refused'), 'cancel');
+    await done(fixture.creation('sent'), 'try', 'confirm');
+    await done(fixture.creation('tried'), 'try', 'confirm');
+    await done(fixture.creation('refused'), 'cancel');
     for (const orderId of ['sent', 'tried']) {
-      expect(await desk.row(orderId)).toMatchObject({ ...nothingOfIt, status: 'PENDING_PAYMENT' });
-      expect(await desk.closeInSeconds(orderId)).toBeGreaterThan(29 * 60);
-      expect(await desk.history(orderId)).toEqual([['INIT'], ['PENDING_PAYMENT']]);
+      expect(await fixture.row(orderId)).toMatchObject({ ...nothingOfIt, status: 'PENDING_PAYMENT' });
+      expect(await fixture.closeInSeconds(orderId)).toBeGreaterThan(29 * 60);
+      expect(await fixture.history(orderId)).toEqual([['INIT'], ['PENDING_PAYMENT']]);
     }
-    expect(await desk.row('refused')).toMatchObject({ ...nothingOfIt, status: 'CANCELLED', close_at: null });
-    for (const orderId of ['sent', 'tried', 'refused']) expect(await desk.outbox(orderId)).toEqual([]);
+    expect(await fixture.row('refused')).toMatchObject({ ...nothingOfIt, status: 'CANCELLED', close_at: null });
+    for (const orderId of ['sent', 'tried', 'refused']) expect(await fixture.outbox(orderId)).toEqual([]);
   });
 });
 
 describe('an order that waits for its payment', () => {
   test('has half an hour since it was placed', async () => {
-    const { rows } = await desk.service.database.query<{ readonly order_id: string; readonly half_an_hour: boolean }>(
+    const { rows } = await fixture.service.database.query<{
+      readonly order_id: string;
+      readonly half_an_hour: boolean;
+    }>(
       `select order_id, close_at = status_since + interval '30 minutes' as half_an_hour
        from orders
        where status = 'PENDING_PAYMENT'
@@ -202,10 +205,10 @@ describe('an order that waits for its payment', () => {
   });
 
   test.each(['overdue', 'soon'])('is closed when that is over, and not before: %s', async (orderId) => {
-    const { spec } = await desk.transactionSoon(`close-${orderId}-1`);
+    const { spec } = await fixture.transactionSoon(`close-${orderId}-1`);
     expect(spec).toMatchObject({ flow: 'close-order', orderId });
     expect(spec.payload).toEqual({ orderId, lines: TEAPOTS.lines, cause: 'unpaid' });
-    const { rows } = await desk.service.database.query<{ readonly in_time: boolean }>(
+    const { rows } = await fixture.service.database.query<{ readonly in_time: boolean }>(
       `select creation.created_at >= orders.close_at as in_time
        from creation
        join orders using (order_id)
@@ -213,37 +216,37 @@ describe('an order that waits for its payment', () => {
       [orderId],
     );
     expect(rows).toEqual([{ in_time: true }]);
-    await done(desk.closing(orderId, 1), 'try', 'confirm');
-    expect(await desk.row(orderId)).toMatchObject({ status: 'CLOSED', held_by: null, closes: 1 });
-    expect((await desk.history(orderId)).map(([status]) => status)).toEqual([
+    await done(fixture.closing(orderId, 1), 'try', 'confirm');
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'CLOSED', held_by: null, closes: 1 });
+    expect((await fixture.history(orderId)).map(([status]) => status)).toEqual([
       ...['INIT', 'PENDING_PAYMENT', 'CLOSING', 'CLOSED'],
     ]);
-    expect(await desk.outbox(orderId)).toEqual([]);
+    expect(await fixture.outbox(orderId)).toEqual([]);
   });
 
   test('stays open while it has time left', async () => {
     // The scanner has been through all that was due by then.
-    await desk.transactionSoon('close-soon-1');
-    expect(await desk.row('just-placed')).toMatchObject({ ...nothingOfIt, status: 'PENDING_PAYMENT' });
-    expect(await desk.outbox('just-placed')).toEqual([]);
+    await fixture.transactionSoon('close-soon-1');
+    expect(await fixture.row('just-placed')).toMatchObject({ ...nothingOfIt, status: 'PENDING_PAYMENT' });
+    expect(await fixture.outbox('just-placed')).toEqual([]);
   });
 
   test('can be paid, shipped and received', async () => {
-    const payment = desk.payment('just-placed');
+    const payment = fixture.payment('just-placed');
     await done(payment, 'try', 'confirm');
-    await desk.sent('just-placed', 'RECEIVED');
-    expect(await desk.row('just-placed')).toMatchObject({ status: 'RECEIVED', payment_id: payment.paymentId });
+    await fixture.sent('just-placed', 'RECEIVED');
+    expect(await fixture.row('just-placed')).toMatchObject({ status: 'RECEIVED', payment_id: payment.paymentId });
   });
 
   test('can be withdrawn', async () => {
-    expect(await desk.post('/orders/placed-too/withdraw', { prefer: 'wait=0' })).toMatchObject({ status: 202 });
-    await done(desk.closing('placed-too', 1, 'withdrawn'), 'try', 'confirm');
-    expect(await desk.status('placed-too')).toBe('CLOSED');
+    expect(await fixture.post('/orders/placed-too/withdraw', { prefer: 'wait=0' })).toMatchObject({ status: 202 });
+    await done(fixture.closing('placed-too', 1, 'withdrawn'), 'try', 'confirm');
+    expect(await fixture.status('placed-too')).toBe('CLOSED');
   });
 });
 
 test('an order that was cancelled stays as it was', async () => {
-  expect(await desk.row('cancelled')).toEqual({ ...nothingOfIt, status: 'CANCELLED', close_at: null });
-  expect(await desk.history('cancelled')).toEqual([['INIT'], ['CANCELLED', 'out of stock']]);
-  expect(await desk.payment('cancelled').try()).toMatchObject({ status: 409, state: 'Refused' });
+  expect(await fixture.row('cancelled')).toEqual({ ...nothingOfIt, status: 'CANCELLED', close_at: null });
+  expect(await fixture.history('cancelled')).toEqual([['INIT'], ['CANCELLED', 'out of stock']]);
+  expect(await fixture.payment('cancelled').try()).toMatchObject({ status: 409, state: 'Refused' });
 });

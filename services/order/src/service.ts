@@ -30,7 +30,7 @@ import { withdrawOrderRoute } from './http/withdraw-order.ts';
 import { paymentSucceeded } from './messages/payment-succeeded.ts';
 import { wmsShipped } from './messages/wms-shipped.ts';
 import { paymentService } from './payments/payment-service.ts';
-import { waitingRoom, type WaitingRoom } from './waiting-room.ts';
+import { waitingRequests, type WaitingRequests } from './waiting-requests.ts';
 
 const CLEAN_REQUESTS = sqlFile(import.meta.url, '../sql/clean-requests.sql');
 /** Notified by end-creation.sql, with the order's id. */
@@ -62,7 +62,7 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
   registerClosesGauge(app.metrics, pool, log);
   const ended = endedCreations(pool);
   const again = startAgain({ ended, api, metrics: againMetrics(app.metrics, ended, log), log });
-  const waiting = waitingRoom();
+  const waiting = waitingRequests();
   const quotes = { secrets: config.quoteSecret, ageSecondsMax: config.quoteSeconds };
   if (quotes.secrets === undefined) log.warn('ORDER_PRICES is trusted: whoever reaches the port says what things cost');
   const backlog = new Backlog({ pool, ordersMax: config.backlogMax, metrics: app.metrics, log });
@@ -95,12 +95,12 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
   };
 }
 
-function listenTo(waiting: WaitingRoom, { databaseUrl }: OrderConfig, log: ServiceBase['log']) {
+function listenTo(waiting: WaitingRequests, { databaseUrl }: OrderConfig, log: ServiceBase['log']) {
   return listenForNotifications({
     connectionString: databaseUrl,
     channel: CREATION_ENDED_CHANNEL,
-    onNotification: (orderId) => waiting.call(orderId),
-    onListening: () => waiting.callEveryone(),
+    onNotification: (orderId) => waiting.wake(orderId),
+    onListening: () => waiting.wakeAll(),
     log,
   });
 }

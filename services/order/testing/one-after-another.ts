@@ -6,7 +6,7 @@
  * service's own scanner may do its part between any two acts.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { actsOf, scanned, type Act, type Book, type Step } from './order-book.ts';
+import { actsOf, scanned, type Act, type OrderModel, type Step } from './order-model.ts';
 
 export interface Happened {
   readonly step: Step;
@@ -14,13 +14,13 @@ export interface Happened {
 }
 
 /** All of the order that lies in the database. */
-export interface Seen extends Omit<Book, 'due'> {
+export interface Seen extends Omit<OrderModel, 'due'> {
   /** Its time to pay is over. */
   readonly due: boolean;
 }
 
-/** The book that ends as the order was seen, after an order of all these steps; undefined when there is none. */
-export function explain(before: Book, happened: readonly Happened[], seen: Seen): Book | undefined {
+/** The model that ends as the order was seen, after an order of all these steps; undefined when there is none. */
+export function explain(before: OrderModel, happened: readonly Happened[], seen: Seen): OrderModel | undefined {
   return search(
     before,
     happened.map(({ step, answer }) => ({ acts: actsOf(step), said: '', answer })),
@@ -36,25 +36,25 @@ interface Strand {
   readonly answer: string;
 }
 
-function search(book: Book, strands: readonly Strand[], seen: Seen): Book | undefined {
-  if (strands.length === 0 && fits(book, seen)) return book;
+function search(model: OrderModel, strands: readonly Strand[], seen: Seen): OrderModel | undefined {
+  if (strands.length === 0 && fits(model, seen)) return model;
   for (const [index, { acts, said, answer }] of strands.entries()) {
     const [act, ...rest] = acts;
-    const told = act?.(book, said);
+    const told = act?.(model, said);
     if (told === undefined || (rest.length === 0 && told.said !== answer)) continue;
     const others =
       rest.length === 0 ? strands.toSpliced(index, 1) : strands.with(index, { acts: rest, said: told.said, answer });
-    const found = search(told.book, others, seen);
+    const found = search(told.model, others, seen);
     if (found !== undefined) return found;
   }
-  const later = scanned(book);
+  const later = scanned(model);
   return later && search(later, strands, seen);
 }
 
-function fits({ due, ...book }: Book, { due: seenDue, ...seen }: Seen): boolean {
+function fits({ due, ...model }: OrderModel, { due: seenDue, ...seen }: Seen): boolean {
   if (due !== 'soon' && (due === 'now') !== seenDue) return false;
   return isDeepStrictEqual(
-    { ...book, handled: book.handled.toSorted() },
+    { ...model, handled: model.handled.toSorted() },
     { ...seen, handled: seen.handled.toSorted() },
   );
 }

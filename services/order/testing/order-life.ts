@@ -19,8 +19,8 @@ import { paymentSucceeded } from '../src/messages/payment-succeeded.ts';
 import type { PaymentLookup } from '../src/payments/payment-lookup.ts';
 import { wmsShipped } from '../src/messages/wms-shipped.ts';
 import { explain, type Happened, type Seen } from './one-after-another.ts';
-import { openBook, type Book, type Close, type Contender, type Payment, type Step } from './order-book.ts';
-import { DEADLINE_MS, TOTAL_CENTS, type OrderDesk, type Steps } from './order-desk.ts';
+import { openModel, type OrderModel, type Close, type Contender, type Payment, type Step } from './order-model.ts';
+import { DEADLINE_MS, TOTAL_CENTS, type OrderFixture, type Steps } from './order-fixture.ts';
 
 export type Decision = 'confirm' | 'cancel';
 /** A copy has another name, a twin another namespace; both have the first payment's payload, or the first close's. */
@@ -56,31 +56,31 @@ const AT_ONCE_MAX = 5;
 const ROUNDS_MAX = 10;
 
 export class OrderLife {
-  readonly #desk: OrderDesk;
+  readonly #fixture: OrderFixture;
   readonly #payments: readonly [Payment, Payment];
   readonly #decisions = new Map<string, Decision>();
   /** After each moment, the latest last. */
   readonly seen: Seen[] = [];
-  #book: Book;
+  #model: OrderModel;
 
-  private constructor(desk: OrderDesk, orderId: string, { secondAmountCents }: LifeOptions) {
-    this.#desk = desk;
-    this.#book = openBook(orderId, desk.namespace);
+  private constructor(fixture: OrderFixture, orderId: string, { secondAmountCents }: LifeOptions) {
+    this.#fixture = fixture;
+    this.#model = openModel(orderId, fixture.namespace);
     this.#payments = [this.#payment(orderId, 1, TOTAL_CENTS), this.#payment(orderId, 2, secondAmountCents)];
   }
 
-  static async begin(desk: OrderDesk, options: LifeOptions): Promise<OrderLife> {
-    return new OrderLife(desk, await desk.placed(), options);
+  static async begin(fixture: OrderFixture, options: LifeOptions): Promise<OrderLife> {
+    return new OrderLife(fixture, await fixture.placed(), options);
   }
 
   #payment(orderId: string, number: number, amountCents: number): Payment {
     const paymentId = `${orderId}-p${String(number)}`;
-    const transaction = `${this.#desk.namespace}/pay-${paymentId}`;
+    const transaction = `${this.#fixture.namespace}/pay-${paymentId}`;
     return { kind: 'payment', transaction, paymentId, amountCents, foreign: false };
   }
 
   #close(number: number): Close {
-    const { orderId, namespace } = this.#book;
+    const { orderId, namespace } = this.#model;
     const transaction = `${namespace}/close-${orderId}-${String(number)}`;
     return { kind: 'close', transaction, number, cause: number % 2 === 1 ? 'unpaid' : 'withdrawn', foreign: false };
   }
@@ -98,8 +98,8 @@ export class OrderLife {
     return originals.flatMap((of) => [this.#copy(of), this.#twin(of)]);
   }
 
-  get book(): Book {
-    return this.#book;
+  get model(): OrderModel {
+    return this.#model;
   }
 
   /** All of it at the same moment. Rejects when what is answered, and there afterwards, is that of no order of its steps. */
@@ -108,14 +108,14 @@ export class OrderLife {
   }
 
   async #steps(steps: readonly Step[]): Promise<void> {
-    const before = this.#book;
+    const before = this.#model;
     const happened = await Promise.all(steps.map(async (step) => ({ step, answer: await this.#answer(step) })));
     const seen = await this.#look();
     this.seen.push(seen);
-    const book = explain(before, happened, seen);
-    if (book === undefined)
+    const model = explain(before, happened, seen);
+    if (model === undefined)
       throw new Error(`no order of these steps ends like this:\n${storyOf(before, happened, seen)}`);
-    this.#book = book;
+    this.#model = model;
   }
 
   /** Every transaction that anybody has begun ends, as these wish in turn. */
@@ -125,18 +125,18 @@ export class OrderLife {
       await this.#steps([{ kind: 'reprieve' }]);
       const open = this.#open();
       if (open.length === 0) return;
-      const untried = open.filter(({ transaction }) => !(transaction in this.#book.branches));
+      const untried = open.filter(({ transaction }) => !(transaction in this.#model.branches));
       if (untried.length > 0) await this.#steps(untried.map((of): Step => ({ kind: 'try', of })));
       await this.#steps(
         open.map((of, index) => this.#decided(of, wishes[(round + index) % wishes.length] ?? 'cancel')),
       );
     }
-    throw new Error(`transactions of order ${this.#book.orderId} do not come to an end`);
+    throw new Error(`transactions of order ${this.#model.orderId} do not come to an end`);
   }
 
   /** Everything that was ever called or told, once more. It is answered as ever, and nothing changes. */
   async again(): Promise<void> {
-    const before = this.#book;
+    const before = this.#model;
     const calls = this.#contenders()
       .filter(({ transaction }) => transaction in before.branches)
       .flatMap((of): Step[] => [
@@ -147,11 +147,11 @@ export class OrderLife {
     const steps = [...calls, ...told];
     for (let first = 0; first < steps.length; first += AT_ONCE_MAX)
       await this.#steps(steps.slice(first, first + AT_ONCE_MAX));
-    if (!isDeepStrictEqual(this.#book, before)) throw new Error(`repeats have changed order ${before.orderId}`);
+    if (!isDeepStrictEqual(this.#model, before)) throw new Error(`repeats have changed order ${before.orderId}`);
   }
 
   #open(): readonly Contender[] {
-    const { branches, creations } = this.#book;
+    const { branches, creations } = this.#model;
     const isOpen = (transaction: string): boolean => {
       const { state } = branches[transaction] ?? {};
       return state === undefined ? transaction in creations : state === 'Tried' || state === 'Refused';
@@ -161,7 +161,7 @@ export class OrderLife {
 
   /** Every one there may be by now. */
   #contenders(): readonly Contender[] {
-    const closes = Array.from({ length: Math.max(this.#book.closes, 3) }, (_, index) => this.#close(index + 1));
+    const closes = Array.from({ length: Math.max(this.#model.closes, 3) }, (_, index) => this.#close(index + 1));
     return [...this.#payments, ...closes, ...this.#foreigners()];
   }
 
@@ -178,7 +178,7 @@ export class OrderLife {
   }
 
   #shipped(copy: number) {
-    return { kind: 'shipped', id: `wms/wms.shipped/${this.#book.orderId}/${String(copy)}` } as const;
+    return { kind: 'shipped', id: `wms/wms.shipped/${this.#model.orderId}/${String(copy)}` } as const;
   }
 
   #named(name: ContenderName): Contender {
@@ -210,7 +210,7 @@ export class OrderLife {
     const { transaction } = of;
     const earlier = this.#decisions.get(transaction);
     if (earlier !== undefined) return { kind: earlier, of };
-    const { state } = this.#book.branches[transaction] ?? {};
+    const { state } = this.#model.branches[transaction] ?? {};
     if (wish === 'confirm' && state === undefined) return { kind: 'try', of };
     const decision = wish === 'confirm' && state === 'Tried' ? 'confirm' : 'cancel';
     this.#decisions.set(transaction, decision);
@@ -218,7 +218,7 @@ export class OrderLife {
   }
 
   async #answer(step: Step): Promise<string> {
-    const { orderId } = this.#book;
+    const { orderId } = this.#model;
     switch (step.kind) {
       case 'try':
       case 'confirm':
@@ -233,9 +233,9 @@ export class OrderLife {
       case 'shipped':
         return this.#told(wmsShipped, step.id, { orderId });
       case 'receipt':
-        return customerAnswer(await this.#desk.post(`/orders/${orderId}/receipt`));
+        return customerAnswer(await this.#fixture.post(`/orders/${orderId}/receipt`));
       case 'withdrawal':
-        return customerAnswer(await this.#desk.post(`/orders/${orderId}/withdraw`, { prefer: 'wait=0' }));
+        return customerAnswer(await this.#fixture.post(`/orders/${orderId}/withdraw`, { prefer: 'wait=0' }));
       case 'reprieve':
         return this.#reprieve();
       case 'overdue':
@@ -244,22 +244,26 @@ export class OrderLife {
   }
 
   #callsOf(of: Contender): Steps {
-    const { orderId } = this.#book;
-    if (of.kind === 'payment') return this.#desk.payment(orderId, of);
+    const { orderId } = this.#model;
+    if (of.kind === 'payment') return this.#fixture.payment(orderId, of);
     const [namespace, name = ''] = of.transaction.split('/');
-    return this.#desk.closingNamed(name, orderId, of.cause, namespace);
+    return this.#fixture.closingNamed(name, orderId, of.cause, namespace);
   }
 
   async #told<Data>(handler: OnceHandler<Data>, id: string, data: Data): Promise<string> {
-    const answer = await handleOnce(this.#desk.service.database, handler, received({ id, type: handler.type, data }));
+    const answer = await handleOnce(
+      this.#fixture.service.database,
+      handler,
+      received({ id, type: handler.type, data }),
+    );
     return answer.kind === 'refused' ? `refused: ${answer.reason}` : answer.kind;
   }
 
   async #overdue(): Promise<string> {
-    const { database } = this.#desk.service;
-    const { orderId } = this.#book;
+    const { database } = this.#fixture.service;
+    const { orderId } = this.#model;
     const { log, lines } = memoryLog('error');
-    await this.#desk.overdue(orderId);
+    await this.#fixture.overdue(orderId);
     const done = async (): Promise<boolean> => {
       // Begun and closed at once it scans once.
       await startClosing({ pool: database, relay: NOBODY_SENDS, payments: NO_PAYMENTS, graceSeconds: 0, log }).close();
@@ -276,19 +280,19 @@ export class OrderLife {
   }
 
   async #reprieve(): Promise<string> {
-    const { database } = this.#desk.service;
+    const { database } = this.#fixture.service;
     await database.query(`update orders set close_at = now() + interval '1 hour' where order_id = $1`, [
-      this.#book.orderId,
+      this.#model.orderId,
     ]);
     return 'reprieved';
   }
 
   async #look(): Promise<Seen> {
-    const { orderId, namespace } = this.#book;
+    const { orderId, namespace } = this.#model;
     const transactions = [...this.#payments, ...this.#foreigners()].map(({ transaction }) => transaction);
     const ids = this.#messages().map(({ id }) => id);
     const values = [orderId, transactions, `${namespace}/close-${orderId}-%`, ids];
-    const { rows } = await this.#desk.service.database.query<Omit<Seen, 'orderId' | 'namespace'>>(ALL_OF_IT, values);
+    const { rows } = await this.#fixture.service.database.query<Omit<Seen, 'orderId' | 'namespace'>>(ALL_OF_IT, values);
     const [row] = rows;
     if (row === undefined) throw new Error(`order ${orderId} is gone`);
     return { orderId, namespace, ...row };
@@ -339,12 +343,12 @@ function branchAnswer({ status, state, code, detail }: BranchAnswer): string {
   return `${status} ${String(state)}${refusal}${code === 'refused' ? `: ${String(detail)}` : ''}`;
 }
 
-function customerAnswer({ status, body }: Awaited<ReturnType<OrderDesk['post']>>): string {
+function customerAnswer({ status, body }: Awaited<ReturnType<OrderFixture['post']>>): string {
   const words = status < 300 ? [body.status, body.transaction] : [body.code, body.orderStatus];
   return [String(status), ...words.filter((word) => typeof word === 'string')].join(' ');
 }
 
-function storyOf(before: Book, happened: readonly Happened[], seen: Seen): string {
+function storyOf(before: OrderModel, happened: readonly Happened[], seen: Seen): string {
   const steps = happened.map(({ step, answer }) => `  ${JSON.stringify(step)}: ${answer}`);
   return [`before: ${JSON.stringify(before)}`, ...steps, `after: ${JSON.stringify(seen)}`].join('\n');
 }

@@ -9,7 +9,7 @@ import { waitFor } from '../../../../local/deadline.ts';
 import { openProcessGroup, type ProcessGroup } from '../../../../local/process-group.ts';
 import { startRedis } from '../../../../local/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../../../../tests/world/tcp-proxy.ts';
-import { openPostOffice, SERVICE, STREAM, type PostOffice } from '../../testing/post-office.ts';
+import { openNoteService, SERVICE, STREAM, type NoteService } from '../../testing/note-service.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { tell } from './outbox.ts';
 
@@ -20,28 +20,28 @@ const SETTLED_MS = 60_000;
 let group: ProcessGroup;
 let redis: Redis;
 let proxy: TcpProxy;
-let post: PostOffice;
+let noteService: NoteService;
 beforeAll(async () => {
   group = await openProcessGroup();
   const started = await startRedis(group, { url: '' });
   if (started.kind !== 'own') throw new Error('a Redis of its own was asked for');
   redis = new Redis(started.url);
   proxy = await startTcpProxy(started.port);
-  post = await openPostOffice(`redis://127.0.0.1:${String(proxy.port)}`);
+  noteService = await openNoteService(`redis://127.0.0.1:${String(proxy.port)}`);
 }, TEST_MS);
 afterAll(async () => {
-  await post.close();
+  await noteService.close();
   redis.disconnect();
   await proxy.close();
   await group.close();
 });
 
-const idOf = (orderId: string): string => `${SERVICE}/letter.sent/${orderId}`;
+const idOf = (orderId: string): string => `${SERVICE}/note.sent/${orderId}`;
 
 const ACTS = {
   write: async (orderId: string) => {
-    const letter = { id: idOf(orderId), stream: SERVICE, type: 'letter.sent', subject: orderId };
-    await inTransaction(post.pool, (client) => tell(client, { ...letter, data: { orderId, pages: 1 } }));
+    const note = { id: idOf(orderId), stream: SERVICE, type: 'note.sent', subject: orderId };
+    await inTransaction(noteService.pool, (client) => tell(client, { ...note, data: { orderId, pages: 1 } }));
   },
   fill: async () => redis.config('SET', 'maxmemory', '1'),
   makeRoom: async () => redis.config('SET', 'maxmemory', '0'),
@@ -68,12 +68,12 @@ const written: string[] = [];
 test(
   'once the broker is well again every message is told and has its effect once',
   async () => {
-    post.open({
+    noteService.open({
       handlers: [
-        { ...post.letter, sentBy: { service: SERVICE, about: ({ orderId }: { orderId: string }) => orderId } },
+        { ...noteService.note, sentBy: { service: SERVICE, about: ({ orderId }: { orderId: string }) => orderId } },
       ],
     });
-    const relay = post.relay();
+    const relay = noteService.relay();
     await fc.assert(
       fc.asyncProperty(fc.array(act, { minLength: 4, maxLength: 14 }), async (course) => {
         for (const each of course) {
@@ -85,10 +85,10 @@ test(
         await ACTS.makeRoom();
         await ACTS.promote();
         if ((await redis.type(STREAM)) !== 'stream') await ACTS.mend();
-        await waitFor(async () => (await post.pool.query('select from ordertx_outbox')).rowCount === 0, {
+        await waitFor(async () => (await noteService.pool.query('select from ordertx_outbox')).rowCount === 0, {
           ...{ what: `all receipts after ${course.join(', ')}`, deadlineMs: SETTLED_MS, everyMs: 50 },
         });
-        expect(await post.letters()).toEqual(written.toSorted());
+        expect(await noteService.notes()).toEqual(written.toSorted());
       }),
       { numRuns: RUNS },
     );

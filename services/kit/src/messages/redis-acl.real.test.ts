@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { waitFor } from '../../../../local/deadline.ts';
 import { openProcessGroup, type ProcessGroup } from '../../../../local/process-group.ts';
 import { startRedis } from '../../../../local/redis.ts';
-import { EVENT, openPostOffice, STREAM, type PostOffice } from '../../testing/post-office.ts';
+import { EVENT, openNoteService, STREAM, type NoteService } from '../../testing/note-service.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { tell } from './outbox.ts';
 
@@ -17,18 +17,18 @@ const PAGE = new URL('../../../../docs/reference/messages.md', import.meta.url);
 
 let group: ProcessGroup;
 let admin: Redis;
-let post: PostOffice;
+let noteService: NoteService;
 beforeAll(async () => {
   group = await openProcessGroup();
   const started = await startRedis(group, { url: '' });
   admin = new Redis(started.url);
   const written = /^ACL SETUSER wms (.*)$/m.exec(readFileSync(PAGE, 'utf8'))?.[1] ?? '';
-  const rights = written.replaceAll('wms', 'post').replace('>...', '>secret').split(' ');
-  await admin.call('ACL', 'SETUSER', 'post', ...rights);
-  post = await openPostOffice(started.url.replace('://', '://post:secret@'));
+  const rights = written.replaceAll('wms', 'notes').replace('>...', '>secret').split(' ');
+  await admin.call('ACL', 'SETUSER', 'notes', ...rights);
+  noteService = await openNoteService(started.url.replace('://', '://notes:secret@'));
 }, TEST_MS);
 afterAll(async () => {
-  await post.close();
+  await noteService.close();
   admin.disconnect();
   await group.close();
 });
@@ -36,10 +36,10 @@ afterAll(async () => {
 test(
   'a service with the rights of the page handles messages, sends receipts, publishes and reads its own receipts',
   async () => {
-    post.open();
-    const relay = post.relay();
-    const message = { id: 'post/letter.read/a', stream: 'order', type: 'letter.read', subject: 'o1', data: {} };
-    await inTransaction(post.pool, (client) => tell(client, message));
+    noteService.open();
+    const relay = noteService.relay();
+    const message = { id: 'notes/note.read/a', stream: 'order', type: 'note.read', subject: 'o1', data: {} };
+    await inTransaction(noteService.pool, (client) => tell(client, message));
     relay.nudge();
     await admin.xadd(STREAM, '*', 'event', JSON.stringify(EVENT));
     const [, [, text]] = await waitFor(async () => (await admin.xrange('ordertx:messages:order', '-', '+'))[0], {
@@ -57,7 +57,7 @@ test(
       'receipt',
       JSON.stringify({ id, consumer: 'order', result: 'delivered', token }),
     );
-    await waitFor(async () => (await post.pool.query('select from ordertx_outbox')).rowCount === 0, {
+    await waitFor(async () => (await noteService.pool.query('select from ordertx_outbox')).rowCount === 0, {
       ...{ what: 'the end of the outbox row', deadlineMs: DEADLINE_MS },
     });
   },
@@ -71,5 +71,5 @@ test.each([
   ['delete a stream', ['DEL', STREAM]],
   ['empty Redis', ['FLUSHALL']],
 ])('it cannot %s', async (_what, [command = '', ...args]) => {
-  await expect(post.redis.call(command, ...args)).rejects.toThrow('NOPERM');
+  await expect(noteService.redis.call(command, ...args)).rejects.toThrow('NOPERM');
 });

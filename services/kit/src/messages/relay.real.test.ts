@@ -3,29 +3,29 @@
  */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { inTransaction } from '../postgres/transaction.ts';
-import { openPostOffice, type PostOffice } from '../../testing/post-office.ts';
+import { openNoteService, type NoteService } from '../../testing/note-service.ts';
 import { until } from '../../testing/until.ts';
 import { outboxCommand } from './outbox-command.ts';
 import { tell } from './outbox.ts';
 
 const TO_ORDER = 'ordertx:messages:order';
 
-let post: PostOffice;
+let noteService: NoteService;
 beforeEach(async () => {
-  post = await openPostOffice();
+  noteService = await openNoteService();
 }, 30_000);
 afterEach(async () => {
-  await post.close();
+  await noteService.close();
 });
 
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const message = (key: string) => ({
-  ...{ id: `post/letter.read/${key}`, stream: 'order', type: 'letter.read', subject: 'o1', traceparent },
+  ...{ id: `notes/note.read/${key}`, stream: 'order', type: 'note.read', subject: 'o1', traceparent },
   data: { orderId: 'o1' },
 });
 
 async function write(key: string): Promise<void> {
-  await inTransaction(post.pool, (client) => tell(client, message(key)));
+  await inTransaction(noteService.pool, (client) => tell(client, message(key)));
 }
 
 interface Published {
@@ -35,7 +35,7 @@ interface Published {
   readonly attempt: number;
 }
 async function published(): Promise<readonly Published[]> {
-  const entries = await post.redis.xrange(TO_ORDER, '-', '+');
+  const entries = await noteService.redis.xrange(TO_ORDER, '-', '+');
   return entries.map(([, fields]) => JSON.parse(fields[1] ?? '') as Published);
 }
 async function publishedWhen(count: number): Promise<readonly Published[]> {
@@ -43,11 +43,16 @@ async function publishedWhen(count: number): Promise<readonly Published[]> {
   return published();
 }
 async function answer({ id, replyto, receipttoken: token }: Published, result: string, reason?: string): Promise<void> {
-  await post.redis.xadd(replyto, '*', 'receipt', JSON.stringify({ id, consumer: 'order', result, reason, token }));
+  await noteService.redis.xadd(
+    replyto,
+    '*',
+    'receipt',
+    JSON.stringify({ id, consumer: 'order', result, reason, token }),
+  );
 }
 async function rows(): Promise<readonly { readonly id: string; readonly refused_reason: string | null }[]> {
   return (
-    await post.pool.query<{ id: string; refused_reason: string | null }>(
+    await noteService.pool.query<{ id: string; refused_reason: string | null }>(
       'select id, refused_reason from ordertx_outbox order by id',
     )
   ).rows;
@@ -56,24 +61,24 @@ const emptied = () => until('the outbox is empty', async () => (await rows()).le
 
 async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
   const said: string[] = [];
-  const code = await outboxCommand({ args, pool: post.pool, print: (line) => said.push(line) });
+  const code = await outboxCommand({ args, pool: noteService.pool, print: (line) => said.push(line) });
   return { code, said: said.join('\n') };
 }
 
 test('a message is published as a CloudEvent that says where its receipt goes, and removed when it has come', async () => {
-  const relay = post.relay();
+  const relay = noteService.relay();
   await write('a');
   relay.nudge();
   const [event] = await publishedWhen(1);
   expect(event).toEqual({
     specversion: '1.0',
-    id: 'post/letter.read/a',
-    source: 'ordertx/post',
-    type: 'letter.read',
+    id: 'notes/note.read/a',
+    source: 'ordertx/notes',
+    type: 'note.read',
     subject: 'o1',
     time: expect.any(String),
     datacontenttype: 'application/json',
-    replyto: expect.stringMatching(/^ordertx:receipts:post-\d+$/),
+    replyto: expect.stringMatching(/^ordertx:receipts:notes-\d+$/),
     receipttoken: expect.stringMatching(/^[\w-]{43}$/),
     attempt: 1,
     traceparent,
@@ -82,31 +87,31 @@ test('a message is published as a CloudEvent that says where its receipt goes, a
   expect(await rows()).toHaveLength(1);
   await answer(event!, 'delivered');
   await emptied();
-  await until('the receipt is gone', async () => (await post.redis.xlen(event!.replyto)) === 0);
+  await until('the receipt is gone', async () => (await noteService.redis.xlen(event!.replyto)) === 0);
 });
 
 test('what was not committed is never told, and what was told before is not told anew', async () => {
-  post.relay();
+  noteService.relay();
   await expect(
-    inTransaction(post.pool, async (client) => {
+    inTransaction(noteService.pool, async (client) => {
       await tell(client, message('undone'));
       throw new Error('the business changed its mind');
     }),
   ).rejects.toThrow();
   await write('a');
   await write('a');
-  expect((await publishedWhen(1)).map(({ id }) => id)).toEqual(['post/letter.read/a']);
+  expect((await publishedWhen(1)).map(({ id }) => id)).toEqual(['notes/note.read/a']);
   expect(await rows()).toHaveLength(1);
 });
 
 test('without a receipt it is published again, counted, also by another replica and into a Redis that lost everything', async () => {
-  const first = post.relay();
+  const first = noteService.relay();
   await write('a');
   first.nudge();
   await publishedWhen(1);
   await first.close();
-  post.relay();
-  await post.redis.flushdb();
+  noteService.relay();
+  await noteService.redis.flushdb();
   const [again] = await publishedWhen(1);
   expect(again?.attempt).toBeGreaterThan(1);
   await answer(again!, 'delivered');
@@ -116,15 +121,15 @@ test('without a receipt it is published again, counted, also by another replica 
 test('two replicas publish each message once', async () => {
   const keys = Array.from({ length: 250 }, (_, index) => String(index));
   await Promise.all(keys.map(write));
-  post.relay();
-  post.relay();
+  noteService.relay();
+  noteService.relay();
   const all = await publishedWhen(250);
   expect(new Set(all.filter(({ attempt }) => attempt === 1).map(({ id }) => id)).size).toBe(250);
   expect(all.filter(({ attempt }) => attempt === 1)).toHaveLength(250);
 });
 
 test('a refused message is parked with its reason, shown, and published again on demand', async () => {
-  const relay = post.relay();
+  const relay = noteService.relay();
   await write('a');
   await write('b');
   relay.nudge();
@@ -137,7 +142,7 @@ test('a refused message is parked with its reason, shown, and published again on
     code: 0,
     said: expect.stringContaining('refused by order: there is no order o1'),
   });
-  await post.redis.del(TO_ORDER);
+  await noteService.redis.del(TO_ORDER);
   expect(await run('retry', '--id', one!.id)).toEqual({ code: 0, said: `${one!.id} is published again` });
   const [again] = await publishedWhen(1);
   expect(again?.id).toBe(one!.id);
@@ -156,14 +161,14 @@ test('the command says what it cannot do', async () => {
 });
 
 test('a receipt that is none, or for nothing that waits here, changes nothing', async () => {
-  const relay = post.relay();
+  const relay = noteService.relay();
   await write('a');
   relay.nudge();
   const [event] = await publishedWhen(1);
-  await post.redis.xadd(event!.replyto, '*', 'receipt', 'nonsense');
-  await answer({ ...event!, id: 'post/letter.read/other' }, 'refused', 'no');
+  await noteService.redis.xadd(event!.replyto, '*', 'receipt', 'nonsense');
+  await answer({ ...event!, id: 'notes/note.read/other' }, 'refused', 'no');
   await answer(event!, 'failed', 'not today');
-  await answer({ ...event!, id: 'post/letter.read/other' }, 'delivered');
-  await until('they are read', async () => (await post.redis.xlen(event!.replyto)) === 0);
+  await answer({ ...event!, id: 'notes/note.read/other' }, 'delivered');
+  await until('they are read', async () => (await noteService.redis.xlen(event!.replyto)) === 0);
   expect(await rows()).toEqual([{ id: event!.id, refused_reason: null }]);
 });

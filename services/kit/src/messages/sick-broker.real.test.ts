@@ -9,7 +9,7 @@ import { openProcessGroup, type ProcessGroup } from '../../../../local/process-g
 import { startRedis } from '../../../../local/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../../../../tests/world/tcp-proxy.ts';
 import { receiptsStream } from '../../../protocol/src/index.ts';
-import { EVENT, openPostOffice, REPLICA, STREAM, type PostOffice } from '../../testing/post-office.ts';
+import { EVENT, openNoteService, REPLICA, STREAM, type NoteService } from '../../testing/note-service.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { tell } from './outbox.ts';
 
@@ -23,7 +23,7 @@ let group: ProcessGroup;
 let server: { readonly url: string; readonly port: number };
 let redis: Redis;
 let proxy: TcpProxy;
-let post: PostOffice;
+let noteService: NoteService;
 
 beforeAll(async () => {
   group = await openProcessGroup();
@@ -39,12 +39,12 @@ afterAll(async () => {
   await group.close();
 });
 beforeEach(async () => {
-  post = await openPostOffice(`redis://127.0.0.1:${String(proxy.port)}`);
+  noteService = await openNoteService(`redis://127.0.0.1:${String(proxy.port)}`);
 }, TEST_MS);
 afterEach(async () => {
   await redis.config('SET', 'maxmemory', '0');
   await redis.replicaof('NO', 'ONE');
-  await post.close();
+  await noteService.close();
   await redis.flushall();
 });
 
@@ -55,10 +55,10 @@ async function fill(): Promise<void> {
 }
 const withinS = (what: string, look: () => Promise<boolean>, deadlineMs = 20_000) =>
   waitFor(look, { what, deadlineMs, everyMs: 20 });
-const lines = (sentence: string) => post.logLines.filter(({ msg }) => String(msg).includes(sentence)).length;
+const lines = (sentence: string) => noteService.logLines.filter(({ msg }) => String(msg).includes(sentence)).length;
 const write = (id: string) =>
-  inTransaction(post.pool, (client) =>
-    tell(client, { id: `post/letter.read/${id}`, stream: 'order', type: 'letter.read', subject: 'o1', data: {} }),
+  inTransaction(noteService.pool, (client) =>
+    tell(client, { id: `notes/note.read/${id}`, stream: 'order', type: 'note.read', subject: 'o1', data: {} }),
   );
 const metric = async (of: { readonly registry: { metrics(): Promise<string> } }, doing: string) =>
   new RegExp(`ordertx_broker_trouble\\{doing="${doing}"\\} (\\d)`).exec(await of.registry.metrics())?.[1];
@@ -67,23 +67,23 @@ describe('a Redis that is full', () => {
   test(
     'lets messages be handled and taken off, though their receipts are lost; they come again and get them',
     async () => {
-      const consumer = post.open();
-      post.during(async () => {
+      const consumer = noteService.open();
+      noteService.during(async () => {
         await fill();
         return { kind: 'delivered' };
       });
-      await post.publish({ id: 'shop/full/letter' });
+      await noteService.publish({ id: 'shop/full/note' });
       await withinS('the entry is gone', async () => (await redis.xlen(STREAM)) === 0);
-      expect(await post.letters()).toContain('shop/full/letter');
+      expect(await noteService.notes()).toContain('shop/full/note');
       await withinS('it is told', async () => lines('receipts cannot be sent') === 1);
       expect(await metric(consumer, 'send receipts')).toBe('1');
-      post.during(undefined);
+      noteService.during(undefined);
       await redis.config('SET', 'maxmemory', '0');
-      await post.publish({ id: 'shop/full/letter', attempt: 2 });
+      await noteService.publish({ id: 'shop/full/note', attempt: 2 });
       await withinS('its receipt', async () =>
-        (await post.receipts()).some(({ id, result }) => id === 'shop/full/letter' && result === 'delivered'),
+        (await noteService.receipts()).some(({ id, result }) => id === 'shop/full/note' && result === 'delivered'),
       );
-      expect((await post.letters()).filter((id) => id === 'shop/full/letter')).toHaveLength(1);
+      expect((await noteService.notes()).filter((id) => id === 'shop/full/note')).toHaveLength(1);
       await withinS('it is told', async () => (await metric(consumer, 'send receipts')) === '0');
     },
     TEST_MS,
@@ -92,7 +92,7 @@ describe('a Redis that is full', () => {
   test(
     'is asked by probes that grow apart, claims nothing from the outbox, and gets all of it once there is room',
     async () => {
-      const relay = post.relay();
+      const relay = noteService.relay();
       await write('first');
       relay.nudge();
       await withinS('the first', async () => (await redis.xlen(TO_ORDER)) === 1);
@@ -102,7 +102,7 @@ describe('a Redis that is full', () => {
       relay.nudge();
       await withinS('it is told', async () => lines('messages cannot be published') === 1);
       const attempts = async () =>
-        (await post.pool.query<{ sum: string }>('select sum(attempts) from ordertx_outbox')).rows[0]?.sum;
+        (await noteService.pool.query<{ sum: string }>('select sum(attempts) from ordertx_outbox')).rows[0]?.sum;
       const before = await attempts();
       await withinS('some probes', async () => (await calls('xadd')) >= 4);
       expect(await attempts()).toBe(before);
@@ -126,10 +126,10 @@ async function calls(command: string): Promise<number> {
 test(
   'a primary that is demoted is left: both connect again, and go on once its name leads to one that takes writes',
   async () => {
-    post.open();
-    const relay = post.relay();
-    await post.publish();
-    await post.receiptsWhen(1);
+    noteService.open();
+    const relay = noteService.relay();
+    await noteService.publish();
+    await noteService.receiptsWhen(1);
     const before = proxy.connectionsMade();
     await redis.replicaof('127.0.0.1', '1');
     await write('a');
@@ -137,8 +137,8 @@ test(
     await withinS('they connect again', async () => proxy.connectionsMade() >= before + 3);
     await redis.replicaof('NO', 'ONE');
     await withinS('the outbox is published', async () => (await redis.xlen(TO_ORDER)) === 1);
-    await post.publish({ id: 'shop/b/letter' });
-    await withinS('the receipt', async () => (await post.receipts()).length === 2);
+    await noteService.publish({ id: 'shop/b/note' });
+    await withinS('the receipt', async () => (await noteService.receipts()).length === 2);
   },
   TEST_MS,
 );
@@ -147,10 +147,10 @@ describe('a half-open connection', () => {
   test(
     'is given up by consumer and relay: messages flow again within 30 s, also what was on its way',
     async () => {
-      post.open();
-      const relay = post.relay();
-      await post.publish();
-      await post.receiptsWhen(1);
+      noteService.open();
+      const relay = noteService.relay();
+      await noteService.publish();
+      await noteService.receiptsWhen(1);
       await write('a');
       relay.nudge();
       await withinS('the first publication', async () => (await redis.xlen(TO_ORDER)) === 1);
@@ -160,7 +160,7 @@ describe('a half-open connection', () => {
       const direct = new Redis(server.url);
       proxy.swallowOpen();
       const sinceMs = performance.now();
-      await direct.xadd(STREAM, '*', 'event', JSON.stringify({ ...EVENT, id: 'shop/b/letter' }));
+      await direct.xadd(STREAM, '*', 'event', JSON.stringify({ ...EVENT, id: 'shop/b/note' }));
       await direct.xadd(
         replyto ?? '',
         '*',
@@ -172,7 +172,7 @@ describe('a half-open connection', () => {
       await withinS('the relay has read its receipt', async () => (await direct.xlen(replyto ?? '')) === 0, HEALED_MS);
       await withinS('the relay publishes', async () => (await direct.xlen(TO_ORDER)) === 2, HEALED_MS);
       expect(performance.now() - sinceMs).toBeLessThan(HEALED_MS);
-      expect(await post.letters()).toEqual(['shop/b/letter', EVENT.id]);
+      expect(await noteService.notes()).toEqual(['shop/b/note', EVENT.id]);
       direct.disconnect();
     },
     TEST_MS,
@@ -182,8 +182,8 @@ describe('a half-open connection', () => {
     'at the start is given up as well',
     async () => {
       proxy.break('answers-lost');
-      post.open();
-      const relay = post.relay();
+      noteService.open();
+      const relay = noteService.relay();
       await write('a');
       await withinS('they have tried', async () => proxy.openConnections() >= 4);
       proxy.swallowOpen();
@@ -203,9 +203,9 @@ describe('a key of the wrong type', () => {
   test(
     'where the messages should lie: told once, counted, not asked in a loop, and read again once it is gone',
     async () => {
-      const consumer = post.open();
-      await post.publish();
-      await post.receiptsWhen(1);
+      const consumer = noteService.open();
+      await noteService.publish();
+      await noteService.receiptsWhen(1);
       await redis.multi().del(STREAM).set(STREAM, 'no stream').exec();
       await withinS('it is told', async () => lines('messages cannot be read') === 1);
       expect(await metric(consumer, 'read messages')).toBe('1');
@@ -214,8 +214,8 @@ describe('a key of the wrong type', () => {
       const tries = (await calls('xreadgroup')) + (await calls('xautoclaim')) + (await calls('xgroup\\|create'));
       expect(tries).toBeLessThan(10);
       await redis.del(STREAM);
-      await post.publish({ id: 'shop/b/letter' });
-      await withinS('the receipt', async () => (await post.receipts()).length === 2);
+      await noteService.publish({ id: 'shop/b/note' });
+      await withinS('the receipt', async () => (await noteService.receipts()).length === 2);
       expect(lines('messages cannot be read')).toBe(1);
       expect(await metric(consumer, 'read messages')).toBe('0');
     },
@@ -225,16 +225,16 @@ describe('a key of the wrong type', () => {
   test(
     "where a sender's receipts should lie: its messages are taken off all the same, and others get theirs",
     async () => {
-      const consumer = post.open();
+      const consumer = noteService.open();
       await redis.set(RECEIPTS, 'no stream');
-      await post.publish();
-      await post.publish({ id: 'shop/b/letter', replyto: receiptsStream('other') });
-      expect(await post.receiptsWhen(1, 'other')).toHaveLength(1);
+      await noteService.publish();
+      await noteService.publish({ id: 'shop/b/note', replyto: receiptsStream('other') });
+      expect(await noteService.receiptsWhen(1, 'other')).toHaveLength(1);
       await withinS('both are gone', async () => (await redis.xlen(STREAM)) === 0);
       expect(await metric(consumer, 'send receipts')).toBe('1');
       await redis.del(RECEIPTS);
-      await post.publish({ attempt: 2 });
-      expect(await post.receiptsWhen(1)).toHaveLength(1);
+      await noteService.publish({ attempt: 2 });
+      expect(await noteService.receiptsWhen(1)).toHaveLength(1);
       expect(await metric(consumer, 'send receipts')).toBe('0');
     },
     TEST_MS,
@@ -243,7 +243,7 @@ describe('a key of the wrong type', () => {
   test(
     "where the relay's own receipts should lie: told once, asked less and less, and read again once it is gone",
     async () => {
-      const relay = post.relay();
+      const relay = noteService.relay();
       await write('a');
       relay.nudge();
       await withinS('the publication', async () => (await redis.xlen(TO_ORDER)) === 1);
@@ -259,7 +259,7 @@ describe('a key of the wrong type', () => {
       await redis.xadd(replyto, '*', 'receipt', JSON.stringify({ id, consumer: 'order', result: 'delivered', token }));
       await withinS(
         'the outbox is empty',
-        async () => (await post.pool.query('select from ordertx_outbox')).rowCount === 0,
+        async () => (await noteService.pool.query('select from ordertx_outbox')).rowCount === 0,
       );
       expect(lines('receipts could not be read')).toBe(1);
     },
@@ -270,7 +270,7 @@ describe('a key of the wrong type', () => {
 test(
   'a receipt whose reason no database can hold parks its message all the same',
   async () => {
-    const relay = post.relay();
+    const relay = noteService.relay();
     await write('a');
     relay.nudge();
     await withinS('the publication', async () => (await redis.xlen(TO_ORDER)) === 1);
@@ -279,7 +279,9 @@ test(
     const refusal = { id, consumer: 'order', result: 'refused', reason: 'no \0 \ud800 way', token };
     await redis.xadd(replyto, '*', 'receipt', JSON.stringify(refusal));
     await withinS('it is parked', async () => {
-      const { rows } = await post.pool.query<{ refused_reason: string }>('select refused_reason from ordertx_outbox');
+      const { rows } = await noteService.pool.query<{ refused_reason: string }>(
+        'select refused_reason from ordertx_outbox',
+      );
       return rows[0]?.refused_reason === 'order: no way';
     });
     await withinS('the receipt is gone', async () => (await redis.xlen(replyto)) === 0);

@@ -2,35 +2,35 @@
  * The fence's 15 cells against a real Postgres, each named after the anomaly it stands against.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { openTheatre, PAYLOAD, SEATS_AT_START, type Theatre } from '../../testing/theatre.ts';
+import { openSeatService, PAYLOAD, SEATS_AT_START, type SeatService } from '../../testing/seat-service.ts';
 
-let theatre: Theatre;
+let seatService: SeatService;
 beforeAll(async () => {
-  theatre = await openTheatre();
+  seatService = await openSeatService();
 }, 30_000);
 afterAll(async () => {
-  await theatre.close();
+  await seatService.close();
 });
 beforeEach(async () => {
-  await theatre.pool.query('truncate ordertx_fence, reservations, told');
-  await theatre.pool.query('update shows set free = $1', [SEATS_AT_START]);
+  await seatService.pool.query('truncate ordertx_fence, reservations, told');
+  await seatService.pool.query('update shows set free = $1', [SEATS_AT_START]);
 });
 
 const HELD = SEATS_AT_START - PAYLOAD.seats;
 const TOO_MANY = { ...PAYLOAD, seats: SEATS_AT_START + 1 };
-const operationsTold = async () => (await theatre.told()).map(({ operation }) => operation);
+const operationsTold = async () => (await seatService.told()).map(({ operation }) => operation);
 
 describe('a branch that was never called', () => {
   test('is reserved by its try, and the answer is stored', async () => {
-    const answer = await theatre.call('try');
+    const answer = await seatService.call('try');
     expect(answer).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
-    expect(await theatre.storedState()).toBe('Tried');
-    expect(await theatre.reservation()).toBe('held');
-    expect(await theatre.freeSeats()).toBe(HELD);
+    expect(await seatService.storedState()).toBe('Tried');
+    expect(await seatService.reservation()).toBe('held');
+    expect(await seatService.freeSeats()).toBe(HELD);
   });
 
   test('is refused by its try for a business reason: the row stays, the work is undone', async () => {
-    const answer = await theatre.call('try', { payload: TOO_MANY });
+    const answer = await seatService.call('try', { payload: TOO_MANY });
     expect(answer).toMatchObject({
       status: 409,
       state: 'Refused',
@@ -38,23 +38,23 @@ describe('a branch that was never called', () => {
       detail: 'hamlet has fewer than 11 free seats',
     });
     expect(answer.headers.get('content-type')).toMatch('application/problem+json');
-    expect(await theatre.storedState()).toBe('Refused');
-    expect(await theatre.reservation()).toBeUndefined();
-    expect(await theatre.told()).toEqual([]);
+    expect(await seatService.storedState()).toBe('Refused');
+    expect(await seatService.reservation()).toBeUndefined();
+    expect(await seatService.told()).toEqual([]);
   });
 
   test('is not confirmed (no-try): nothing runs and nothing is stored', async () => {
-    expect(await theatre.call('confirm')).toMatchObject({ status: 409, state: 'None', code: 'no-try' });
-    expect(await theatre.storedState()).toBeUndefined();
+    expect(await seatService.call('confirm')).toMatchObject({ status: 409, state: 'None', code: 'no-try' });
+    expect(await seatService.storedState()).toBeUndefined();
     expect(await operationsTold()).toEqual([]);
   });
 
   test('is cancelled without undoing anything (empty rollback), and the service is told so', async () => {
-    const answer = await theatre.call('cancel', { reason: 'Refused', detail: 'Lager: kein Überschuss — 売り切れ' });
+    const answer = await seatService.call('cancel', { reason: 'Refused', detail: 'Lager: kein Überschuss — 売り切れ' });
     expect(answer).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.storedState()).toBe('Cancelled');
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect(await theatre.told()).toEqual([
+    expect(await seatService.storedState()).toBe('Cancelled');
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.told()).toEqual([
       { operation: 'cancel', tried: false, seats: 2, reason: 'Refused', detail: 'Lager: kein Überschuss — 売り切れ' },
     ]);
   });
@@ -62,48 +62,48 @@ describe('a branch that was never called', () => {
 
 describe('a tried branch', () => {
   beforeEach(async () => {
-    await theatre.call('try');
+    await seatService.call('try');
   });
 
   test('replays its answer to a repeated try and reserves once (idempotence)', async () => {
-    expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
-    expect(await theatre.freeSeats()).toBe(HELD);
+    expect(await seatService.call('try')).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
+    expect(await seatService.freeSeats()).toBe(HELD);
     expect(await operationsTold()).toEqual(['try']);
   });
 
   test('is confirmed', async () => {
-    expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
-    expect(await theatre.storedState()).toBe('Confirmed');
-    expect(await theatre.reservation()).toBe('sold');
+    expect(await seatService.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await seatService.storedState()).toBe('Confirmed');
+    expect(await seatService.reservation()).toBe('sold');
   });
 
   test('is cancelled, and what was reserved is free again', async () => {
-    expect(await theatre.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.reservation()).toBeUndefined();
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect((await theatre.told()).at(-1)).toMatchObject({ operation: 'cancel', tried: true });
+    expect(await seatService.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await seatService.reservation()).toBeUndefined();
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect((await seatService.told()).at(-1)).toMatchObject({ operation: 'cancel', tried: true });
   });
 });
 
 describe('a refused branch', () => {
   beforeEach(async () => {
-    await theatre.call('try', { payload: TOO_MANY });
+    await seatService.call('try', { payload: TOO_MANY });
   });
 
   test('replays its refusal, also when there would be room by now', async () => {
-    await theatre.pool.query('update shows set free = 100');
-    const answer = await theatre.call('try', { payload: TOO_MANY });
+    await seatService.pool.query('update shows set free = 100');
+    const answer = await seatService.call('try', { payload: TOO_MANY });
     expect(answer).toMatchObject({
       status: 409,
       state: 'Refused',
       code: 'refused',
       detail: 'hamlet has fewer than 11 free seats',
     });
-    expect(await theatre.freeSeats()).toBe(100);
+    expect(await seatService.freeSeats()).toBe(100);
   });
 
   test('is not confirmed: the confirm hears why, and nothing runs', async () => {
-    const answer = await theatre.call('confirm', { payload: TOO_MANY });
+    const answer = await seatService.call('confirm', { payload: TOO_MANY });
     expect(answer).toMatchObject({
       status: 409,
       state: 'Refused',
@@ -111,38 +111,42 @@ describe('a refused branch', () => {
       detail: 'hamlet has fewer than 11 free seats',
     });
     expect(await operationsTold()).toEqual([]);
-    expect(await theatre.storedState()).toBe('Refused');
+    expect(await seatService.storedState()).toBe('Refused');
   });
 
   test('is cancelled like one that was never tried', async () => {
-    expect(await theatre.call('cancel', { payload: TOO_MANY })).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.storedState()).toBe('Cancelled');
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
+    expect(await seatService.call('cancel', { payload: TOO_MANY })).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await seatService.storedState()).toBe('Cancelled');
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
   });
 });
 
 describe('a confirmed branch', () => {
   beforeEach(async () => {
-    await theatre.call('try');
-    await theatre.call('confirm');
+    await seatService.call('try');
+    await seatService.call('confirm');
   });
 
   test('replays the answer of its try to a late try and reserves nothing more', async () => {
-    expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
-    expect(await theatre.freeSeats()).toBe(HELD);
+    expect(await seatService.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
+    expect(await seatService.freeSeats()).toBe(HELD);
   });
 
   test('is confirmed again without doing anything (idempotence)', async () => {
-    expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await seatService.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
     expect(await operationsTold()).toEqual(['try', 'confirm']);
   });
 
   test('is not cancelled (already-confirmed), and someone is alarmed', async () => {
-    expect(await theatre.call('cancel')).toMatchObject({ status: 409, state: 'Confirmed', code: 'already-confirmed' });
-    expect(await theatre.reservation()).toBe('sold');
-    expect(await theatre.freeSeats()).toBe(HELD);
-    expect(theatre.logLines.at(-1)).toMatchObject({
+    expect(await seatService.call('cancel')).toMatchObject({
+      status: 409,
+      state: 'Confirmed',
+      code: 'already-confirmed',
+    });
+    expect(await seatService.reservation()).toBe('sold');
+    expect(await seatService.freeSeats()).toBe(HELD);
+    expect(seatService.logLines.at(-1)).toMatchObject({
       level: 'error',
       code: 'already-confirmed',
       transaction: 'shop/book-b1',
@@ -152,31 +156,35 @@ describe('a confirmed branch', () => {
 
 describe('a cancelled branch', () => {
   test('reserves nothing for a try that comes after the cancel (suspension)', async () => {
-    await theatre.call('cancel');
-    expect(await theatre.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
-    expect(await theatre.reservation()).toBeUndefined();
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    await seatService.call('cancel');
+    expect(await seatService.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await seatService.reservation()).toBeUndefined();
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
   });
 
   test('reserves nothing for a try that is repeated after try and cancel', async () => {
-    await theatre.call('try');
-    await theatre.call('cancel');
-    expect(await theatre.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    await seatService.call('try');
+    await seatService.call('cancel');
+    expect(await seatService.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
   });
 
   test('is not confirmed (already-cancelled)', async () => {
-    await theatre.call('try');
-    await theatre.call('cancel');
-    expect(await theatre.call('confirm')).toMatchObject({ status: 409, state: 'Cancelled', code: 'already-cancelled' });
-    expect(await theatre.reservation()).toBeUndefined();
+    await seatService.call('try');
+    await seatService.call('cancel');
+    expect(await seatService.call('confirm')).toMatchObject({
+      status: 409,
+      state: 'Cancelled',
+      code: 'already-cancelled',
+    });
+    expect(await seatService.reservation()).toBeUndefined();
   });
 
   test('is cancelled again without freeing anything twice (idempotence)', async () => {
-    await theatre.call('try');
-    await theatre.call('cancel');
-    expect(await theatre.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    await seatService.call('try');
+    await seatService.call('cancel');
+    expect(await seatService.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
     expect(await operationsTold()).toEqual(['try', 'cancel']);
   });
 });

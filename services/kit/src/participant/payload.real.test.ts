@@ -2,67 +2,67 @@
  * What the payload may and may not decide.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { openTheatre, OTHER_PATH, PAYLOAD, SEATS_AT_START, type Theatre } from '../../testing/theatre.ts';
+import { openSeatService, OTHER_PATH, PAYLOAD, SEATS_AT_START, type SeatService } from '../../testing/seat-service.ts';
 
-let theatre: Theatre;
+let seatService: SeatService;
 beforeAll(async () => {
-  theatre = await openTheatre();
+  seatService = await openSeatService();
 }, 30_000);
 afterAll(async () => {
-  await theatre.close();
+  await seatService.close();
 });
 beforeEach(async () => {
-  await theatre.pool.query('truncate ordertx_fence, reservations, told');
-  await theatre.pool.query('update shows set free = $1', [SEATS_AT_START]);
+  await seatService.pool.query('truncate ordertx_fence, reservations, told');
+  await seatService.pool.query('update shows set free = $1', [SEATS_AT_START]);
 });
 
 const OTHER = { ...PAYLOAD, seats: 3 };
 
 describe('another payload under the same name', () => {
   beforeEach(async () => {
-    await theatre.call('try');
+    await seatService.call('try');
   });
 
   test('is refused on try (payload-mismatch) and changes nothing', async () => {
-    expect(await theatre.call('try', { payload: OTHER })).toMatchObject({
+    expect(await seatService.call('try', { payload: OTHER })).toMatchObject({
       status: 409,
       state: 'Tried',
       code: 'payload-mismatch',
     });
-    expect(await theatre.freeSeats()).toBe(8);
+    expect(await seatService.freeSeats()).toBe(8);
   });
 
   test('is refused on confirm (payload-mismatch) and changes nothing', async () => {
-    expect(await theatre.call('confirm', { payload: OTHER })).toMatchObject({
+    expect(await seatService.call('confirm', { payload: OTHER })).toMatchObject({
       status: 409,
       state: 'Tried',
       code: 'payload-mismatch',
     });
-    expect(await theatre.reservation()).toBe('held');
+    expect(await seatService.reservation()).toBe('held');
   });
 
   test('is not looked at on cancel: what was tried is what is undone', async () => {
-    expect(await theatre.call('cancel', { payload: OTHER })).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect((await theatre.told()).at(-1)).toMatchObject({ operation: 'cancel', seats: PAYLOAD.seats });
+    expect(await seatService.call('cancel', { payload: OTHER })).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect((await seatService.told()).at(-1)).toMatchObject({ operation: 'cancel', seats: PAYLOAD.seats });
   });
 
   test('is still refused on try and confirm once the branch is cancelled', async () => {
-    await theatre.call('cancel');
+    await seatService.call('cancel');
     for (const operation of ['try', 'confirm'] as const) {
-      const answer = await theatre.call(operation, { payload: OTHER });
+      const answer = await seatService.call(operation, { payload: OTHER });
       expect(answer).toMatchObject({ status: 409, state: 'Cancelled', code: 'payload-mismatch' });
     }
   });
 
   test('is still refused on try and confirm once the branch is confirmed', async () => {
-    await theatre.call('confirm');
-    expect(await theatre.call('try', { payload: OTHER })).toMatchObject({
+    await seatService.call('confirm');
+    expect(await seatService.call('try', { payload: OTHER })).toMatchObject({
       status: 409,
       state: 'Confirmed',
       code: 'payload-mismatch',
     });
-    expect(await theatre.call('confirm', { payload: OTHER })).toMatchObject({
+    expect(await seatService.call('confirm', { payload: OTHER })).toMatchObject({
       status: 409,
       state: 'Confirmed',
       code: 'payload-mismatch',
@@ -71,13 +71,13 @@ describe('another payload under the same name', () => {
 
   test('is the same payload when only member order, white space and number spelling differ (RFC 8785)', async () => {
     const rawBody = '{ "seats": 2.0e0,\n "show": "h\\u0061mlet" }';
-    expect(await theatre.call('confirm', { rawBody })).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await seatService.call('confirm', { rawBody })).toMatchObject({ status: 200, state: 'Confirmed' });
   });
 
   test('does not hide a cancel that came before any try: the late try hears cancelled', async () => {
-    await theatre.pool.query('truncate ordertx_fence');
-    await theatre.call('cancel', { payload: OTHER });
-    expect(await theatre.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    await seatService.pool.query('truncate ordertx_fence');
+    await seatService.call('cancel', { payload: OTHER });
+    expect(await seatService.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
   });
 });
 
@@ -90,27 +90,27 @@ describe('a payload that fails its schema', () => {
     ['hamlet', 'payload'],
     [null, 'payload'],
   ])('is refused for good on try, naming the field: %j', async (payload, field) => {
-    const answer = await theatre.call('try', { payload, rawBody: JSON.stringify(payload) });
+    const answer = await seatService.call('try', { payload, rawBody: JSON.stringify(payload) });
     expect(answer).toMatchObject({ status: 409, state: 'Refused', code: 'refused' });
     expect(answer.detail).toContain(field.replace('payload.', ''));
-    expect(await theatre.call('try', { payload, rawBody: JSON.stringify(payload) })).toEqual({
+    expect(await seatService.call('try', { payload, rawBody: JSON.stringify(payload) })).toEqual({
       ...answer,
       headers: expect.anything(),
     });
   });
 
   test('never keeps a cancel from getting through: the service is told without a payload', async () => {
-    expect(await theatre.call('cancel', { payload: { seats: 'many' } })).toMatchObject({
+    expect(await seatService.call('cancel', { payload: { seats: 'many' } })).toMatchObject({
       status: 200,
       state: 'Cancelled',
     });
-    expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false, seats: null }]);
+    expect(await seatService.told()).toMatchObject([{ operation: 'cancel', tried: false, seats: null }]);
   });
 
   test.each(['{"show": ', '', '\u{FEFF}"', '"\\ud800"', JSON.stringify({ show: 'x'.repeat(200_000) })])(
     'nor does a body that is no payload at all (case %#)',
     async (rawBody) => {
-      expect(await theatre.call('cancel', { rawBody })).toMatchObject({ status: 200, state: 'Cancelled' });
+      expect(await seatService.call('cancel', { rawBody })).toMatchObject({ status: 200, state: 'Cancelled' });
     },
   );
 
@@ -121,24 +121,24 @@ describe('a payload that fails its schema', () => {
     [JSON.stringify({ show: 'x'.repeat(200_000) }), 413],
   ])('a body that is no usable JSON is no try and no confirm (case %#)', async (rawBody, status) => {
     for (const operation of ['try', 'confirm'] as const) {
-      const answer = await theatre.call(operation, { rawBody });
+      const answer = await seatService.call(operation, { rawBody });
       expect(answer).toMatchObject({ status, state: null });
       expect(answer.detail).toContain('body');
     }
-    expect(await theatre.storedState()).toBeUndefined();
+    expect(await seatService.storedState()).toBeUndefined();
   });
 
   test('a field name with control characters is refused like any other', async () => {
-    const answer = await theatre.call('try', { payload: { ...PAYLOAD, 'a\u0000b': 1 } });
+    const answer = await seatService.call('try', { payload: { ...PAYLOAD, 'a\u0000b': 1 } });
     expect(answer).toMatchObject({ status: 409, state: 'Refused' });
   });
 });
 
 test('a branch that was tried at one path is not cancelled at another (421), and nothing changes', async () => {
-  await theatre.call('try');
+  await seatService.call('try');
   for (const operation of ['try', 'confirm', 'cancel'] as const) {
-    expect(await theatre.call(operation, { path: OTHER_PATH })).toMatchObject({ status: 421, state: null });
+    expect(await seatService.call(operation, { path: OTHER_PATH })).toMatchObject({ status: 421, state: null });
   }
-  expect(await theatre.storedState()).toBe('Tried');
-  expect(await theatre.freeSeats()).toBe(8);
+  expect(await seatService.storedState()).toBe('Tried');
+  expect(await seatService.freeSeats()).toBe(8);
 });

@@ -4,23 +4,23 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   barrier,
-  openTheatre,
+  openSeatService,
   PAYLOAD,
   SEATS_AT_START,
   untilSomeoneWaits,
-  type Theatre,
-} from '../../testing/theatre.ts';
+  type SeatService,
+} from '../../testing/seat-service.ts';
 
-let theatre: Theatre;
+let seatService: SeatService;
 beforeAll(async () => {
-  theatre = await openTheatre();
+  seatService = await openSeatService();
 }, 30_000);
 afterAll(async () => {
-  await theatre.close();
+  await seatService.close();
 });
 beforeEach(async () => {
-  await theatre.pool.query('truncate ordertx_fence, reservations, told');
-  await theatre.pool.query('update shows set free = $1', [SEATS_AT_START]);
+  await seatService.pool.query('truncate ordertx_fence, reservations, told');
+  await seatService.pool.query('update shows set free = $1', [SEATS_AT_START]);
 });
 
 const HELD = SEATS_AT_START - PAYLOAD.seats;
@@ -28,82 +28,82 @@ const HELD = SEATS_AT_START - PAYLOAD.seats;
 describe('try and cancel at the same time', () => {
   test('the try is first: the cancel waits for it and then undoes it', async () => {
     const hold = barrier();
-    theatre.interruptAt('try', hold.stop);
-    const trying = theatre.call('try');
+    seatService.interruptAt('try', hold.stop);
+    const trying = seatService.call('try');
     await hold.reached;
-    const cancelling = theatre.call('cancel');
-    await untilSomeoneWaits(theatre.pool);
+    const cancelling = seatService.call('cancel');
+    await untilSomeoneWaits(seatService.pool);
     hold.release();
     expect(await trying).toMatchObject({ status: 200, state: 'Tried' });
     expect(await cancelling).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect((await theatre.told()).at(-1)).toMatchObject({ operation: 'cancel', tried: true });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect((await seatService.told()).at(-1)).toMatchObject({ operation: 'cancel', tried: true });
   });
 
   test('the cancel is first: the try waits for it and then reserves nothing', async () => {
     const hold = barrier();
-    theatre.interruptAt('cancel', hold.stop);
-    const cancelling = theatre.call('cancel');
+    seatService.interruptAt('cancel', hold.stop);
+    const cancelling = seatService.call('cancel');
     await hold.reached;
-    const trying = theatre.call('try');
-    await untilSomeoneWaits(theatre.pool);
+    const trying = seatService.call('try');
+    await untilSomeoneWaits(seatService.pool);
     hold.release();
     expect(await cancelling).toMatchObject({ status: 200, state: 'Cancelled' });
     expect(await trying).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect(await theatre.reservation()).toBeUndefined();
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.reservation()).toBeUndefined();
   });
 
   test('the try is first but comes to nothing: the waiting cancel finds a branch that was never tried', async () => {
     const hold = barrier();
-    theatre.interruptAt('try', async (client) => {
+    seatService.interruptAt('try', async (client) => {
       await hold.stop(client);
-      throw new Error('the theatre burns');
+      throw new Error('the seatService burns');
     });
-    const trying = theatre.call('try');
+    const trying = seatService.call('try');
     await hold.reached;
-    const cancelling = theatre.call('cancel');
-    await untilSomeoneWaits(theatre.pool);
+    const cancelling = seatService.call('cancel');
+    await untilSomeoneWaits(seatService.pool);
     hold.release();
     expect(await trying).toMatchObject({ status: 500, state: null });
     expect(await cancelling).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
+    expect(await seatService.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
   });
 });
 
 describe('the same operation twice at the same time', () => {
   test('two tries reserve once and hear the same answer', async () => {
     const hold = barrier();
-    theatre.interruptAt('try', hold.stop);
-    const first = theatre.call('try');
+    seatService.interruptAt('try', hold.stop);
+    const first = seatService.call('try');
     await hold.reached;
-    const second = theatre.call('try');
-    await untilSomeoneWaits(theatre.pool);
+    const second = seatService.call('try');
+    await untilSomeoneWaits(seatService.pool);
     hold.release();
     expect(await first).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
     expect(await second).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
-    expect(await theatre.freeSeats()).toBe(HELD);
+    expect(await seatService.freeSeats()).toBe(HELD);
   });
 
   test('two confirms sell once', async () => {
-    await theatre.call('try');
+    await seatService.call('try');
     const hold = barrier();
-    theatre.interruptAt('confirm', hold.stop);
-    const first = theatre.call('confirm');
+    seatService.interruptAt('confirm', hold.stop);
+    const first = seatService.call('confirm');
     await hold.reached;
-    const second = theatre.call('confirm');
-    await untilSomeoneWaits(theatre.pool);
+    const second = seatService.call('confirm');
+    await untilSomeoneWaits(seatService.pool);
     hold.release();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);
-    expect((await theatre.told()).map(({ operation }) => operation)).toEqual(['try', 'confirm']);
+    expect((await seatService.told()).map(({ operation }) => operation)).toEqual(['try', 'confirm']);
   });
 
   test('many calls of every kind end in one state that agrees with the seats', async () => {
     const operations = ['try', 'cancel', 'try', 'cancel', 'try', 'confirm'] as const;
-    const answers = await Promise.all(operations.map((operation) => theatre.call(operation)));
+    const answers = await Promise.all(operations.map((operation) => seatService.call(operation)));
     for (const { status } of answers) expect([200, 409]).toContain(status);
-    const state = await theatre.storedState();
-    expect(await theatre.freeSeats()).toBe(state === 'Cancelled' ? SEATS_AT_START : HELD);
+    const state = await seatService.storedState();
+    expect(await seatService.freeSeats()).toBe(state === 'Cancelled' ? SEATS_AT_START : HELD);
     expect(['Cancelled', 'Confirmed']).toContain(state);
   });
 });
@@ -112,55 +112,55 @@ describe('a call that is cut off leaves nothing', () => {
   test.each(['try', 'confirm', 'cancel'] as const)(
     'the connection is killed inside %s: 503, nothing stored, the next call works',
     async (operation) => {
-      if (operation !== 'try') await theatre.call('try');
+      if (operation !== 'try') await seatService.call('try');
       const before = {
-        state: await theatre.storedState(),
-        free: await theatre.freeSeats(),
-        told: (await theatre.told()).length,
+        state: await seatService.storedState(),
+        free: await seatService.freeSeats(),
+        told: (await seatService.told()).length,
       };
-      theatre.interruptAt(operation, async (client) => {
+      seatService.interruptAt(operation, async (client) => {
         const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-        await theatre.pool.query('select pg_terminate_backend($1, 5000)', [rows[0]?.pid]);
+        await seatService.pool.query('select pg_terminate_backend($1, 5000)', [rows[0]?.pid]);
       });
-      expect(await theatre.call(operation)).toMatchObject({ status: 503, state: null });
+      expect(await seatService.call(operation)).toMatchObject({ status: 503, state: null });
       expect({
-        state: await theatre.storedState(),
-        free: await theatre.freeSeats(),
-        told: (await theatre.told()).length,
+        state: await seatService.storedState(),
+        free: await seatService.freeSeats(),
+        told: (await seatService.told()).length,
       }).toEqual(before);
-      expect((await theatre.call(operation)).status).toBe(200);
+      expect((await seatService.call(operation)).status).toBe(200);
     },
   );
 
   test('a bug in the service is 500 and leaves nothing', async () => {
-    theatre.interruptAt('try', async () => {
+    seatService.interruptAt('try', async () => {
       throw new Error('division by cucumber');
     });
-    const answer = await theatre.call('try');
+    const answer = await seatService.call('try');
     expect(answer).toMatchObject({ status: 500, state: null });
     expect(JSON.stringify(answer.body)).not.toContain('cucumber');
-    expect(await theatre.storedState()).toBeUndefined();
+    expect(await seatService.storedState()).toBeUndefined();
   });
 
   test('a statement that failed and was swallowed by the service is no success', async () => {
-    theatre.interruptAt('confirm', async (client) => {
+    seatService.interruptAt('confirm', async (client) => {
       await client.query('select 1/0').catch(() => undefined);
     });
-    await theatre.call('try');
-    expect((await theatre.call('confirm')).status).toBe(500);
-    expect(await theatre.storedState()).toBe('Tried');
-    expect(await theatre.reservation()).toBe('held');
+    await seatService.call('try');
+    expect((await seatService.call('confirm')).status).toBe(500);
+    expect(await seatService.storedState()).toBe('Tried');
+    expect(await seatService.reservation()).toBe('held');
   });
 });
 
 describe('what is not known is never answered as a no', () => {
-  const others: Theatre[] = [];
+  const others: SeatService[] = [];
   afterEach(async () => {
     for (const other of others.splice(0)) await other.close();
   });
 
   test('a lock that is not given in time is 503 with Retry-After, and the call it waited for still ends well', async () => {
-    const hasty = await openTheatre({ lockTimeoutMs: 50 });
+    const hasty = await openSeatService({ lockTimeoutMs: 50 });
     others.push(hasty);
     const hold = barrier();
     hasty.interruptAt('try', hold.stop);
@@ -174,7 +174,7 @@ describe('what is not known is never answered as a no', () => {
   });
 
   test('a deadlock is 503 for one of the two, and nothing of it is stored', async () => {
-    await theatre.pool.query(`insert into shows values ('macbeth', 10) on conflict do nothing`);
+    await seatService.pool.query(`insert into shows values ('macbeth', 10) on conflict do nothing`);
     const [one, two] = [barrier(), barrier()];
     const lockOther =
       (mine: string, other: string, hold: ReturnType<typeof barrier>) =>
@@ -184,36 +184,36 @@ describe('what is not known is never answered as a no', () => {
         await client.query('select 1 from shows where show = $1 for update', [other]);
         return undefined;
       };
-    theatre.interruptAt('try', lockOther('hamlet', 'macbeth', one));
-    const first = theatre.call('try', { transaction: 'shop/book-b1' });
+    seatService.interruptAt('try', lockOther('hamlet', 'macbeth', one));
+    const first = seatService.call('try', { transaction: 'shop/book-b1' });
     await one.reached;
-    theatre.interruptAt('try', lockOther('macbeth', 'hamlet', two));
-    const second = theatre.call('try', { transaction: 'shop/book-b2' });
+    seatService.interruptAt('try', lockOther('macbeth', 'hamlet', two));
+    const second = seatService.call('try', { transaction: 'shop/book-b2' });
     await two.reached;
     one.release();
     two.release();
     const statuses = [(await first).status, (await second).status].sort();
     expect(statuses).toEqual([200, 503]);
-    const stored = [await theatre.storedState('shop/book-b1'), await theatre.storedState('shop/book-b2')];
+    const stored = [await seatService.storedState('shop/book-b1'), await seatService.storedState('shop/book-b2')];
     expect(stored.filter((state) => state === 'Tried')).toHaveLength(1);
   });
 
   test.each(['try', 'confirm', 'cancel'] as const)(
     'later on %s is 425 with the stored state and Retry-After, and undoes everything',
     async (operation) => {
-      if (operation === 'confirm') await theatre.call('try');
+      if (operation === 'confirm') await seatService.call('try');
       const state = operation === 'confirm' ? 'Tried' : 'None';
-      const told = await theatre.told();
-      theatre.interruptAt(operation, async () => ({
+      const told = await seatService.told();
+      seatService.interruptAt(operation, async () => ({
         kind: 'later',
         detail: 'another booking is at work',
         retryAfterSeconds: 1.2,
       }));
-      const answer = await theatre.call(operation);
+      const answer = await seatService.call(operation);
       expect(answer).toMatchObject({ status: 425, state, detail: 'another booking is at work' });
       expect(answer.headers.get('retry-after')).toBe('2');
-      expect(await theatre.told()).toEqual(told);
-      expect((await theatre.call(operation)).status).toBe(200);
+      expect(await seatService.told()).toEqual(told);
+      expect((await seatService.call(operation)).status).toBe(200);
     },
   );
 });

@@ -7,26 +7,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   barrier,
-  openTheatre,
+  openSeatService,
   OTHER_PATH,
   PAYLOAD,
   SEATS_AT_START,
   untilSomeoneWaits,
-  type Theatre,
-} from '../../testing/theatre.ts';
+  type SeatService,
+} from '../../testing/seat-service.ts';
 import { settleCommand } from './settle-command.ts';
 import { settle, type SettleOptions } from './settle.ts';
 
-let theatre: Theatre;
+let seatService: SeatService;
 beforeAll(async () => {
-  theatre = await openTheatre();
+  seatService = await openSeatService();
 }, 30_000);
 afterAll(async () => {
-  await theatre.close();
+  await seatService.close();
 });
 beforeEach(async () => {
-  await theatre.pool.query('truncate ordertx_fence, reservations, told');
-  await theatre.pool.query('update shows set free = $1', [SEATS_AT_START]);
+  await seatService.pool.query('truncate ordertx_fence, reservations, told');
+  await seatService.pool.query('update shows set free = $1', [SEATS_AT_START]);
 });
 
 const HELD = SEATS_AT_START - PAYLOAD.seats;
@@ -34,40 +34,47 @@ const TOO_MANY = { ...PAYLOAD, seats: SEATS_AT_START + 1 };
 
 function settleAs(as: SettleOptions['as'], more: Partial<SettleOptions> = {}) {
   const transaction = { namespace: 'shop', name: 'book-b1' };
-  return settle({ pool: theatre.pool, branch: theatre.branch, transaction, as, reason: 'counted by hand', ...more });
+  return settle({
+    pool: seatService.pool,
+    branch: seatService.branch,
+    transaction,
+    as,
+    reason: 'counted by hand',
+    ...more,
+  });
 }
 const settledReason = async () =>
-  (await theatre.pool.query('select settled_reason from ordertx_fence')).rows[0]?.settled_reason as unknown;
+  (await seatService.pool.query('select settled_reason from ordertx_fence')).rows[0]?.settled_reason as unknown;
 
 describe('settling as Confirmed', () => {
   test('a tried branch runs its confirm; a late confirm is done, a late cancel alarms', async () => {
-    await theatre.call('try');
+    await seatService.call('try');
     expect(await settleAs('Confirmed')).toEqual({ kind: 'settled', from: 'Tried' });
-    expect(await theatre.reservation()).toBe('sold');
+    expect(await seatService.reservation()).toBe('sold');
     expect(await settledReason()).toBe('counted by hand');
-    expect((await theatre.told()).at(-1)).toMatchObject({
+    expect((await seatService.told()).at(-1)).toMatchObject({
       operation: 'confirm',
       reason: 'Settled',
       detail: 'counted by hand',
     });
-    expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
-    expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
-    expect(await theatre.call('cancel')).toMatchObject({ status: 409, code: 'already-confirmed' });
+    expect(await seatService.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await seatService.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
+    expect(await seatService.call('cancel')).toMatchObject({ status: 409, code: 'already-confirmed' });
   });
 
   test('a branch that was never called is tried and confirmed with the payload given; late calls reserve nothing more', async () => {
     expect(await settleAs('Confirmed', { payload: PAYLOAD })).toEqual({ kind: 'settled', from: 'None' });
-    expect(await theatre.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
-    expect(await theatre.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
-    expect(await theatre.freeSeats()).toBe(HELD);
-    expect(await theatre.reservation()).toBe('sold');
+    expect(await seatService.call('try')).toMatchObject({ status: 200, state: 'Confirmed', body: { held: 2 } });
+    expect(await seatService.call('confirm')).toMatchObject({ status: 200, state: 'Confirmed' });
+    expect(await seatService.freeSeats()).toBe(HELD);
+    expect(await seatService.reservation()).toBe('sold');
   });
 
   test('a refused branch is tried again with what was refused, now that there is room', async () => {
-    await theatre.call('try', { payload: TOO_MANY });
-    await theatre.pool.query('update shows set free = 20');
+    await seatService.call('try', { payload: TOO_MANY });
+    await seatService.pool.query('update shows set free = 20');
     expect(await settleAs('Confirmed')).toEqual({ kind: 'settled', from: 'Refused' });
-    expect(await theatre.freeSeats()).toBe(20 - TOO_MANY.seats);
+    expect(await seatService.freeSeats()).toBe(20 - TOO_MANY.seats);
   });
 
   test('a business no is reported and changes nothing', async () => {
@@ -75,59 +82,63 @@ describe('settling as Confirmed', () => {
       kind: 'refused',
       detail: expect.stringContaining('fewer than'),
     });
-    expect(await theatre.storedState()).toBeUndefined();
-    await theatre.call('try', { payload: TOO_MANY });
+    expect(await seatService.storedState()).toBeUndefined();
+    await seatService.call('try', { payload: TOO_MANY });
     expect(await settleAs('Confirmed')).toMatchObject({ kind: 'refused' });
-    expect(await theatre.storedState()).toBe('Refused');
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.storedState()).toBe('Refused');
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
   });
 
   test('a confirm that cannot be yet takes the try back as well', async () => {
-    theatre.interruptAt('confirm', async () => ({ kind: 'later', detail: 'the till is closed', retryAfterSeconds: 1 }));
+    seatService.interruptAt('confirm', async () => ({
+      kind: 'later',
+      detail: 'the till is closed',
+      retryAfterSeconds: 1,
+    }));
     expect(await settleAs('Confirmed', { payload: PAYLOAD })).toEqual({ kind: 'later', detail: 'the till is closed' });
-    expect(await theatre.storedState()).toBeUndefined();
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.storedState()).toBeUndefined();
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
   });
 
   test('without a payload where nothing was tried, or with another one than was tried, nothing happens', async () => {
     expect(await settleAs('Confirmed')).toMatchObject({ kind: 'unfit', detail: expect.stringContaining('--payload') });
-    await theatre.call('try');
+    await seatService.call('try');
     expect(await settleAs('Confirmed', { payload: { ...PAYLOAD, seats: 1 } })).toMatchObject({ kind: 'unfit' });
-    expect(await theatre.storedState()).toBe('Tried');
+    expect(await seatService.storedState()).toBe('Tried');
   });
 });
 
 describe('settling as Cancelled', () => {
   test('a tried branch runs its cancel; a late cancel is done, a late confirm alarms', async () => {
-    await theatre.call('try');
+    await seatService.call('try');
     expect(await settleAs('Cancelled')).toEqual({ kind: 'settled', from: 'Tried' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
-    expect(await theatre.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
-    expect(await theatre.call('confirm')).toMatchObject({ status: 409, code: 'already-cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await seatService.call('confirm')).toMatchObject({ status: 409, code: 'already-cancelled' });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
   });
 
   test('a branch that was never called undoes nothing, and a late try reserves nothing', async () => {
     expect(await settleAs('Cancelled')).toEqual({ kind: 'settled', from: 'None' });
-    expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
-    expect(await theatre.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
-    expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+    expect(await seatService.told()).toMatchObject([{ operation: 'cancel', tried: false }]);
+    expect(await seatService.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
   });
 
   test('a refused branch undoes nothing', async () => {
-    await theatre.call('try', { payload: TOO_MANY });
+    await seatService.call('try', { payload: TOO_MANY });
     expect(await settleAs('Cancelled')).toEqual({ kind: 'settled', from: 'Refused' });
-    expect(await theatre.told()).toMatchObject([{ operation: 'cancel', tried: false, seats: TOO_MANY.seats }]);
+    expect(await seatService.told()).toMatchObject([{ operation: 'cancel', tried: false, seats: TOO_MANY.seats }]);
   });
 });
 
 test('what has ended the same way is left as it is, what has ended the other way is an error', async () => {
-  await theatre.call('try');
-  await theatre.call('confirm');
+  await seatService.call('try');
+  await seatService.call('confirm');
   expect(await settleAs('Confirmed')).toEqual({ kind: 'already' });
   expect(await settleAs('Cancelled')).toMatchObject({ kind: 'contrary' });
-  await theatre.pool.query('truncate ordertx_fence');
-  await theatre.call('cancel');
+  await seatService.pool.query('truncate ordertx_fence');
+  await seatService.call('cancel');
   expect(await settleAs('Cancelled')).toEqual({ kind: 'already' });
   expect(await settleAs('Confirmed', { payload: PAYLOAD })).toMatchObject({ kind: 'contrary' });
   expect(await settledReason()).toBeNull();
@@ -135,29 +146,34 @@ test('what has ended the same way is left as it is, what has ended the other way
 
 test('a settle waits for the call that is at work, and finds what it left', async () => {
   const hold = barrier();
-  theatre.interruptAt('try', hold.stop);
-  const trying = theatre.call('try');
+  seatService.interruptAt('try', hold.stop);
+  const trying = seatService.call('try');
   await hold.reached;
   const settling = settleAs('Cancelled');
-  await untilSomeoneWaits(theatre.pool);
+  await untilSomeoneWaits(seatService.pool);
   hold.release();
   expect(await trying).toMatchObject({ status: 200, state: 'Tried' });
   expect(await settling).toEqual({ kind: 'settled', from: 'Tried' });
-  expect(await theatre.freeSeats()).toBe(SEATS_AT_START);
+  expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
 });
 
 describe('the command', () => {
   async function run(...args: string[]) {
     const lines: string[] = [];
-    const branches = [theatre.branch, { ...theatre.branch, path: OTHER_PATH }];
-    const code = await settleCommand({ args, pool: theatre.pool, branches, print: (line) => void lines.push(line) });
+    const branches = [seatService.branch, { ...seatService.branch, path: OTHER_PATH }];
+    const code = await settleCommand({
+      args,
+      pool: seatService.pool,
+      branches,
+      print: (line) => void lines.push(line),
+    });
     return { code, text: lines.join('\n') };
   }
   const GOOD = [
     '--transaction',
     'shop/book-b1',
     '--branch',
-    'theatre',
+    'seats',
     '--as',
     'Confirmed',
     '--reason',
@@ -167,11 +183,11 @@ describe('the command', () => {
     GOOD.filter((_, index) => GOOD.indexOf(name) !== index && GOOD.indexOf(name) + 1 !== index);
 
   test('finds the path of a branch that has a row, says what it did and what comes next', async () => {
-    await theatre.call('try');
+    await seatService.call('try');
     const { code, text } = await run(...GOOD);
-    expect({ code, state: await theatre.storedState() }).toEqual({ code: 0, state: 'Confirmed' });
+    expect({ code, state: await seatService.storedState() }).toEqual({ code: 0, state: 'Confirmed' });
     expect(text).toBe(
-      'branch theatre of shop/book-b1 is Confirmed now (it was Tried); add the resolution to the transaction next',
+      'branch seatService of shop/book-b1 is Confirmed now (it was Tried); add the resolution to the transaction next',
     );
     expect(await run(...GOOD)).toMatchObject({ code: 0, text: expect.stringContaining('was Confirmed already') });
   });
@@ -189,29 +205,29 @@ describe('the command', () => {
       text: expect.stringContaining('--payload'),
     });
     expect(await run(...GOOD, '--path', '/tcc/book-seats', '--payload', file)).toMatchObject({ code: 0 });
-    expect(await theatre.reservation()).toBe('sold');
+    expect(await seatService.reservation()).toBe('sold');
     await rm(folder, { recursive: true });
   });
 
   test.each(['--transaction', '--branch', '--as', '--reason'])(
     'without %s it says so and changes nothing',
     async (name) => {
-      await theatre.call('try');
+      await seatService.call('try');
       expect(await run(...without(name))).toMatchObject({
         code: 2,
         text: expect.stringMatching(new RegExp(`${name} must[^]*usage: settle`)),
       });
-      expect(await theatre.storedState()).toBe('Tried');
+      expect(await seatService.storedState()).toBe('Tried');
     },
   );
 
   test('says that nothing is known when the database breaks off, and works when it is run again', async () => {
-    await theatre.call('try');
-    theatre.interruptAt('confirm', async (client) => {
+    await seatService.call('try');
+    seatService.interruptAt('confirm', async (client) => {
       await client.query('select pg_terminate_backend(pg_backend_pid())');
     });
     expect(await run(...GOOD)).toMatchObject({ code: 1, text: expect.stringContaining('run the same command again') });
-    expect(await theatre.storedState()).toBe('Tried');
+    expect(await seatService.storedState()).toBe('Tried');
     expect(await run(...GOOD)).toMatchObject({ code: 0 });
   });
 

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
 import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
-import { done, OrderDesk, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-desk.ts';
+import { done, OrderFixture, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-fixture.ts';
 
-let desk: OrderDesk;
+let fixture: OrderFixture;
 
 beforeAll(async () => {
-  desk = await OrderDesk.open('pay');
+  fixture = await OrderFixture.open('pay');
 }, 30_000);
-afterAll(() => desk.close());
+afterAll(() => fixture.close());
 
 const PLACED = [['INIT'], ['PENDING_PAYMENT']];
 const NOBODY = { held_by: null, payment_id: null };
@@ -21,13 +21,17 @@ const refusal = (detail: string) => ({ status: 409, state: 'Refused', code: 'ref
 
 describe('a payment of an order that waits for it', () => {
   test('takes it at the try, and has paid it once confirmed', async () => {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
     expect(await payment.try()).toMatchObject(TRIED);
-    expect(await desk.row(orderId)).toMatchObject({ status: 'PAYING', held_by: payment.transaction, payment_id: null });
+    expect(await fixture.row(orderId)).toMatchObject({
+      status: 'PAYING',
+      held_by: payment.transaction,
+      payment_id: null,
+    });
     expect(await payment.confirm()).toMatchObject(CONFIRMED);
-    expect(await desk.row(orderId)).toMatchObject({ status: 'PAID', held_by: null, payment_id: payment.paymentId });
-    expect(await desk.history(orderId)).toEqual([
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PAID', held_by: null, payment_id: payment.paymentId });
+    expect(await fixture.history(orderId)).toEqual([
       ...PLACED,
       ['PAYING'],
       ['PAID', `paid by payment ${payment.paymentId}`],
@@ -35,14 +39,14 @@ describe('a payment of an order that waits for it', () => {
   });
 
   test('lets it go when it is cancelled, and the history says why', async () => {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
     await payment.try();
     expect(await payment.cancel({ reason: 'Refused', detail: 'no stock is reserved – 没有库存' })).toMatchObject(
       CANCELLED,
     );
-    expect(await desk.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
-    expect(await desk.history(orderId)).toEqual([
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
+    expect(await fixture.history(orderId)).toEqual([
       ...PLACED,
       ['PAYING'],
       ['PENDING_PAYMENT', `payment ${payment.paymentId} was not taken: no stock is reserved – 没有库存`],
@@ -50,49 +54,49 @@ describe('a payment of an order that waits for it', () => {
   });
 
   test('says in words of its own why, when whoever cancelled gave none', async () => {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
     await payment.try();
     await payment.cancel({ reason: 'DeadlineExceeded' });
-    expect((await desk.history(orderId)).at(-1)).toEqual([
+    expect((await fixture.history(orderId)).at(-1)).toEqual([
       'PENDING_PAYMENT',
       `payment ${payment.paymentId} was not taken: a service did not answer in time`,
     ]);
   });
 
   test('can be followed by another one, which pays it', async () => {
-    const orderId = await desk.placed();
-    await done(desk.payment(orderId), 'try', 'cancel');
-    const second = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    await done(fixture.payment(orderId), 'try', 'cancel');
+    const second = fixture.payment(orderId);
     await done(second, 'try', 'confirm');
-    expect(await desk.row(orderId)).toMatchObject({ status: 'PAID', payment_id: second.paymentId });
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PAID', payment_id: second.paymentId });
   });
 
   test.each(['confirm', 'cancel'] as const)('changes nothing when its try and its %s come again', async (decided) => {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
     await done(payment, 'try', 'try', decided);
-    const once = await desk.seen(orderId);
+    const once = await fixture.seen(orderId);
     await done(payment, decided);
     expect(await payment.try()).toMatchObject(
       decided === 'confirm' ? CONFIRMED : { status: 409, state: 'Cancelled', code: 'cancelled' },
     );
-    expect(await desk.seen(orderId)).toEqual(once);
+    expect(await fixture.seen(orderId)).toEqual(once);
   });
 });
 
 describe('a payment is refused, and the order stays as it is,', () => {
   async function isRefused(orderId: string, payment: PaymentSteps, words: string): Promise<void> {
-    const before = await desk.seen(orderId);
+    const before = await fixture.seen(orderId);
     expect(await payment.try()).toEqual(refusal(words));
     expect(await payment.try()).toEqual(refusal(words));
     expect(await payment.cancel()).toMatchObject(CANCELLED);
-    expect(await desk.seen(orderId)).toEqual(before);
+    expect(await fixture.seen(orderId)).toEqual(before);
   }
 
   test('when it is of another amount', async () => {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId, { amountCents: TOTAL_CENTS - 1 });
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId, { amountCents: TOTAL_CENTS - 1 });
     await isRefused(orderId, payment, 'the order costs 2500 cents, and the payment is of 2499');
   });
 
@@ -105,73 +109,73 @@ describe('a payment is refused, and the order stays as it is,', () => {
     ['SHIPPED', 'the order is paid already, by another payment'],
     ['RECEIVED', 'the order is paid already, by another payment'],
   ] as const)('when it is %s', async (status, words) => {
-    const orderId = await desk.orderIn(status);
-    await isRefused(orderId, desk.payment(orderId), words);
+    const orderId = await fixture.orderIn(status);
+    await isRefused(orderId, fixture.payment(orderId), words);
   });
 
   test.each(['PENDING_PAYMENT', 'PAYING', 'PAID', 'CLOSED'] as const)(
     'when it is a copy under another name or in another namespace, and the order is %s',
     async (status) => {
-      const orderId = await desk.orderIn(status);
-      const { payment_id: paymentId, held_by: heldBy } = await desk.row(orderId);
+      const orderId = await fixture.orderIn(status);
+      const { payment_id: paymentId, held_by: heldBy } = await fixture.row(orderId);
       const copied = paymentId ?? heldBy?.replace(/^.*pay-/, '') ?? `of-${orderId}`;
-      const copies = [`${desk.namespace}/pay-${copied}-again`, `${TWIN_NAMESPACE}/pay-${copied}`];
+      const copies = [`${fixture.namespace}/pay-${copied}-again`, `${TWIN_NAMESPACE}/pay-${copied}`];
       for (const transaction of copies)
-        await isRefused(orderId, desk.payment(orderId, { paymentId: copied, transaction }), FOREIGN_ATTEMPT);
+        await isRefused(orderId, fixture.payment(orderId, { paymentId: copied, transaction }), FOREIGN_ATTEMPT);
     },
   );
 
   test('when nobody placed it', async () => {
-    const orderId = desk.newId();
-    expect(await desk.payment(orderId).try()).toEqual(refusal('there is no such order'));
-    expect(await desk.status(orderId)).toBeUndefined();
+    const orderId = fixture.newId();
+    expect(await fixture.payment(orderId).try()).toEqual(refusal('there is no such order'));
+    expect(await fixture.status(orderId)).toBeUndefined();
   });
 });
 
 describe('a payment of an order that is still INIT is asked to come again', () => {
   test('before its own row is there, after its try, and is taken once it is confirmed', async () => {
-    const { orderId } = (await placeOrder(desk.service.url)).body;
-    const payment = desk.payment(orderId);
+    const { orderId } = (await placeOrder(fixture.service.url)).body;
+    const payment = fixture.payment(orderId);
     const later = { status: 425, state: 'None', code: undefined, detail: 'the order is still being created' };
     expect(await payment.try()).toEqual(later);
-    await done(desk.creation(orderId), 'try');
+    await done(fixture.creation(orderId), 'try');
     expect(await payment.try()).toEqual(later);
-    await done(desk.creation(orderId), 'confirm');
+    await done(fixture.creation(orderId), 'confirm');
     expect(await payment.try()).toMatchObject(TRIED);
   });
 
   test('and refused once its creation is cancelled', async () => {
-    const { orderId } = (await placeOrder(desk.service.url)).body;
-    const payment = desk.payment(orderId);
+    const { orderId } = (await placeOrder(fixture.service.url)).body;
+    const payment = fixture.payment(orderId);
     expect(await payment.try()).toMatchObject({ status: 425 });
-    await done(desk.creation(orderId), 'cancel');
+    await done(fixture.creation(orderId), 'cancel');
     expect(await payment.try()).toEqual(refusal('the order was cancelled'));
   });
 });
 
 describe('the same payment once more, of an order that it has paid, when the fence has forgotten it', () => {
   test('is tried and confirmed, and nothing changes', async () => {
-    const { orderId, payment } = await desk.paid();
-    const before = await desk.seen(orderId);
-    await desk.forget(payment);
+    const { orderId, payment } = await fixture.paid();
+    const before = await fixture.seen(orderId);
+    await fixture.forget(payment);
     expect(await payment.try()).toMatchObject(TRIED);
     expect(await payment.confirm()).toMatchObject(CONFIRMED);
-    expect(await desk.seen(orderId)).toEqual(before);
+    expect(await fixture.seen(orderId)).toEqual(before);
   });
 
   test.each(['PAID', 'SHIPPED', 'RECEIVED'] as const)(
     'is not cancelled while the order is %s, for a refund would follow',
     async (status) => {
-      const { orderId, payment } = await desk.paid();
-      if (status !== 'PAID') await desk.sent(orderId, status);
-      const before = await desk.seen(orderId);
+      const { orderId, payment } = await fixture.paid();
+      if (status !== 'PAID') await fixture.sent(orderId, status);
+      const before = await fixture.seen(orderId);
       expect(before.row).toMatchObject({ status, payment_id: payment.paymentId });
-      await desk.forget(payment);
+      await fixture.forget(payment);
       const later = { status: 425, detail: expect.stringMatching(/^the order is paid by this payment/) };
       expect(await payment.cancel()).toMatchObject({ ...later, state: 'None' });
       expect(await payment.try()).toMatchObject(TRIED);
       expect(await payment.cancel()).toMatchObject({ ...later, state: 'Tried' });
-      expect(await desk.seen(orderId)).toEqual(before);
+      expect(await fixture.seen(orderId)).toEqual(before);
       await done(payment, 'confirm');
     },
   );
@@ -179,29 +183,29 @@ describe('the same payment once more, of an order that it has paid, when the fen
 
 describe('a cancel that comes before the try', () => {
   test('undoes nothing, and the late try takes nothing', async () => {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
     expect(await payment.cancel()).toMatchObject(CANCELLED);
     expect(await payment.try()).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
-    expect(await desk.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
-    expect(await desk.history(orderId)).toEqual(PLACED);
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
+    expect(await fixture.history(orderId)).toEqual(PLACED);
   });
 
   test('leaves an order alone that another payment holds', async () => {
-    const orderId = await desk.placed();
-    const holder = desk.payment(orderId);
+    const orderId = await fixture.placed();
+    const holder = fixture.payment(orderId);
     await done(holder, 'try');
-    await done(desk.payment(orderId), 'cancel');
-    expect(await desk.row(orderId)).toMatchObject({ status: 'PAYING', held_by: holder.transaction });
+    await done(fixture.payment(orderId), 'cancel');
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PAYING', held_by: holder.transaction });
   });
 });
 
 describe('the creation in the outbox', () => {
   async function announced() {
-    const orderId = await desk.placed();
-    const payment = desk.payment(orderId);
-    await desk.announce(orderId, payment);
-    expect(await desk.outbox(orderId)).toMatchObject([{ transaction: payment.transaction, flow: 'pay-order' }]);
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    await fixture.announce(orderId, payment);
+    expect(await fixture.outbox(orderId)).toMatchObject([{ transaction: payment.transaction, flow: 'pay-order' }]);
     return { orderId, payment };
   }
 
@@ -212,18 +216,18 @@ describe('the creation in the outbox', () => {
   ] as const)('stays until the %s and goes with it', async (_, first, last) => {
     const { orderId, payment } = await announced();
     await done(payment, ...first);
-    expect(await desk.outbox(orderId)).toHaveLength(1);
+    expect(await fixture.outbox(orderId)).toHaveLength(1);
     await done(payment, last);
-    expect(await desk.outbox(orderId)).toEqual([]);
+    expect(await fixture.outbox(orderId)).toEqual([]);
   });
 
   test('goes with the cancel of a try that was refused', async () => {
     const { orderId, payment } = await announced();
-    await done(desk.payment(orderId), 'try');
+    await done(fixture.payment(orderId), 'try');
     expect(await payment.try()).toMatchObject({ status: 409, state: 'Refused' });
-    expect(await desk.outbox(orderId)).toHaveLength(1);
+    expect(await fixture.outbox(orderId)).toHaveLength(1);
     await done(payment, 'cancel');
-    expect(await desk.outbox(orderId)).toEqual([]);
+    expect(await fixture.outbox(orderId)).toEqual([]);
   });
 });
 
@@ -231,16 +235,16 @@ describe('a confirm that finds the order in other hands than its try left it', (
   test.each(['confirm', 'cancel'] as const)(
     'is no success: the %s is answered 5xx until a person has looked',
     async (operation) => {
-      const orderId = await desk.placed();
-      const payment = desk.payment(orderId);
+      const orderId = await fixture.placed();
+      const payment = fixture.payment(orderId);
       await done(payment, 'try');
-      await desk.service.database.query(
+      await fixture.service.database.query(
         `update orders set status = 'PENDING_PAYMENT', held_by = null where order_id = $1`,
         [orderId],
       );
       expect(await payment[operation]()).toMatchObject({ status: 500, state: null });
-      expect(await desk.fenceState(payment.transaction)).toBe('Tried');
-      expect(await desk.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
+      expect(await fixture.fenceState(payment.transaction)).toBe('Tried');
+      expect(await fixture.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
     },
   );
 });

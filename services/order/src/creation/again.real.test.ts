@@ -12,7 +12,7 @@ import { placeOrder } from '../../../../tests/services/order-client.ts';
 import { startTcpProxy, type TcpProxy } from '../../../../tests/world/tcp-proxy.ts';
 import { freshNamespace, world } from '../../../../tests/world/world.ts';
 import { cleanInBatches } from '../../../kit/src/postgres/cleaning.ts';
-import { done, OrderDesk } from '../../testing/order-desk.ts';
+import { done, OrderFixture } from '../../testing/order-fixture.ts';
 import { againCommand } from './again-command.ts';
 import { CLEAN_ENDED_CREATIONS, makeDueAgain } from './ended.ts';
 
@@ -20,7 +20,7 @@ const SOON_MS = 20_000;
 const ANY = { since: undefined, flow: undefined, orderIds: undefined };
 const LONG_AGO = '2020-01-01T00:00:00Z';
 
-let desk: OrderDesk;
+let fixture: OrderFixture;
 let api: ApiServer;
 let proxy: TcpProxy;
 let folder: string;
@@ -35,10 +35,10 @@ beforeAll(async () => {
   const kubeconfig = join(folder, 'kubeconfig');
   const url = `https://127.0.0.1:${proxy.port}`;
   await writeKubeconfig(kubeconfig, { url, certificate, token, user: 'admin', namespace });
-  desk = await OrderDesk.open('again', { namespace, kubeconfig });
+  fixture = await OrderFixture.open('again', { namespace, kubeconfig });
 }, 30_000);
 afterAll(async () => {
-  await desk.close();
+  await fixture.close();
   await api.close();
   await proxy.close();
   await rm(folder, { recursive: true });
@@ -46,11 +46,11 @@ afterAll(async () => {
 
 /** An order that a customer placed and whose creation has ended here; its transaction is still in the API server. */
 async function ended(how: 'confirm' | 'cancel' = 'confirm'): Promise<{ orderId: string; name: string }> {
-  const { body } = await placeOrder(desk.service.url);
+  const { body } = await placeOrder(fixture.service.url);
   const { orderId, transaction: name } = body;
-  await desk.transactionSoon(name);
-  await done(desk.creation(orderId), 'try', how);
-  expect(await desk.outbox(orderId)).toEqual([]);
+  await fixture.transactionSoon(name);
+  await done(fixture.creation(orderId), 'try', how);
+  expect(await fixture.outbox(orderId)).toEqual([]);
   return { orderId, name };
 }
 
@@ -64,7 +64,12 @@ async function lose(name: string): Promise<void> {
 async function creations(args: string, stdin?: string): Promise<{ code: number; output: string }> {
   const lines: string[] = [];
   const code = await againCommand({
-    ...{ args: args.split(' '), databaseUrl: desk.service.databaseUrl, keptDays: 7, print: (line) => lines.push(line) },
+    ...{
+      args: args.split(' '),
+      databaseUrl: fixture.service.databaseUrl,
+      keptDays: 7,
+      print: (line) => lines.push(line),
+    },
     ...(stdin !== undefined && { stdin: Readable.from([stdin]) }),
   });
   return { code, output: lines.join('\n') };
@@ -77,7 +82,7 @@ interface EndedRow {
 }
 
 async function endedRow(orderId: string): Promise<EndedRow | undefined> {
-  const { rows } = await desk.service.database.query<EndedRow>(
+  const { rows } = await fixture.service.database.query<EndedRow>(
     'select failures, last_error, due_at from ended_creation where order_id = $1',
     [orderId],
   );
@@ -94,22 +99,22 @@ test.each(['confirm', 'cancel'] as const)(
   'after its %s a creation is kept, and made again as it was; its branch answers from the fence and nothing changes',
   async (how) => {
     const { orderId, name } = await ended(how);
-    const first = await desk.transactionSoon(name);
+    const first = await fixture.transactionSoon(name);
     await lose(name);
-    const before = await desk.seen(orderId);
+    const before = await fixture.seen(orderId);
 
     expect(await creations(`again --order ${orderId}`)).toEqual({
       code: 0,
       output: 'created again, within about 1 s, by the running service: 1 create-order',
     });
     await madeAgain(orderId);
-    const again = await desk.transactionSoon(name);
+    const again = await fixture.transactionSoon(name);
     expect(again.metadata.uid).not.toBe(first.metadata.uid);
     const made = ({ spec, metadata: { annotations } }: OrderTransaction) => ({ spec, annotations });
     expect(made(again)).toEqual(made(first));
-    await done(desk.creation(orderId), how);
-    expect(await desk.seen(orderId)).toEqual(before);
-    expect(await desk.outbox(orderId)).toEqual([]);
+    await done(fixture.creation(orderId), how);
+    expect(await fixture.seen(orderId)).toEqual(before);
+    expect(await fixture.outbox(orderId)).toEqual([]);
   },
 );
 
@@ -123,15 +128,15 @@ test('what was made again is not repeated: removed once more, it stays away unti
   await creations(`again --order ${other}`);
   // Whoever was due before the other one would have been made before it.
   await madeAgain(other);
-  expect(await desk.transaction(name)).toBeUndefined();
+  expect(await fixture.transaction(name)).toBeUndefined();
 });
 
 test('a transaction that is still there settles it: nothing is made twice', async () => {
   const { orderId, name } = await ended();
-  const { uid } = (await desk.transactionSoon(name)).metadata;
+  const { uid } = (await fixture.transactionSoon(name)).metadata;
   await creations(`again --order ${orderId}`);
   await madeAgain(orderId);
-  expect((await desk.transactionSoon(name)).metadata.uid).toBe(uid);
+  expect((await fixture.transactionSoon(name)).metadata.uid).toBe(uid);
 });
 
 test('with the API server away it stays due, says why, and is made when the API server is back', async () => {
@@ -146,13 +151,13 @@ test('with the API server away it stays due, says why, and is made when the API 
   proxy.heal();
   await madeAgain(orderId);
   expect(await endedRow(orderId)).toMatchObject({ failures: 0, last_error: null });
-  expect(await desk.transaction(name)).toBeDefined();
+  expect(await fixture.transaction(name)).toBeDefined();
 });
 
 describe('of all that ended, those are chosen', () => {
   test('which ended since the time that is given, and a dry run chooses without making', async () => {
     const { orderId: before } = await ended();
-    const { rows } = await desk.service.database.query<{ now: Date }>('select clock_timestamp() as now');
+    const { rows } = await fixture.service.database.query<{ now: Date }>('select clock_timestamp() as now');
     const { orderId: after } = await ended('cancel');
     const since = rows[0]!.now.toISOString();
     expect(await creations(`again --since ${since} --dry-run`)).toEqual({
@@ -166,10 +171,10 @@ describe('of all that ended, those are chosen', () => {
   });
 
   test('of the flow that is given; orders come before their payments and closes, the longest ended first', async () => {
-    const orderId = desk.newId();
+    const orderId = fixture.newId();
     const rows = ['pay-order', 'create-order', 'close-order'].map((flow, index) => [flow, index] as const);
     for (const [flow, index] of rows) {
-      await desk.service.database.query(
+      await fixture.service.database.query(
         `insert into ended_creation (transaction, flow, order_id, payload, traceparent, created_at, ended_at)
          values ($1, $2, $3, '{}', '', now(), now() + make_interval(secs => $4))`,
         [`${namespace}/${flow}-${orderId}`, flow, orderId, index],
@@ -179,13 +184,13 @@ describe('of all that ended, those are chosen', () => {
       'would be created again: 1 pay-order',
     );
     // So slow that nobody takes the later two; the first is nonsense that is refused, and put off for some minutes at most.
-    await makeDueAgain(desk.service.database, { ...ANY, orderIds: [orderId] }, 0.001);
-    const { rows: due } = await desk.service.database.query<{ flow: string }>(
+    await makeDueAgain(fixture.service.database, { ...ANY, orderIds: [orderId] }, 0.001);
+    const { rows: due } = await fixture.service.database.query<{ flow: string }>(
       'select flow from ended_creation where order_id = $1 order by due_at',
       [orderId],
     );
     expect(due.map(({ flow }) => flow)).toEqual(['create-order', 'pay-order', 'close-order']);
-    await desk.service.database.query('delete from ended_creation where order_id = $1', [orderId]);
+    await fixture.service.database.query('delete from ended_creation where order_id = $1', [orderId]);
   });
 
   test('whose order is named, also by what another command prints', async () => {
@@ -203,7 +208,7 @@ describe('of all that ended, those are chosen', () => {
 test('what ended longer ago than it is kept is forgotten, and the command says that it is not there any more', async () => {
   const { orderId: old } = await ended();
   const { orderId: young } = await ended();
-  const { database } = desk.service;
+  const { database } = fixture.service;
   await database.query(`update ended_creation set ended_at = now() - interval '8 days' where order_id = $1`, [old]);
   expect(await cleanInBatches(database, { statement: CLEAN_ENDED_CREATIONS, retentionDays: 7 })).toBe(1);
   expect(await endedRow(old)).toBeUndefined();

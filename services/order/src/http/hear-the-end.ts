@@ -4,7 +4,7 @@
 import type { Pool } from 'pg';
 import { passing } from '../../../kit/src/index.ts';
 import { getOutcome, type Outcome } from '../orders.ts';
-import type { Seat } from '../waiting-room.ts';
+import type { WaitingRequest } from '../waiting-requests.ts';
 
 export interface Awaited {
   readonly pool: Pool;
@@ -15,14 +15,14 @@ export interface Awaited {
 }
 
 /** The outcome that is over, or the present one when time is up or nobody waits any more. */
-export async function hearTheEnd(awaited: Awaited, seat: Seat, present: Outcome): Promise<Outcome> {
+export async function hearTheEnd(awaited: Awaited, waiter: WaitingRequest, present: Outcome): Promise<Outcome> {
   const { pool, orderId, waitSeconds, signal, isOver } = awaited;
   const untilMs = performance.now() + waitSeconds * 1000;
   let outcome = present;
   while (!isOver(outcome) && !signal.aborted) {
     const restMs = untilMs - performance.now();
     if (restMs <= 0) break;
-    await seat.hint(restMs, signal);
+    await waiter.hint(restMs, signal);
     outcome = await lookAgain(pool, orderId, outcome);
   }
   return outcome;

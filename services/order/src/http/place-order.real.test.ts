@@ -8,7 +8,7 @@ import { freshNamespace, world } from '../../../../tests/world/world.ts';
 import type { Operation } from '../../../protocol/src/index.ts';
 
 const OUT_OF_STOCK = 'out of stock: teapot (2 wanted, 1 left) – 茶壶';
-/** Much less than the waiting room's own re-reading takes: only a notification is that quick. */
+/** Much less than it takes until who waits reads again anyway: only a notification is that quick. */
 const AT_ONCE_MS = 1_500;
 
 let order: RunningTestService;

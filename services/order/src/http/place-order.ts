@@ -31,7 +31,7 @@ import {
   type Outcome,
 } from '../orders.ts';
 import { continuedOrNew } from '../trace-parent.ts';
-import type { Seat, WaitingRoom } from '../waiting-room.ts';
+import type { WaitingRequest, WaitingRequests } from '../waiting-requests.ts';
 import { hearTheEnd } from './hear-the-end.ts';
 import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
 import { QUOTE_HEADER, quoteProblem, unsignedProblem, type QuoteRules } from './quote.ts';
@@ -39,7 +39,7 @@ import { QUOTE_HEADER, quoteProblem, unsignedProblem, type QuoteRules } from './
 export interface PlaceOrderOptions {
   readonly pool: Pool;
   readonly relay: Pick<Relay, 'nudge'>;
-  readonly waiting: WaitingRoom;
+  readonly waiting: WaitingRequests;
   /** Where transactions are created. */
   readonly namespace: string;
   readonly quotes: QuoteRules;
@@ -137,11 +137,11 @@ async function placeOrder(options: PlaceOrderOptions, placing: Placing): Promise
   const orderId = newId('o');
   if (placing.waitSeconds === undefined) return placeAs(orderId, undefined, options, placing);
   // Seated before the row is there: its end cannot come before somebody listens for it.
-  const seat = options.waiting.sit(orderId);
+  const waiter = options.waiting.add(orderId);
   try {
-    return await placeAs(orderId, seat, options, placing);
+    return await placeAs(orderId, waiter, options, placing);
   } finally {
-    seat.leave();
+    waiter.end();
   }
 }
 
@@ -155,7 +155,7 @@ function tooMany(): Reply {
 
 async function placeAs(
   orderId: string,
-  seat: Seat | undefined,
+  waiter: WaitingRequest | undefined,
   options: PlaceOrderOptions,
   placing: Placing,
 ): Promise<Reply> {
@@ -167,7 +167,7 @@ async function placeAs(
     payload: payloadOf(orderId, request),
     traceparent,
   };
-  const acceptance = await acceptOrder(pool, { request, idempotencyKey, creation, awaited: seat !== undefined });
+  const acceptance = await acceptOrder(pool, { request, idempotencyKey, creation, awaited: waiter !== undefined });
   switch (acceptance.kind) {
     case 'other-body':
       return problem(422, {
@@ -179,10 +179,10 @@ async function placeAs(
     case 'accepted': {
       options.backlog.accepted();
       relay.nudge(creation);
-      if (seat === undefined || waitSeconds === undefined) return answer(orderId, BEGUN, undefined);
+      if (waiter === undefined || waitSeconds === undefined) return answer(orderId, BEGUN, undefined);
       return answer(
         orderId,
-        await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, seat, BEGUN),
+        await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, waiter, BEGUN),
         waitSeconds,
       );
     }
@@ -192,16 +192,16 @@ async function placeAs(
 async function answerRepeat({ pool, waiting }: PlaceOrderOptions, placing: Placing, orderId: string): Promise<Reply> {
   const { waitSeconds, signal } = placing;
   if (waitSeconds === undefined) return answer(orderId, await getOutcome(pool, orderId), undefined);
-  const seat = waiting.sit(orderId);
+  const waiter = waiting.add(orderId);
   try {
     const present = await lookAt(pool, orderId);
     return answer(
       orderId,
-      await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, seat, present),
+      await hearTheEnd({ pool, orderId, signal, waitSeconds, isOver }, waiter, present),
       waitSeconds,
     );
   } finally {
-    seat.leave();
+    waiter.end();
   }
 }
 

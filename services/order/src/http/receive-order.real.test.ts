@@ -1,31 +1,31 @@
 /** POST /orders/:orderId/receipt. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
-import { done, OrderDesk } from '../../testing/order-desk.ts';
+import { done, OrderFixture } from '../../testing/order-fixture.ts';
 
-let desk: OrderDesk;
+let fixture: OrderFixture;
 
 beforeAll(async () => {
-  desk = await OrderDesk.open('receipt');
+  fixture = await OrderFixture.open('receipt');
 }, 30_000);
-afterAll(() => desk.close());
+afterAll(() => fixture.close());
 
-const receive = (orderId: string) => desk.post(`/orders/${orderId}/receipt`);
+const receive = (orderId: string) => fixture.post(`/orders/${orderId}/receipt`);
 
 test('a shipped order is RECEIVED, and the same answer comes again', async () => {
-  const orderId = await desk.orderIn('SHIPPED');
+  const orderId = await fixture.orderIn('SHIPPED');
   const received = { status: 200, type: 'application/json', body: { orderId, status: 'RECEIVED' } };
   expect(await receive(orderId)).toEqual(received);
   expect(await receive(orderId)).toEqual(received);
-  const steps = (await desk.history(orderId)).map(([status]) => status);
+  const steps = (await fixture.history(orderId)).map(([status]) => status);
   expect(steps).toEqual(['INIT', 'PENDING_PAYMENT', 'PAYING', 'PAID', 'SHIPPED', 'RECEIVED']);
 });
 
 test('ten receipts at once are one, and all have the same answer', async () => {
-  const orderId = await desk.orderIn('SHIPPED');
+  const orderId = await fixture.orderIn('SHIPPED');
   const answers = await Promise.all(Array.from({ length: 10 }, () => receive(orderId)));
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-  expect((await desk.history(orderId)).filter(([status]) => status === 'RECEIVED')).toHaveLength(1);
+  expect((await fixture.history(orderId)).filter(([status]) => status === 'RECEIVED')).toHaveLength(1);
 });
 
 describe('an order that cannot have arrived is 409, and stays as it is:', () => {
@@ -38,17 +38,17 @@ describe('an order that cannot have arrived is 409, and stays as it is:', () => 
   });
 
   test('INIT, before its own row is there and after', async () => {
-    const { orderId } = (await placeOrder(desk.service.url)).body;
+    const { orderId } = (await placeOrder(fixture.service.url)).body;
     expect(await receive(orderId)).toMatchObject(refused(orderId, 'INIT'));
-    await done(desk.creation(orderId), 'try');
+    await done(fixture.creation(orderId), 'try');
     expect(await receive(orderId)).toMatchObject(refused(orderId, 'INIT'));
   });
 
   test.each(['PENDING_PAYMENT', 'PAYING', 'CLOSING', 'PAID', 'CLOSED', 'CANCELLED'] as const)('%s', async (status) => {
-    const orderId = await desk.orderIn(status);
-    const before = await desk.seen(orderId);
+    const orderId = await fixture.orderIn(status);
+    const before = await fixture.seen(orderId);
     expect(await receive(orderId)).toMatchObject(refused(orderId, status));
-    expect(await desk.seen(orderId)).toEqual(before);
+    expect(await fixture.seen(orderId)).toEqual(before);
   });
 });
 

@@ -13,14 +13,14 @@ import type { Relay } from '../creation/relay.ts';
 import { getOutcome, ORDER_STATUSES, type OrderStatus, type Outcome } from '../orders.ts';
 import type { PaymentLookup } from '../payments/payment-lookup.ts';
 import { continuedOrNew } from '../trace-parent.ts';
-import type { WaitingRoom } from '../waiting-room.ts';
+import type { WaitingRequests } from '../waiting-requests.ts';
 import { hearTheEnd } from './hear-the-end.ts';
 import { preferredWaitSeconds, WAIT_SECONDS_MAX } from './prefer.ts';
 
 export interface WithdrawOptions {
   readonly pool: Pool;
   readonly relay: Pick<Relay, 'nudge'>;
-  readonly waiting: WaitingRoom;
+  readonly waiting: WaitingRequests;
   readonly payments: PaymentLookup;
 }
 
@@ -54,7 +54,7 @@ export function withdrawOrderRoute(options: WithdrawOptions): Route {
       const { orderId } = call.params;
       const waitSeconds = preferredWaitSeconds(call.header('prefer')) ?? WAIT_SECONDS_DEFAULT;
       // Seated before the close is begun: its end cannot come before somebody listens for it.
-      const seat = options.waiting.sit(orderId);
+      const waiter = options.waiting.add(orderId);
       try {
         const traceparent = continuedOrNew(call.header('traceparent'));
         const withdrawal = await withdrawOrder({ ...options, log: call.log }, orderId, traceparent);
@@ -70,9 +70,9 @@ export function withdrawOrderRoute(options: WithdrawOptions): Route {
         const { pool } = options;
         const present = await getOutcome(pool, orderId);
         const awaited = { pool, orderId, waitSeconds, signal: call.signal, isOver };
-        return answer(orderId, nameIn(withdrawal.transaction), await hearTheEnd(awaited, seat, present));
+        return answer(orderId, nameIn(withdrawal.transaction), await hearTheEnd(awaited, waiter, present));
       } finally {
-        seat.leave();
+        waiter.end();
       }
     },
   });

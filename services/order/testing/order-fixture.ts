@@ -24,7 +24,7 @@ import {
 import type { OrderStatus } from '../src/orders.ts';
 import { startPayments, type LoopbackPayments } from './loopback-payments.ts';
 
-/** What an order of the desk costs. */
+/** What an order of the fixture costs. */
 export const TOTAL_CENTS = 2_500;
 export const DEADLINE_MS = 20_000;
 const LOOK_EVERY_MS = 10;
@@ -48,12 +48,12 @@ export interface PaymentSteps extends Steps {
   readonly paymentId: string;
 }
 
-export interface DeskOptions {
+export interface FixtureOptions {
   readonly paymentTimeoutSeconds?: number;
   readonly paymentGraceSeconds?: number;
   /** Default: a fresh one. */
   readonly namespace?: string;
-  /** One that is there already, and outlives the desk; default: a fresh one. */
+  /** One that is there already, and outlives the fixture; default: a fresh one. */
   readonly databaseUrl?: string;
   /** Default: the world's own administrator. */
   readonly kubeconfig?: string;
@@ -83,7 +83,7 @@ export interface Sent {
   readonly traceparent?: string;
 }
 
-export class OrderDesk {
+export class OrderFixture {
   readonly namespace: string;
   readonly redisUrl: string;
   readonly service: RunningTestService;
@@ -106,16 +106,16 @@ export class OrderDesk {
     this.#api = connect({ url: apiServerUrl, token, certificate });
   }
 
-  static async open(name: string, options: DeskOptions = {}): Promise<OrderDesk> {
+  static async open(name: string, options: FixtureOptions = {}): Promise<OrderFixture> {
     const { namespace = await freshNamespace(name), ...others } = options;
     const redisUrl = await freshRedis();
     const payments = await startPayments();
     const paymentUrl = payments.url;
     const service = await runOrder({ kubeconfig: world().kubeconfig, namespace, redisUrl, paymentUrl, ...others });
-    return new OrderDesk(service, payments, namespace, redisUrl);
+    return new OrderFixture(service, payments, namespace, redisUrl);
   }
 
-  /** Another replica on the same database and the same Redis; closed with the desk. */
+  /** Another replica on the same database and the same Redis; closed with the fixture. */
   async replica(): Promise<RunningTestService> {
     const { namespace, redisUrl } = this;
     const { databaseUrl } = this.service;

@@ -2,14 +2,14 @@
  * An order as the rules say it must be: what each step makes of it, and what each step is answered.
  *
  * Written from the rules alone: it shares nothing with the service but the names of the statuses and the words for a foreigner. Its order is one that waits for
- * its payment when the book is opened; what it is given later it may be given by anybody, in any order, again and again.
+ * its payment when the model begins; what it is given later it may be given by anybody, in any order, again and again.
  *
  * A step is one act or two. What others do may come between two acts, and nothing comes into the middle of one. Two acts have a
  * withdrawal, which is stored before the order is read for its answer, and an order's time being over, which the scanner sees later.
  */
 import { FOREIGN_ATTEMPT, type CloseCause } from '../../protocol/src/index.ts';
 import type { OrderStatus } from '../src/orders.ts';
-import { TOTAL_CENTS } from './order-desk.ts';
+import { TOTAL_CENTS } from './order-fixture.ts';
 
 export interface Payment {
   readonly kind: 'payment';
@@ -46,7 +46,7 @@ export interface Branch {
   readonly refusal: string | null;
 }
 
-export interface Book {
+export interface OrderModel {
   readonly orderId: string;
   readonly namespace: string;
   readonly status: OrderStatus;
@@ -67,7 +67,7 @@ export interface Book {
   readonly handled: readonly string[];
 }
 
-export function openBook(orderId: string, namespace: string): Book {
+export function openModel(orderId: string, namespace: string): OrderModel {
   return {
     ...{ orderId, namespace, status: 'PENDING_PAYMENT', heldBy: null, paymentId: null, closes: 0, closing: null },
     ...{ withdrawn: false, due: 'no', branches: {}, creations: {}, handled: [] },
@@ -79,13 +79,13 @@ export function openBook(orderId: string, namespace: string): Book {
 }
 
 export interface Told {
-  readonly book: Book;
+  readonly model: OrderModel;
   /** The answer, once the step's last act is done. */
   readonly said: string;
 }
 
 /** Undefined where the act cannot have been done with the order being so. */
-export type Act = (book: Book, said: string) => Told | undefined;
+export type Act = (model: OrderModel, said: string) => Told | undefined;
 
 /** What the step consists of. */
 export function actsOf(step: Step): readonly Act[] {
@@ -93,35 +93,35 @@ export function actsOf(step: Step): readonly Act[] {
     case 'try':
       // A close is refused before the refusal is stored, and who begins a close meanwhile does not see its name as used.
       return step.of.kind === 'close'
-        ? [(book) => judged(book, step.of), (book, said) => stored(book, step.of, said)]
-        : [(book) => tryOf(book, step.of)];
+        ? [(model) => judged(model, step.of), (model, said) => stored(model, step.of, said)]
+        : [(model) => tryOf(model, step.of)];
     case 'confirm':
-      return [(book) => confirmOf(book, step.of)];
+      return [(model) => confirmOf(model, step.of)];
     case 'cancel':
-      return [(book) => cancelOf(book, step.of)];
+      return [(model) => cancelOf(model, step.of)];
     case 'captured':
-      return [(book) => captured(book, step.of, step.id)];
+      return [(model) => captured(model, step.of, step.id)];
     case 'shipped':
-      return [(book) => shipped(book, step.id)];
+      return [(model) => shipped(model, step.id)];
     case 'receipt':
       return [received];
     case 'withdrawal':
       return [wished, looked];
     case 'reprieve':
-      return [(book) => ({ book: { ...book, due: 'no' }, said: 'reprieved' })];
+      return [(model) => ({ model: { ...model, due: 'no' }, said: 'reprieved' })];
     case 'overdue':
       return [
-        (book) => ({ book: { ...book, due: 'now' }, said: '' }),
-        (book) => (book.due === 'now' && scanned(book) !== undefined ? undefined : { book, said: 'scanned' }),
+        (model) => ({ model: { ...model, due: 'now' }, said: '' }),
+        (model) => (model.due === 'now' && scanned(model) !== undefined ? undefined : { model, said: 'scanned' }),
       ];
   }
 }
 
 /** The scanner has begun the order's next close; undefined where it cannot have. */
-export function scanned(book: Book): Book | undefined {
-  const { status, closing, due, withdrawn } = book;
+export function scanned(model: OrderModel): OrderModel | undefined {
+  const { status, closing, due, withdrawn } = model;
   if (status !== 'PENDING_PAYMENT' || closing !== null || due === 'no') return undefined;
-  return withCloseBegun(book, withdrawn ? 'withdrawn' : 'unpaid');
+  return withCloseBegun(model, withdrawn ? 'withdrawn' : 'unpaid');
 }
 
 const WORDS: Readonly<Record<CloseCause, string>> = {
@@ -129,34 +129,34 @@ const WORDS: Readonly<Record<CloseCause, string>> = {
   withdrawn: 'the customer withdrew it',
 };
 
-function tryOf(book: Book, of: Contender): Told {
-  const stored = book.branches[of.transaction];
-  if (stored?.state === 'Cancelled') return { book, said: '409 Cancelled cancelled' };
-  const refusal = stored === undefined ? refusalOf(book, of) : stored.refusal;
+function tryOf(model: OrderModel, of: Contender): Told {
+  const stored = model.branches[of.transaction];
+  if (stored?.state === 'Cancelled') return { model, said: '409 Cancelled cancelled' };
+  const refusal = stored === undefined ? refusalOf(model, of) : stored.refusal;
   if (refusal !== null) {
-    return { book: withBranch(book, of, 'Refused', refusal), said: `${REFUSED}${refusal}` };
+    return { model: withBranch(model, of, 'Refused', refusal), said: `${REFUSED}${refusal}` };
   }
-  if (stored !== undefined) return { book, said: `200 ${stored.state}` };
+  if (stored !== undefined) return { model, said: `200 ${stored.state}` };
   const reason = of.kind === 'close' ? WORDS[of.cause] : null;
-  const taken = moved(withBranch(book, of, 'Tried'), of.kind === 'close' ? 'CLOSING' : 'PAYING', reason);
-  return { book: { ...taken, heldBy: of.transaction }, said: '200 Tried' };
+  const taken = moved(withBranch(model, of, 'Tried'), of.kind === 'close' ? 'CLOSING' : 'PAYING', reason);
+  return { model: { ...taken, heldBy: of.transaction }, said: '200 Tried' };
 }
 
-function judged(book: Book, of: Contender): Told {
-  const told = tryOf(book, of);
-  const isNew = book.branches[of.transaction] === undefined;
-  return isNew && told.said.startsWith(REFUSED) ? { book, said: told.said } : told;
+function judged(model: OrderModel, of: Contender): Told {
+  const told = tryOf(model, of);
+  const isNew = model.branches[of.transaction] === undefined;
+  return isNew && told.said.startsWith(REFUSED) ? { model, said: told.said } : told;
 }
 
-function stored(book: Book, of: Contender, said: string): Told {
-  if (!said.startsWith(REFUSED) || book.branches[of.transaction] !== undefined) return { book, said };
-  return { book: withBranch(book, of, 'Refused', said.slice(REFUSED.length)), said };
+function stored(model: OrderModel, of: Contender, said: string): Told {
+  if (!said.startsWith(REFUSED) || model.branches[of.transaction] !== undefined) return { model, said };
+  return { model: withBranch(model, of, 'Refused', said.slice(REFUSED.length)), said };
 }
 
 const REFUSED = '409 Refused refused: ';
 
 /** Why it cannot have the order; null where it can. */
-function refusalOf({ status, closing }: Book, of: Contender): string | null {
+function refusalOf({ status, closing }: OrderModel, of: Contender): string | null {
   const paid = of.kind === 'payment' ? 'the order is paid already, by another payment' : 'the order is paid';
   const already = of.kind === 'close' ? ' already' : '';
   if (of.foreign) return FOREIGN_ATTEMPT;
@@ -187,80 +187,81 @@ function refusalOf({ status, closing }: Book, of: Contender): string | null {
 }
 
 /** The coordinator confirms only what was tried. */
-function confirmOf(book: Book, of: Contender): Told | undefined {
-  const { state } = book.branches[of.transaction] ?? {};
-  if (state === 'Confirmed') return { book, said: '200 Confirmed' };
-  if (state !== 'Tried' || book.heldBy !== of.transaction) return undefined;
-  const ended = withoutCreation(withBranch(book, of, 'Confirmed'), of);
+function confirmOf(model: OrderModel, of: Contender): Told | undefined {
+  const { state } = model.branches[of.transaction] ?? {};
+  if (state === 'Confirmed') return { model, said: '200 Confirmed' };
+  if (state !== 'Tried' || model.heldBy !== of.transaction) return undefined;
+  const ended = withoutCreation(withBranch(model, of, 'Confirmed'), of);
   const won =
     of.kind === 'payment'
       ? { ...moved(ended, 'PAID', `paid by payment ${of.paymentId}`), paymentId: of.paymentId }
       : moved(ended, 'CLOSED', WORDS[of.cause]);
-  return { book: won, said: '200 Confirmed' };
+  return { model: won, said: '200 Confirmed' };
 }
 
 /** The coordinator cancels nothing that it has confirmed. */
-function cancelOf(book: Book, of: Contender): Told | undefined {
-  const { state } = book.branches[of.transaction] ?? {};
+function cancelOf(model: OrderModel, of: Contender): Told | undefined {
+  const { state } = model.branches[of.transaction] ?? {};
   if (state === 'Confirmed') return undefined;
-  if (state === 'Cancelled') return { book, said: '200 Cancelled' };
+  if (state === 'Cancelled') return { model, said: '200 Cancelled' };
   const not = of.kind === 'payment' ? `payment ${of.paymentId} was not taken` : 'it was not closed';
-  const free = state === 'Tried' ? moved(book, 'PENDING_PAYMENT', `${not}: it was cancelled`) : book;
+  const free = state === 'Tried' ? moved(model, 'PENDING_PAYMENT', `${not}: it was cancelled`) : model;
   const ended = withoutCreation(withBranch(free, of, 'Cancelled'), of);
-  return { book: of.kind === 'close' ? withCloseEnded(ended, of) : ended, said: '200 Cancelled' };
+  return { model: of.kind === 'close' ? withCloseEnded(ended, of) : ended, said: '200 Cancelled' };
 }
 
 const FAILS = 'its closes come to nothing: they are begun again ever more rarely, and someone must look why';
 
 /** If it was the one under way there is a pause before the next. */
-function withCloseEnded(book: Book, { transaction }: Close): Book {
-  if (book.status === 'CLOSED' || book.closing !== transaction) return book;
-  const fails = book.status === 'PENDING_PAYMENT' && book.closes >= 3 && !book.history.some(([, why]) => why === FAILS);
-  const history = fails ? [...book.history, ['PENDING_PAYMENT', FAILS] as const] : book.history;
-  return { ...book, history, closing: null, due: book.withdrawn || book.due !== 'no' ? 'soon' : 'no' };
+function withCloseEnded(model: OrderModel, { transaction }: Close): OrderModel {
+  if (model.status === 'CLOSED' || model.closing !== transaction) return model;
+  const fails =
+    model.status === 'PENDING_PAYMENT' && model.closes >= 3 && !model.history.some(([, why]) => why === FAILS);
+  const history = fails ? [...model.history, ['PENDING_PAYMENT', FAILS] as const] : model.history;
+  return { ...model, history, closing: null, due: model.withdrawn || model.due !== 'no' ? 'soon' : 'no' };
 }
 
-function captured(book: Book, of: Payment, id: string): Told {
-  if (book.handled.includes(id)) return { book, said: 'delivered' };
-  const state = book.branches[of.transaction]?.state ?? 'None';
-  const heard = { ...book, handled: [...book.handled, id] };
-  const wanted = !['Confirmed', 'Cancelled'].includes(state) && book.paymentId !== of.paymentId;
-  return { book: wanted ? withCreation(heard, of.transaction, null) : heard, said: 'delivered' };
+function captured(model: OrderModel, of: Payment, id: string): Told {
+  if (model.handled.includes(id)) return { model, said: 'delivered' };
+  const state = model.branches[of.transaction]?.state ?? 'None';
+  const heard = { ...model, handled: [...model.handled, id] };
+  const wanted = !['Confirmed', 'Cancelled'].includes(state) && model.paymentId !== of.paymentId;
+  return { model: wanted ? withCreation(heard, of.transaction, null) : heard, said: 'delivered' };
 }
 
-function shipped(book: Book, id: string): Told {
-  const { orderId, status, handled } = book;
-  if (handled.includes(id)) return { book, said: 'delivered' };
-  const heard = { ...book, handled: [...handled, id] };
-  if (status === 'PAID') return { book: moved(heard, 'SHIPPED', null), said: 'delivered' };
-  if (status === 'SHIPPED' || status === 'RECEIVED') return { book: heard, said: 'delivered' };
+function shipped(model: OrderModel, id: string): Told {
+  const { orderId, status, handled } = model;
+  if (handled.includes(id)) return { model, said: 'delivered' };
+  const heard = { ...model, handled: [...handled, id] };
+  if (status === 'PAID') return { model: moved(heard, 'SHIPPED', null), said: 'delivered' };
+  if (status === 'SHIPPED' || status === 'RECEIVED') return { model: heard, said: 'delivered' };
   const said = status === 'CLOSED' ? `refused: order ${orderId} is CLOSED: it should not have been shipped` : 'not-yet';
-  return { book, said };
+  return { model, said };
 }
 
-function received(book: Book): Told {
-  if (book.status === 'SHIPPED') return { book: moved(book, 'RECEIVED', null), said: '200 RECEIVED' };
-  return { book, said: book.status === 'RECEIVED' ? '200 RECEIVED' : `409 wrong-status ${book.status}` };
+function received(model: OrderModel): Told {
+  if (model.status === 'SHIPPED') return { model: moved(model, 'RECEIVED', null), said: '200 RECEIVED' };
+  return { model, said: model.status === 'RECEIVED' ? '200 RECEIVED' : `409 wrong-status ${model.status}` };
 }
 
 /** A withdrawal's first act: the wish is stored; what is said is the close that will grant it. */
-function wished(book: Book): Told {
-  const { status, closing } = book;
+function wished(model: OrderModel): Told {
+  const { status, closing } = model;
   const nameOf = (transaction: string | null) => transaction?.split('/')[1] ?? '';
-  if (status === 'CLOSED') return { book, said: nameOf(closing) };
-  if (status !== 'PENDING_PAYMENT' && status !== 'CLOSING') return { book, said: notWithdrawn(status) };
-  const wish = { ...book, withdrawn: true };
+  if (status === 'CLOSED') return { model, said: nameOf(closing) };
+  if (status !== 'PENDING_PAYMENT' && status !== 'CLOSING') return { model, said: notWithdrawn(status) };
+  const wish = { ...model, withdrawn: true };
   const begun = closing === null ? withCloseBegun(wish, 'withdrawn') : wish;
-  return { book: begun, said: nameOf(begun.closing) };
+  return { model: begun, said: nameOf(begun.closing) };
 }
 
 /** Its second act: how far that has come by now. */
-function looked(book: Book, said: string): Told {
-  if (!said.startsWith('close-')) return { book, said };
-  const { status } = book;
-  if (status === 'CLOSED') return { book, said: `200 CLOSED ${said}` };
+function looked(model: OrderModel, said: string): Told {
+  if (!said.startsWith('close-')) return { model, said };
+  const { status } = model;
+  if (status === 'CLOSED') return { model, said: `200 CLOSED ${said}` };
   const underWay = status === 'PENDING_PAYMENT' || status === 'CLOSING';
-  return { book, said: underWay ? `202 ${status} ${said}` : notWithdrawn(status) };
+  return { model, said: underWay ? `202 ${status} ${said}` : notWithdrawn(status) };
 }
 
 function notWithdrawn(status: OrderStatus): string {
@@ -268,30 +269,35 @@ function notWithdrawn(status: OrderStatus): string {
 }
 
 /** Held by nobody from now on, unless the caller says by whom. */
-function moved(book: Book, status: OrderStatus, reason: string | null): Book {
-  return { ...book, status, heldBy: null, history: [...book.history, [status, reason]] };
+function moved(model: OrderModel, status: OrderStatus, reason: string | null): OrderModel {
+  return { ...model, status, heldBy: null, history: [...model.history, [status, reason]] };
 }
 
-function withBranch(book: Book, { transaction }: Contender, state: string, refusal: string | null = null): Book {
-  return { ...book, branches: { ...book.branches, [transaction]: { state, refusal } } };
+function withBranch(
+  model: OrderModel,
+  { transaction }: Contender,
+  state: string,
+  refusal: string | null = null,
+): OrderModel {
+  return { ...model, branches: { ...model.branches, [transaction]: { state, refusal } } };
 }
 
-function withCloseBegun(book: Book, cause: CloseCause): Book {
-  const nameOf = (number: number): string => `${book.namespace}/close-${book.orderId}-${number}`;
-  let closes = book.closes + 1;
+function withCloseBegun(model: OrderModel, cause: CloseCause): OrderModel {
+  const nameOf = (number: number): string => `${model.namespace}/close-${model.orderId}-${number}`;
+  let closes = model.closes + 1;
   // Somebody has made a transaction of this name before it was begun.
-  while (nameOf(closes) in book.branches) closes += 1;
+  while (nameOf(closes) in model.branches) closes += 1;
   const closing = nameOf(closes);
-  return withCreation({ ...book, closes, closing }, closing, cause);
+  return withCreation({ ...model, closes, closing }, closing, cause);
 }
 
-function withCreation(book: Book, transaction: string, cause: string | null): Book {
-  return transaction in book.creations ? book : { ...book, creations: { ...book.creations, [transaction]: cause } };
+function withCreation(model: OrderModel, transaction: string, cause: string | null): OrderModel {
+  return transaction in model.creations ? model : { ...model, creations: { ...model.creations, [transaction]: cause } };
 }
 
-function withoutCreation(book: Book, { transaction }: Contender): Book {
+function withoutCreation(model: OrderModel, { transaction }: Contender): OrderModel {
   return {
-    ...book,
-    creations: Object.fromEntries(Object.entries(book.creations).filter(([name]) => name !== transaction)),
+    ...model,
+    creations: Object.fromEntries(Object.entries(model.creations).filter(([name]) => name !== transaction)),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * A service of the kit's message tests: a post office whose consumer keeps every letter it was handed.
+ * A service of the kit's message tests: its consumer keeps every note it was handed.
  *
  * Real Postgres, real Redis (a database number of its own). Tests look at its tables, at the streams and at the receipts; `during`
  * runs a test's own code inside the handler, where the database transaction is open.
@@ -23,25 +23,25 @@ import { createPool, migrate } from '../src/index.ts';
 import { memoryLog } from './memory-log.ts';
 import { until } from './until.ts';
 
-export const SERVICE = 'post';
+export const SERVICE = 'notes';
 export const STREAM = messagesStream(SERVICE);
 export const REPLICA = 'controller-1';
 
-const letterSchema = z.strictObject({ orderId: z.string(), pages: z.int().min(1) });
-type Letter = z.infer<typeof letterSchema>;
+const noteSchema = z.strictObject({ orderId: z.string(), pages: z.int().min(1) });
+type Note = z.infer<typeof noteSchema>;
 
-export interface PostOffice {
+export interface NoteService {
   readonly pool: Pool;
   readonly redis: Redis;
   readonly redisUrl: string;
   readonly databaseUrl: string;
   readonly logLines: readonly Record<string, unknown>[];
   /** Who the handler says is foreign, by the message itself, and what it is told when it asks others; undefined: nobody, nothing. */
-  listening(to: Pick<OnceHandler<Letter>, 'foreign' | 'before'>): void;
-  /** The handler of letters. */
-  readonly letter: OnceHandler<Letter>;
+  listening(to: Pick<OnceHandler<Note>, 'foreign' | 'before'>): void;
+  /** The handler of notes. */
+  readonly note: OnceHandler<Note>;
   /** The next runs of the handler run this first. */
-  during(work: OnceHandler<Letter>['handle'] | undefined): void;
+  during(work: OnceHandler<Note>['handle'] | undefined): void;
   open(options?: { readonly handlers?: readonly AnyHandler[]; readonly takeoverIdleMs?: number }): OpenConsumer;
   relay(): OutboxRelay & { readonly registry: Registry };
   /** Publishes an event as it stands, or with these attributes changed; undefined takes one away. */
@@ -51,7 +51,7 @@ export interface PostOffice {
   /** All receipts so far, the oldest first. */
   receipts(replica?: string): Promise<readonly Receipt[]>;
   receiptsWhen(count: number, replica?: string): Promise<readonly Receipt[]>;
-  letters(): Promise<readonly string[]>;
+  notes(): Promise<readonly string[]>;
   /** Resolves once nothing lies on the stream any more. */
   emptied(): Promise<void>;
   close(): Promise<void>;
@@ -64,9 +64,9 @@ export interface OpenConsumer {
 
 export const EVENT = {
   specversion: '1.0',
-  id: 'shop/pay-p1/letter',
+  id: 'shop/pay-p1/note',
   source: 'ordertx/shop/pay-order',
-  type: 'letter.sent',
+  type: 'note.sent',
   subject: 'o1',
   time: '2026-01-01T00:00:00.000Z',
   datacontenttype: 'application/json',
@@ -78,35 +78,35 @@ export const EVENT = {
   data: { orderId: 'o1', pages: 2 },
 };
 
-/** The handler of letters, and what a test has it do besides. */
-function letterHandling(): Pick<PostOffice, 'during' | 'listening'> & { readonly letter: OnceHandler<Letter> } {
-  let first: OnceHandler<Letter>['handle'] | undefined;
-  let listening: Pick<OnceHandler<Letter>, 'foreign' | 'before'> = {};
-  const letter: OnceHandler<Letter> = {
+/** The handler of notes, and what a test has it do besides. */
+function noteHandling(): Pick<NoteService, 'during' | 'listening'> & { readonly note: OnceHandler<Note> } {
+  let first: OnceHandler<Note>['handle'] | undefined;
+  let listening: Pick<OnceHandler<Note>, 'foreign' | 'before'> = {};
+  const note: OnceHandler<Note> = {
     kind: 'once',
-    type: 'letter.sent',
-    data: letterSchema,
+    type: 'note.sent',
+    data: noteSchema,
     foreign: (message) => listening.foreign?.(message),
     before: async (message) => listening.before?.(message),
     async handle(client, message) {
-      await client.query('insert into letters (letter, order_id, detail) values ($1, $2, $3)', [
+      await client.query('insert into notes (note, order_id, detail) values ($1, $2, $3)', [
         ...[message.id, message.data.orderId, message.detail],
       ]);
       return (await first?.(client, message)) ?? { kind: 'delivered' };
     },
   };
-  return { letter, during: (work) => (first = work), listening: (to) => (listening = to) };
+  return { note, during: (work) => (first = work), listening: (to) => (listening = to) };
 }
 
 /** @param through where Redis is found; default: a database of the world's */
-export async function openPostOffice(through?: string): Promise<PostOffice> {
-  const database = await freshDatabase('post');
+export async function openNoteService(through?: string): Promise<NoteService> {
+  const database = await freshDatabase('notes');
   const redisUrl = through ?? (await freshRedis());
   const { log, lines } = memoryLog();
   await migrate({ connectionString: database.url, folder: new URL('./migrations/', import.meta.url), log });
-  const pool = createPool({ connectionString: database.url, applicationName: 'post', log });
+  const pool = createPool({ connectionString: database.url, applicationName: 'notes', log });
   const redis = new Redis(redisUrl);
-  const handling = letterHandling();
+  const handling = noteHandling();
   const closers: (() => Promise<void>)[] = [];
   let replicas = 0;
   const receipts = async (replica = REPLICA): Promise<readonly Receipt[]> => {
@@ -119,11 +119,11 @@ export async function openPostOffice(through?: string): Promise<PostOffice> {
   return {
     ...{ pool, redis, redisUrl, databaseUrl: database.url, logLines: lines, receipts, publishText },
     ...handling,
-    open({ handlers = [handling.letter], takeoverIdleMs } = {}) {
+    open({ handlers = [handling.note], takeoverIdleMs } = {}) {
       replicas += 1;
       const registry = new Registry();
       const consumer = new Consumer({
-        ...{ redisUrl, service: SERVICE, replica: `post-${replicas}`, pool, handlers, namespaces: ['shop'], log },
+        ...{ redisUrl, service: SERVICE, replica: `notes-${replicas}`, pool, handlers, namespaces: ['shop'], log },
         metrics: registry,
         ...(takeoverIdleMs === undefined ? {} : { takeoverIdleMs }),
       });
@@ -133,7 +133,7 @@ export async function openPostOffice(through?: string): Promise<PostOffice> {
     relay() {
       replicas += 1;
       const registry = new Registry();
-      const replica = `post-${replicas}`;
+      const replica = `notes-${replicas}`;
       const relay = new OutboxRelay({ redisUrl, service: SERVICE, replica, pool, metrics: registry, log });
       closers.push(() => relay.close());
       return Object.assign(relay, { registry });
@@ -143,9 +143,9 @@ export async function openPostOffice(through?: string): Promise<PostOffice> {
       await until(`${count} receipts`, async () => (await receipts(replica)).length >= count);
       return receipts(replica);
     },
-    async letters() {
-      const { rows } = await pool.query<{ letter: string }>('select letter from letters order by letter');
-      return rows.map((row) => row.letter);
+    async notes() {
+      const { rows } = await pool.query<{ note: string }>('select note from notes order by note');
+      return rows.map((row) => row.note);
     },
     emptied: () => until('the stream is empty', async () => (await redis.xlen(STREAM)) === 0),
     async close() {

@@ -1,4 +1,4 @@
--- A theatre that sells seats: the smallest business with something to reserve.
+-- Seats that are sold: the smallest business with something to reserve.
 create table shows (
   show text primary key,
   free integer not null check (free >= 0)

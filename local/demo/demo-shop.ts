@@ -1,5 +1,5 @@
 /**
- * What a scene of the demo plays on: the running system, seen as a customer, as an operator with kubectl, and as the one
+ * What a scenario of the demo runs on: the running system, seen as a customer, as an operator with kubectl, and as the one
  * who pulls plugs. Everything it prints besides the narration is real output.
  */
 import { randomUUID } from 'node:crypto';
@@ -19,7 +19,7 @@ const CUSTOMER = 'ann';
 const INDENT = '    ';
 const COLUMNS_MAX = 100;
 
-export class Stage {
+export class DemoShop {
   readonly #stack: Stack;
 
   constructor(stack: Stack) {

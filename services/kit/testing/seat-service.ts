@@ -1,5 +1,5 @@
 /**
- * A working participant for the kit's tests: a theatre whose try holds seats, whose confirm sells them and whose cancel frees them.
+ * A working participant for the kit's tests: try holds seats, confirm sells them, cancel frees them.
  *
  * Real Postgres, real HTTP. Tests look at its tables and answers; `interruptAt` runs a test's own code inside a business function, where
  * the database transaction is open and the fence row is held.
@@ -25,7 +25,7 @@ import { until } from './until.ts';
 export const NAMESPACE = 'shop';
 export const PATH = '/tcc/book-seats';
 export const OTHER_PATH = '/tcc/swap-seats';
-export const BRANCH = 'theatre';
+export const BRANCH = 'seats';
 export const SEATS_AT_START = 10;
 
 const payloadSchema = z.strictObject({ show: z.string(), seats: z.int().min(1).max(1000) });
@@ -63,7 +63,7 @@ export interface ToldRow {
   readonly detail: string | null;
 }
 
-export interface Theatre {
+export interface SeatService {
   readonly pool: Pool;
   readonly url: string;
   readonly databaseUrl: string;
@@ -82,22 +82,22 @@ export interface Theatre {
 export const TRANSACTION = 'shop/book-b1';
 export const PAYLOAD: Payload = { show: 'hamlet', seats: 2 };
 
-export async function openTheatre(
+export async function openSeatService(
   options: { readonly tokens?: TokenSettings; readonly lockTimeoutMs?: number } = {},
-): Promise<Theatre> {
-  const database = await freshDatabase('theatre');
+): Promise<SeatService> {
+  const database = await freshDatabase('seats');
   const { log, lines } = memoryLog();
   await migrate({ connectionString: database.url, folder: new URL('./migrations/', import.meta.url), log });
   const pool = createPool({
     connectionString: database.url,
-    applicationName: 'theatre',
+    applicationName: 'seats',
     log,
     ...(options.lockTimeoutMs === undefined ? {} : { lockTimeoutMs: options.lockTimeoutMs }),
   });
   await pool.query('insert into shows values ($1, $2)', ['hamlet', SEATS_AT_START]);
   const interruptions = new Map<Operation, Interruption>();
-  const branch = theatreBranch(interruptions);
-  const app = createApp({ name: 'theatre', version: '1', log, pool });
+  const branch = seatBranch(interruptions);
+  const app = createApp({ name: 'seats', version: '1', log, pool });
   const tokens = options.tokens ?? { auth: 'off' };
   mountParticipant(app, { pool, branches: [branch, { ...branch, path: OTHER_PATH }], namespaces: [NAMESPACE], tokens });
   const server = await listen(app, { port: 0, graceMs: 100 });
@@ -118,7 +118,7 @@ export async function openTheatre(
   };
 }
 
-function theatreBranch(interruptions: Map<Operation, Interruption>): Branch<Payload> {
+function seatBranch(interruptions: Map<Operation, Interruption>): Branch<Payload> {
   const interrupted = async (operation: Operation, client: PoolClient): Promise<Later | undefined> => {
     const interruption = interruptions.get(operation);
     interruptions.delete(operation);
@@ -186,7 +186,7 @@ async function tell(client: PoolClient, operation: Operation, transaction: strin
   );
 }
 
-function observations(pool: Pool): Pick<Theatre, 'freeSeats' | 'reservation' | 'storedState' | 'told'> {
+function observations(pool: Pool): Pick<SeatService, 'freeSeats' | 'reservation' | 'storedState' | 'told'> {
   return {
     freeSeats: async () =>
       (await pool.query<{ free: number }>(`select free from shows where show = 'hamlet'`)).rows[0]?.free ?? NaN,
