@@ -187,7 +187,7 @@ describe('the command', () => {
     const { code, text } = await run(...GOOD);
     expect({ code, state: await seatService.storedState() }).toEqual({ code: 0, state: 'Confirmed' });
     expect(text).toBe(
-      'branch seatService of shop/book-b1 is Confirmed now (it was Tried); add the resolution to the transaction next',
+      'branch seats of shop/book-b1 is Confirmed now (it was Tried); add the resolution to the transaction next',
     );
     expect(await run(...GOOD)).toMatchObject({ code: 0, text: expect.stringContaining('was Confirmed already') });
   });
