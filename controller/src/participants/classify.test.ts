@@ -226,7 +226,10 @@ test('any answer has a meaning: bounded, one line, and the same when it comes ag
     fc.array(fc.string(), { maxLength: 3 }),
     fc.constant(undefined),
   );
-  const problem = fc.record({ code: fc.anything(), detail: fc.oneof(fc.anything(), fc.string({ unit: anyCharacter })) });
+  const problem = fc.record({
+    code: fc.anything(),
+    detail: fc.oneof(fc.anything(), fc.string({ unit: anyCharacter })),
+  });
   const body = fc.oneof(
     fc.string({ unit: anyCharacter }),
     fc.json(),
