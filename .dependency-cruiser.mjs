@@ -12,7 +12,7 @@ const TEST_FILE = '[.]test[.]ts$';
 const STAND_IN = '(/testing/|/(fakes|[a-z-]+-fake|manual-[a-z-]+|loopback-[a-z-]+)[.]ts$)';
 /** Tests may know more than what they test: they build it, and look at it from outside. */
 const TEST = `(${TEST_FILE}|${STAND_IN})`;
-const ADAPTERS = '^controller/src/(participants|messages|kubernetes|telemetry)/';
+const ADAPTERS = '^controller/src/(participants|messages|kubernetes|telemetry|archive)/';
 const SERVICES = '(order|inventory|payment|dispatch|wms|member|notification|reconcile)';
 const PRODUCTION = '^(controller|services|crds)/';
 
@@ -41,16 +41,24 @@ export default {
       to: { pathNot: '^(controller/src/(reconcile|transaction)|crds/generated)/' },
     },
     {
+      name: 'removal-knows-only-its-ports',
+      comment:
+        'What removes ended transactions imports its own folder, transaction, runtime and the CRDs’ types: the rest are ports.',
+      severity: 'error',
+      from: { path: '^controller/src/removal/', pathNot: TEST },
+      to: { pathNot: '^(controller/src/(removal|transaction|runtime)|crds/generated)/' },
+    },
+    {
       name: 'adapters-know-only-the-ports',
       comment:
-        'An adapter imports reconcile/ports.ts, transaction, runtime, the wire contract and packages: no other adapter.',
+        'An adapter imports the loops’ ports.ts, transaction, runtime, the wire contract and packages: no other adapter.',
       severity: 'error',
       from: { path: ADAPTERS, pathNot: TEST },
       to: {
         path: '^(controller|services|crds)/',
         pathNot: [
           '^controller/src/$1/',
-          '^controller/src/reconcile/ports[.]ts$',
+          '^controller/src/(reconcile|removal)/ports[.]ts$',
           '^controller/src/(transaction|runtime)/',
           '^crds/generated/',
           '^services/protocol/',
@@ -64,7 +72,7 @@ export default {
       severity: 'error',
       from: { path: ADAPTERS, pathNot: TEST },
       to: {
-        path: '^controller/src/(transaction|reconcile)/',
+        path: '^controller/src/(transaction|reconcile|removal)/',
         pathNot: '^controller/src/transaction/(phase|conditions)[.]ts$',
         dependencyTypesNot: ['type-only'],
       },

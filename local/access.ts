@@ -22,7 +22,12 @@ export type Rule = {
 
 /** Exactly what the controller asks the API server for. Reading the key set is a right that every account has. */
 const CONTROLLER_RULES: readonly Rule[] = [
-  { apiGroups: ['ordertx.dev'], resources: ['ordertransactions'], verbs: ['get', 'list', 'watch'] },
+  // Unfinished ones nobody may delete without the verb abandon, which it has not.
+  {
+    apiGroups: ['ordertx.dev'],
+    resources: ['ordertransactions'],
+    verbs: ['get', 'list', 'watch', 'delete', 'deletecollection'],
+  },
   { apiGroups: ['ordertx.dev'], resources: ['ordertransactions/status'], verbs: ['update'] },
   // It keeps a finalizer on every flow, which is metadata of the object itself.
   { apiGroups: ['ordertx.dev'], resources: ['transactionflows'], verbs: ['get', 'list', 'watch', 'patch'] },

@@ -21,6 +21,7 @@ export function renderMetrics(): string {
     queue: () => ({ depth: 0, delayed: 0, longestRunningMs: 0 }),
     callsUnderWay: () => 0,
     callsWaiting: () => 0,
+    removalOverdueMs: () => 0,
   });
   const rows = (metrics.registry.getMetricsAsArray() as unknown as readonly Described[])
     .filter(({ name }) => !OF_THE_PROCESS.test(name))

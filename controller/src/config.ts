@@ -86,6 +86,13 @@ export const controllerSettings = {
       .string()
       .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a name of letters, digits, - _ .'),
   },
+  removalsPerSecond: {
+    name: 'ORDERTX_REMOVALS_PER_SECOND',
+    description:
+      'How many ended transactions are removed a second, at most and evenly. More than end a second at the busiest hour, or they pile up (ordertx_removal_overdue_seconds).',
+    default: '200',
+    schema: z.string().transform(Number).pipe(z.int().min(1).max(5_000, 'must be a number from 1 to 5000')),
+  },
   auth: {
     name: 'ORDERTX_AUTH',
     description: 'on: calls to participants carry a service-account token. off: they carry none.',

@@ -16,6 +16,7 @@ import { FlowFinalizer } from './kubernetes/flow-finalizer.ts';
 import { InformedFlowStore } from './kubernetes/flow-store.ts';
 import { Informers } from './kubernetes/informers.ts';
 import { KeySet } from './kubernetes/jwks.ts';
+import { ApiRestingTransactions } from './kubernetes/resting-transactions.ts';
 import { ShardCensus } from './kubernetes/shard-census.ts';
 import { ownsEverything, Shards } from './kubernetes/shards.ts';
 import { FLOWS, keyOf, TRANSACTIONS } from './kubernetes/stored-object.ts';
@@ -26,6 +27,7 @@ import { RedisMessages } from './messages/redis-messages.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 import { ParticipantCaller } from './participants/caller.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
+import { REMOVAL, Remover } from './removal/remover.ts';
 import { systemClock as clock } from './runtime/clock.ts';
 import { RemoteClock, type DatedAnswer } from './runtime/remote-clock.ts';
 import { Shutdown } from './runtime/shutdown.ts';
@@ -127,6 +129,15 @@ const shards =
 const census =
   shards && new ShardCensus({ ...leases, onCount: (replicas) => metrics.countedDifferently.set(replicas) });
 
+const remover = new Remover({
+  resting: new ApiRestingTransactions(transport, namespaces),
+  isOurs: () => shards?.ownsKey(REMOVAL) ?? true,
+  perSecond: config.removalsPerSecond,
+  ...{ clock, apiClock, log },
+  onRemoved: (result, transactions) => metrics.removals.inc({ result }, transactions),
+  onTrouble: (trouble) => metrics.removalFailing.set(trouble === undefined ? 0 : 1),
+});
+
 const stopping = new AbortController();
 const queue = new WorkQueue({
   name: CONTROLLER,
@@ -176,6 +187,7 @@ metrics.observe(CONTROLLER, {
   queue: () => ({ depth: queue.depth, delayed: queue.delayed, longestRunningMs: queue.longestRunningMs() }),
   callsUnderWay: () => reconciler.underWay,
   callsWaiting: () => reconciler.waiting,
+  removalOverdueMs: () => remover.overdueMs(),
 });
 const keySet = new KeySet(transport, clock);
 const server = await startTelemetryServer({
@@ -198,6 +210,7 @@ shutdown.onStop('calls', async () => {
   clearTimeout(timer);
   stopping.abort();
 });
+shutdown.onStop('removal', () => remover.stop());
 shutdown.onStop('leases', () => Promise.all([shards?.stop(), census?.stop()]));
 shutdown.onStop('finalizer', (leftMs) => finalizer.stop(leftMs));
 shutdown.onStop('events', () => events.stop());
@@ -217,4 +230,5 @@ finalizer.start();
 shards?.start();
 census?.start();
 queue.start();
+remover.start();
 log.info({ namespaces, replica: identity, leaderElection: config.leaderElection }, 'the controller is working');

@@ -56,6 +56,11 @@ const rows: readonly Row[] = [
     allowed: ['controller/src/reconcile/record.ts', PORTS],
   },
   {
+    rule: 'removal-knows-only-its-ports',
+    refused: ['controller/src/removal/asks-the-api-server.ts', 'controller/src/kubernetes/store.ts'],
+    allowed: ['controller/src/removal/waits.ts', 'controller/src/runtime/queue.ts'],
+  },
+  {
     rule: 'adapters-know-only-the-ports',
     refused: ['controller/src/participants/counts.ts', 'controller/src/telemetry/metrics.ts'],
     allowed: ['controller/src/participants/limits.ts', 'controller/src/runtime/queue.ts'],

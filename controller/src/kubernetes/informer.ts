@@ -24,7 +24,7 @@ import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { limitSilence } from './silence.ts';
-import { keyOf, resourceVersionOf, type ObjectList, type StoredObject } from './stored-object.ts';
+import { keyOf, resourceVersionOf, withoutManagedFields, type ObjectList, type StoredObject } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 
 export interface InformerOptions {
@@ -254,7 +254,7 @@ export class Informer<T extends StoredObject> {
       const answer = await this.#page(this.#options.pageObjectsMax ?? PAGE_OBJECTS_MAX, next, signal);
       if (answer.kind !== 'ok') return endOf(answer);
       this.#heard();
-      for (const item of answer.body.items) listed.set(keyOf(item), slim(item));
+      for (const item of answer.body.items) listed.set(keyOf(item), withoutManagedFields(item));
       next = answer.body.metadata.continue || undefined;
       if (next === undefined) this.#take(listed, answer.body.metadata.resourceVersion, listNumber);
     } while (next !== undefined);
@@ -345,7 +345,7 @@ export class Informer<T extends StoredObject> {
     const { transport } = this.#options;
     const path = `${this.path}/${encodeURIComponent(held.metadata.name)}`;
     const answer = await transport.request<T>({ method: 'GET', path, signal });
-    if (answer.kind === 'ok' && isDeepStrictEqual(slim(answer.body), held)) return undefined;
+    if (answer.kind === 'ok' && isDeepStrictEqual(withoutManagedFields(answer.body), held)) return undefined;
     // Whatever else is stored there, or nothing: it may be our history, further on. Only a list tells.
     if (answer.kind === 'ok' || (answer.kind === 'error' && answer.error.status === 404)) return { kind: 'expired' };
     return endOf(answer);
@@ -368,7 +368,7 @@ export class Informer<T extends StoredObject> {
         return undefined;
       case 'ADDED':
       case 'MODIFIED': {
-        const object = slim(event.object);
+        const object = withoutManagedFields(event.object);
         const key = keyOf(object);
         this.#objects.set(key, object);
         this.#newest = object;
@@ -431,10 +431,4 @@ function isSame(one: StoredObject, other: StoredObject): boolean {
 /** A list's items may come without what a watch's have. */
 function withoutType(object: StoredObject): object {
   return { ...object, apiVersion: '', kind: '' };
-}
-
-/** Who owns which field is of no use here and often the larger half of the object. */
-function slim<T extends StoredObject>(object: T): T {
-  delete (object.metadata as { managedFields?: unknown }).managedFields;
-  return object;
 }

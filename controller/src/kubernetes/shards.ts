@@ -63,7 +63,12 @@ export class Shards implements Ownership {
   }
 
   owns(transaction: OrderTransaction): boolean {
-    return this.#leases[shardOf(keyOf(transaction), this.#leases.length)]?.owns() ?? false;
+    return this.ownsKey(keyOf(transaction));
+  }
+
+  /** Whether what goes by this name is this replica's to do. */
+  ownsKey(key: string): boolean {
+    return this.#leases[shardOf(key, this.#leases.length)]?.owns() ?? false;
   }
 
   /** The shards that are owned now. */

@@ -52,3 +52,9 @@ export function pathOf(resource: Resource, namespace: string, name?: string): st
   const collection = `${root}/namespaces/${encodeURIComponent(namespace)}/${resource.plural}`;
   return name === undefined ? collection : `${collection}/${encodeURIComponent(name)}`;
 }
+
+/** Who owns which field is of no use here and often the larger half of the object. The same object, changed. */
+export function withoutManagedFields<T extends StoredObject>(object: T): T {
+  delete (object.metadata as { managedFields?: unknown }).managedFields;
+  return object;
+}

@@ -16,7 +16,7 @@ import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcil
 import type { Clock } from '../runtime/clock.ts';
 import type { Informer } from './informer.ts';
 import type { Informers } from './informers.ts';
-import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS } from './stored-object.ts';
+import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS, withoutManagedFields } from './stored-object.ts';
 import type { ApiError, Transport } from './transport.ts';
 
 /** What is known of a key beyond the informer's copy. */
@@ -163,11 +163,6 @@ export class ApiTransactionStore implements TransactionStore {
       if (known.listsStarted < listNumber && this.#informers.of(key) === informer) this.#known.delete(key);
     }
   }
-}
-
-function withoutManagedFields(transaction: OrderTransaction): OrderTransaction {
-  delete (transaction.metadata as { managedFields?: unknown }).managedFields;
-  return transaction;
 }
 
 function writeResultOf(error: ApiError, name: string): WriteResult {

@@ -20,6 +20,7 @@ export interface Sources {
   readonly queue: () => { readonly depth: number; readonly delayed: number; readonly longestRunningMs: number };
   readonly callsUnderWay: () => number;
   readonly callsWaiting: () => number;
+  readonly removalOverdueMs: () => number;
 }
 
 export class ControllerMetrics {
@@ -125,6 +126,17 @@ export class ControllerMetrics {
     labelNames: ['kind'],
     ...this.#common,
   });
+  readonly removals = new Counter({
+    name: 'ordertx_removals_total',
+    help: 'Ended transactions taken up for removal, by result: removed, changed or unknown (looked at again), refused by the API server.',
+    labelNames: ['result'],
+    ...this.#common,
+  });
+  readonly removalFailing = new Gauge({
+    name: 'ordertx_removal_failing',
+    help: 'Whether ended transactions cannot be removed: 1 or 0. They stay until they can.',
+    ...this.#common,
+  });
   readonly eventsDropped = new Counter({
     name: 'ordertx_events_dropped_total',
     help: 'Kubernetes Events that were not recorded, by reason.',
@@ -175,6 +187,12 @@ export class ControllerMetrics {
       'ordertx_participant_calls_waiting',
       'Of those, calls that wait to be sent, for a place at their endpoint (maxConcurrency) or a token: what is too slow for its load shows here.',
       (each) => each.set(sources.callsWaiting()),
+      [],
+    );
+    gauge(
+      'ordertx_removal_overdue_seconds',
+      'For how long the oldest ended transaction that is known might have been removed; 0 where none waits, or another replica removes.',
+      (each) => each.set(sources.removalOverdueMs() / 1000),
       [],
     );
     gauge(

@@ -30,16 +30,16 @@ export function finish(view: View, flow: TransactionFlow, nowMs: number): Step {
     { type: 'Succeeded', status: succeeded ? 'True' : 'False', reason, message: why },
     nowMs,
   );
-  return store('end', view, withExpiry(endAlarm(conditions, nowMs), flow.spec.ttlSecondsAfterFinished));
+  return store('end', view, withExpiry(endAlarm(conditions, nowMs), flow.spec.ttlSecondsAfterFinished, nowMs));
 }
 
 /** A final transaction rests, unless best-effort messages are not through yet. Without its flow they cannot be any more. */
 export function afterEnd(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
   if (!needsWork(view.status)) return { kind: 'rest' };
-  if (flow === undefined) return store('end', view, withExpiry(abandonMessages(view.status), 0));
+  if (flow === undefined) return store('end', view, withExpiry(abandonMessages(view.status), 0, nowMs));
   const status = givenUp(view.status, flow, nowMs, view.unended);
   if (messagesOf(status).some(messageIsOpen)) return publishDue({ ...view, status }, flow, nowMs);
-  return store('end', view, withExpiry(status, flow.spec.ttlSecondsAfterFinished));
+  return store('end', view, withExpiry(status, flow.spec.ttlSecondsAfterFinished, nowMs));
 }
 
 function abandonMessages(status: OrderTransactionStatus): OrderTransactionStatus {
@@ -49,10 +49,13 @@ function abandonMessages(status: OrderTransactionStatus): OrderTransactionStatus
   return messages.length > 0 ? { ...status, messages } : status;
 }
 
-/** The minute after which it may be removed; absent while a message is not through: removal waits for it. */
-function withExpiry(status: OrderTransactionStatus, ttlSeconds: number): OrderTransactionStatus {
+/**
+ * The minute after which it may be removed; absent while a message is not through: removal waits for it. Never one that has passed:
+ * whoever removes is done with those.
+ */
+function withExpiry(status: OrderTransactionStatus, ttlSeconds: number, nowMs: number): OrderTransactionStatus {
   if (messagesOf(status).some(messageIsOpen)) return status;
-  const removable = new Date(timeOf(status.finishedAt) + ttlSeconds * 1000).toISOString();
+  const removable = new Date(Math.max(nowMs, timeOf(status.finishedAt) + ttlSeconds * 1000)).toISOString();
   return { ...status, expires: `${removable.slice(0, MINUTE_CHARS)}Z` };
 }
 

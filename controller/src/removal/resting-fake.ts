@@ -1,0 +1,83 @@
+/**
+ * An API server's resting transactions in memory, with its selectors, guard and preconditions.
+ */
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import { isFinal } from '../transaction/phase.ts';
+import type { PageResult, RemoveManyResult, RemoveResult, Resting, RestingTransactions } from './ports.ts';
+
+export class RestingFake implements RestingTransactions {
+  readonly namespaces = ['shop'];
+  readonly stored = new Map<string, OrderTransaction>();
+  /** While set, nothing is answered but this. */
+  down: string | undefined;
+  /** When each was removed, by name. */
+  readonly removedAtMs = new Map<string, number>();
+  looks = 0;
+  readonly #nowMs: () => number;
+  #versions = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  put(name: string, status: OrderTransactionStatus | undefined): OrderTransaction {
+    this.#versions += 1;
+    const version = String(this.#versions);
+    const transaction: OrderTransaction = {
+      apiVersion: 'ordertx.dev/v1alpha1',
+      kind: 'OrderTransaction',
+      metadata: { name, namespace: 'shop', uid: `uid-${version}`, resourceVersion: version },
+      spec: { flow: 'create-order', orderId: 'o1', payload: {}, suspend: false, cancelRequested: false },
+      ...(status && { status }),
+    };
+    this.stored.set(name, transaction);
+    return transaction;
+  }
+
+  ended(name: string, expires: string): OrderTransaction {
+    return this.put(name, { phase: 'Succeeded', expires });
+  }
+
+  get names(): readonly string[] {
+    return [...this.stored.keys()];
+  }
+
+  async page(_namespace: string, which: Resting, limit: number, next = '0'): Promise<PageResult> {
+    this.looks += 1;
+    if (this.down !== undefined) return { kind: 'unknown', message: this.down };
+    const from = Number(next);
+    const found = [...this.stored.values()].filter(({ status, metadata }) => {
+      const expires = status?.expires ?? '';
+      const selected = which.kind === 'all' ? expires !== '' : expires === which.expires;
+      return selected && Number(metadata.resourceVersion) > from;
+    });
+    const transactions = found.slice(0, limit);
+    const last = transactions.at(-1)?.metadata.resourceVersion;
+    return { kind: 'page', transactions, next: found.length > limit ? last : undefined };
+  }
+
+  async remove({ metadata }: OrderTransaction): Promise<RemoveResult> {
+    if (this.down !== undefined) return { kind: 'unknown', message: this.down };
+    const stored = this.stored.get(metadata.name);
+    if (stored === undefined) return { kind: 'removed' };
+    if (stored.metadata.resourceVersion !== metadata.resourceVersion) return { kind: 'changed' };
+    if (!isFinal(stored.status?.phase)) return { kind: 'refused', message: 'it is not finished' };
+    this.#take(metadata.name);
+    return { kind: 'removed' };
+  }
+
+  async removeMinute(namespace: string, expires: string, limit: number): Promise<RemoveManyResult> {
+    const found = await this.page(namespace, { kind: 'minute', expires }, limit);
+    if (found.kind !== 'page') return { kind: 'unknown', message: this.down ?? '' };
+    for (const { metadata, status } of found.transactions) {
+      if (!isFinal(status?.phase)) return { kind: 'refused', message: 'one is not finished' };
+      this.#take(metadata.name);
+    }
+    return { kind: 'removed', removed: found.transactions.length, more: found.next !== undefined };
+  }
+
+  #take(name: string): void {
+    this.stored.delete(name);
+    this.removedAtMs.set(name, this.#nowMs());
+  }
+}
