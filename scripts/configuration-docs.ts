@@ -46,7 +46,7 @@ const sections: readonly Section[] = [
   },
   {
     title: 'Every service',
-    introduction: '`node services/NAME/src/main.ts`',
+    introduction: '`node scripts/run.mjs services/NAME/src/main.ts`',
     settings: Object.values(serviceSettings),
   },
   {
@@ -64,7 +64,8 @@ const sections: readonly Section[] = [
   { title: 'Notification', introduction: 'Besides those of every service:', settings: own(notificationSettings) },
   {
     title: 'Reconcile',
-    introduction: '`node services/reconcile/src/main.ts` (see [after a restore](../operating/restore.md)):',
+    introduction:
+      '`node scripts/run.mjs services/reconcile/src/main.ts` (see [after a restore](../operating/restore.md)):',
     settings: Object.values(reconcileSettings),
   },
 ];
