@@ -305,4 +305,12 @@ export const mutants: readonly Mutant[] = [
     replace: "      if (asked.kind !== 'unavailable') return undefined;\n",
     tests: ['services/order/src/messages/payment-succeeded.real.test.ts'],
   },
+  {
+    name: 'a namespace that is being deleted is taken for an API server that is away',
+    breaks: 'creations for a namespace that is gone are asked for ever more seldom, and in view',
+    file: 'services/order/src/creation/api-server.ts',
+    find: "(statusCode === 403 && causes.includes('NamespaceTerminating'))",
+    replace: "(statusCode === 403 && causes.includes('NamespaceGone'))",
+    tests: ['services/order/src/creation/api-server.real.test.ts'],
+  },
 ];
