@@ -58,7 +58,7 @@ export async function freshRedis(): Promise<string> {
   }
 }
 
-/** A new namespace. It stays: nothing here could delete one (no controller-manager). */
+/** A new namespace. It stays, unless the test deletes it and has somebody empty it. */
 export async function freshNamespace(prefix: string): Promise<string> {
   const { apiServerUrl, token, certificate } = world();
   const admin = connect({ url: apiServerUrl, token, certificate });
