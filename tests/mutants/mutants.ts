@@ -50,6 +50,15 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/kit/src/auth/keys.test.ts'],
   },
   {
+    name: 'an answer to a try is believed because it is stored',
+    breaks:
+      'T5: a stored Tried counts only for a process that has heard it, for its branch may have been cancelled since',
+    file: 'controller/src/transaction/stored-answers.ts',
+    find: "    state === 'Tried' && confirmedBefore !== true && !heard.has(name);",
+    replace: '    false && confirmedBefore !== true && !heard.has(name) && state !== undefined;',
+    tests: ['controller/src/reconcile/store-went-back.test.ts'],
+  },
+  {
     name: 'confirm or cancel is sent before the decision is stored',
     breaks: 'T1: the decision is stored before any confirm or cancel',
     file: 'controller/src/reconcile/reconciler.ts',

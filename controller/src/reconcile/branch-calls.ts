@@ -8,9 +8,10 @@
  * 3. Nothing is sent for a transaction that this replica does not own, that is gone, or whose copy must be read first.
  * 4. A call that was withdrawn is no answer: it changes no status and counts neither as attempt nor as asked (T5).
  */
-import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { decide } from '../transaction/decide.ts';
+import { branchesOf } from '../transaction/phase.ts';
 import { decisionDetail } from '../transaction/sentences.ts';
 import type { Call, View } from '../transaction/step.ts';
 import type {
@@ -103,9 +104,19 @@ function callsNamed(view: View, flow: TransactionFlow | undefined, nowMs: number
     if (step.kind === 'act') return step.calls;
     if (step.kind === 'rest' || step.why !== 'news') return [];
     const transaction = { ...seen.transaction, status: step.status };
-    seen = { ...seen, transaction, status: step.status, storedAtMs: nowMs };
+    seen = { ...seen, transaction, status: withStatesOf(seen.status, step.status), storedAtMs: nowMs };
   }
   return [];
+}
+
+/** News are stored with the answers that are stored already; what is believed of them does not change by that (stored-answers.ts). */
+function withStatesOf(seen: OrderTransactionStatus, status: OrderTransactionStatus): OrderTransactionStatus {
+  const states = new Map(branchesOf(seen).map(({ name, state }) => [name, state]));
+  if (branchesOf(status).length === 0) return status;
+  return {
+    ...status,
+    branches: branchesOf(status).map((branch) => ({ ...branch, state: states.get(branch.name) ?? branch.state })),
+  };
 }
 
 /** A participant is told reason and detail of the decision it carries out. */

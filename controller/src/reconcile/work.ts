@@ -9,6 +9,7 @@ import type { Participant, TransactionFlow } from '../../../crds/generated/trans
 import type { Answer } from '../transaction/answers.ts';
 import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
+import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import type { View } from '../transaction/step.ts';
 
 /** A call that is due and not sent yet. */
@@ -33,6 +34,8 @@ export class Work {
   readonly asked = new Set<string>();
   /** Those, and the ones whose try could not be sent. */
   readonly attempted = new Set<string>();
+  /** Branches that are stored as Tried by this process, which has heard it from their participants. */
+  readonly #heard = new Set<string>();
   /** When a retry request was last acted on. */
   retriedAtMs: number | undefined;
   /** A write's answer did not come, or another writer was faster: the stored copy is read before anything is done (T1). */
@@ -58,8 +61,9 @@ export class Work {
   view(transaction: OrderTransaction, flow: TransactionFlow | undefined, brokerAway: string | undefined): View {
     this.#flow = flow ?? this.#flow;
     this.#askAgainShouldTheStoreGoBack(transaction);
+    const believed = unheardAsUntried(transaction.status ?? {}, this.#heard);
     // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
-    const stored = withBranches(transaction.status ?? {}, this.#calledUnder.keys());
+    const stored = withBranches(believed, this.#calledUnder.keys());
     return {
       transaction,
       status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
@@ -75,9 +79,16 @@ export class Work {
     };
   }
 
-  /** Whose answer is stored needs no asking; a copy that lacks it again was put back, and then no deadline counts before it was asked. */
+  /**
+   * Whose answer is stored needs no asking; a copy that lacks it again, or the decision that came of it, was put back: then what
+   * was heard says nothing, and no deadline counts before it was asked.
+   */
   #askAgainShouldTheStoreGoBack({ status }: OrderTransaction): void {
-    for (const { name, state } of status?.branches ?? []) if (state !== 'Untried') this.asked.delete(name);
+    if (status?.decision !== undefined) this.#heard.clear();
+    for (const { name, state } of status?.branches ?? []) {
+      if (state === 'Untried') this.#heard.delete(name);
+      else if (status?.decision !== undefined || this.#heard.has(name)) this.asked.delete(name);
+    }
   }
 
   /** It goes out now, by the flow as it was last viewed. */
@@ -131,6 +142,7 @@ export class Work {
    */
   beginAnew(): void {
     this.#answers = [];
+    this.#heard.clear();
     this.asked.clear();
     this.attempted.clear();
   }
@@ -140,12 +152,17 @@ export class Work {
     const carried = this.#answers.length;
     return {
       stored: (nowMs) => {
+        for (const answer of this.#answers.slice(0, carried)) if (saysTried(answer)) this.#heard.add(answer.target);
         this.#answers = this.#answers.slice(carried);
         this.#storedAtMs = nowMs;
         this.apiFailures = this.conflicts = 0;
       },
     };
   }
+}
+
+function saysTried(answer: Answer): boolean {
+  return answer.on === 'branch' && answer.operation === 'try' && answer.outcome.kind === 'succeeded';
 }
 
 /** Generations begin anew with a flow that was deleted and created again. */

@@ -7,6 +7,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import { conditionIsTrue, findCondition } from './conditions.ts';
 import { branchesOf, branchIsOpen, messagesOf, phaseOf } from './phase.ts';
 import { raiseAlarm, slowSentence } from './sentences.ts';
+import { keepStoredAnswers } from './stored-answers.ts';
 import { createdAtMs, store, type Step, type View } from './step.ts';
 
 const REPEAT_AFTER_MS = 60_000;
@@ -23,7 +24,7 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
       : view.status;
   const stored = view.transaction.status ?? {};
   if (hasNews(stored, status)) return store('news', view, inItsPhase(view, status));
-  const stale = hasProgress(stored, status);
+  const stale = hasProgress(stored, keepStoredAnswers(stored, status));
   const waitedMs = nowMs - view.storedAtMs;
   // Below zero where the clock was set back: nobody knows how long it was.
   if (stale && (waitedMs >= REPEAT_AFTER_MS || waitedMs < 0)) return store('news', view, inItsPhase(view, status));

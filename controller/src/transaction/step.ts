@@ -3,6 +3,7 @@
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Operation } from './outcome.ts';
+import { keepStoredAnswers } from './stored-answers.ts';
 
 /** One transaction as this process knows it. Everything but `transaction` may be lost at any moment (T3). */
 export interface View {
@@ -81,7 +82,7 @@ export function stamped(view: View, status: OrderTransactionStatus): OrderTransa
   const { generation } = view.transaction.metadata;
   return {
     startedAt: new Date(view.storedAtMs).toISOString(),
-    ...status,
+    ...keepStoredAnswers(view.transaction.status, status),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
 }
