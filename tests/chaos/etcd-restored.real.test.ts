@@ -1,6 +1,7 @@
 /**
  * etcd is put back to before orders, payments and closes that the order service takes for ended: with messages nobody has received,
- * with inventory's confirm missing, with a payment half confirmed and another half cancelled. Creating the ended ones again carries
+ * with inventory's confirm missing, with a payment half confirmed and another half cancelled; and to before a cancel that one of two
+ * branches has heard of. Creating the ended ones again carries
  * every one to its end, and does nothing twice to those that had lost nothing.
  */
 import { execFile } from 'node:child_process';
@@ -31,6 +32,8 @@ let snapshot: EtcdSnapshot;
 let proxy: FaultProxy;
 /** Calls to inventory that do not arrive, by the end of their path. */
 let swallowed: readonly string[] = [];
+/** Of the first story. */
+let withdrawn = '';
 
 beforeAll(async () => {
   own = await openControlPlane();
@@ -68,6 +71,13 @@ async function endedForTheOrder(name: string): Promise<void> {
   );
 }
 
+async function triedByTheOrder(orderId: string): Promise<void> {
+  await waitFor(
+    async () => (await database.query('select from orders where order_id = $1', [orderId])).rowCount === 1,
+    { what: 'the order to be tried', deadlineMs: SOON_MS },
+  );
+}
+
 async function pays(orderId: string, amountCents?: number): Promise<string> {
   const paymentId = await customers.paymentLink(orderId);
   await customers.capture(paymentId!, amountCents);
@@ -99,18 +109,44 @@ async function inTheSnapshot(): Promise<readonly [string, string]> {
   const decided = await ordered();
   swallowed = [...swallowed, '/create-order/try'];
   const { body } = await shop.order([TEA]);
-  await waitFor(
-    async () => (await database.query('select from orders where order_id = $1', [body.orderId])).rowCount === 1,
-    {
-      ...{ what: 'the order to be tried', deadlineMs: SOON_MS },
-    },
-  );
+  await triedByTheOrder(body.orderId);
   snapshot = await takeSnapshot(own);
   swallowed = [];
   await customers.statusIs(body.orderId, 'PENDING_PAYMENT');
   await customers.atRest();
   return [decided, body.orderId];
 }
+
+test(
+  'an answer to a try that comes back from before a cancel confirms nothing: its branch is asked again, and all are cancelled',
+  async () => {
+    swallowed = ['/create-order/try', '/create-order/cancel'];
+    const { body } = await shop.order([TEA]);
+    withdrawn = body.orderId;
+    await triedByTheOrder(withdrawn);
+    // The answer to a retry request is news, and what was answered is stored with it.
+    const asked = { metadata: { annotations: { 'ordertx.dev/retry-requested-at': 'now' } } };
+    await shop.patch(body.transaction, asked);
+    await shop.transactionWhen(
+      body.transaction,
+      "to store the order's answer",
+      ({ status }) =>
+        status?.decision === undefined && status?.branches?.some(({ state }) => state === 'Tried') === true,
+    );
+    const before = await takeSnapshot(own);
+    await shop.patch(body.transaction, { spec: { cancelRequested: true } });
+    await customers.statusIs(body.orderId, 'CANCELLED');
+    await putBack(own, before);
+    swallowed = [];
+    // The request to cancel it is lost as well: this is another decision, made because of what the order has answered.
+    const { status } = await shop.final(body.transaction, SOON_MS);
+    expect(status).toMatchObject({ phase: 'Cancelled', decisionReason: 'Refused' });
+    expect(status?.conditions?.find(({ type }) => type === 'Succeeded')?.message).toMatch(/^order refused: /);
+    expect(await shop.stockOf(TEA.skuId)).toMatchObject({ sold: 0, frozen: 0 });
+    expect(await shop.violations()).toEqual([]);
+  },
+  STORY_MS,
+);
 
 test(
   'what was lost half-way is carried to its end, and what had ended everywhere is not done twice',
@@ -155,7 +191,7 @@ test(
     swallowed = [];
     await shop.ownServers!.redis.restart();
     const known = (await shop.transactions()).map(({ spec }) => spec.orderId);
-    expect(known.toSorted()).toEqual(overtaken.toSorted());
+    expect(known.filter((orderId) => orderId !== withdrawn).toSorted()).toEqual(overtaken.toSorted());
     const lost = [halfPaid, halfRefunded, closed, unheard, halfCreated];
     const disagreeing = new Set((await shop.violations()).flatMap(({ ids }) => ids));
     expect(lost.filter((orderId) => !disagreeing.has(orderId))).toEqual([]);
