@@ -137,6 +137,9 @@ test(
     await shop.patch(body.transaction, { spec: { cancelRequested: true } });
     await customers.statusIs(body.orderId, 'CANCELLED');
     await putBack(own, before);
+    // From here on inventory takes a try; of the cancel, which the controller still remembers, it hears only with the new decision.
+    swallowed = ['/create-order/cancel'];
+    await shop.transactionWhen(body.transaction, 'to be decided anew', ({ status }) => status?.decision !== undefined);
     swallowed = [];
     // The request to cancel it is lost as well: this is another decision, made because of what the order has answered.
     const { status } = await shop.final(body.transaction, SOON_MS);
