@@ -138,8 +138,8 @@ export const mutants: readonly Mutant[] = [
     name: 'what was asked before the store went back still counts',
     breaks: 'T5: no deadline decides before each missing branch was asked, also after etcd was put back',
     file: 'controller/src/reconcile/work.ts',
-    find: "if (state !== 'Untried') this.asked.delete(name);",
-    replace: "if (state === 'Refused') this.asked.delete(name);",
+    find: 'else if (status?.decision !== undefined || this.#heard.has(name)) this.asked.delete(name);',
+    replace: "else if (state === 'Refused') this.asked.delete(name);",
     tests: ['controller/src/reconcile/any-number.test.ts'],
   },
   {
