@@ -19,7 +19,7 @@ import { KeySet } from './kubernetes/jwks.ts';
 import { ApiRestingTransactions } from './kubernetes/resting-transactions.ts';
 import { ShardCensus } from './kubernetes/shard-census.ts';
 import { ownsEverything, Shards } from './kubernetes/shards.ts';
-import { FLOWS, keyOf, TRANSACTIONS } from './kubernetes/stored-object.ts';
+import { FLOWS, keyOf, NEEDS_WORK_SELECTOR, TRANSACTIONS } from './kubernetes/stored-object.ts';
 import { ServiceAccountTokens } from './kubernetes/tokens.ts';
 import { ApiTransactionStore } from './kubernetes/transaction-store.ts';
 import { HttpTransport } from './kubernetes/transport.ts';
@@ -75,7 +75,11 @@ const onDated = (answer: DatedAnswer): void => {
 };
 const transport = new HttpTransport({ kubeConfig, userAgent, onAnswer: observe.apiAnswer, onDated });
 
-const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, { transport, clock, log });
+/** Those that rest are nobody's work, and many more. */
+const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, {
+  ...{ transport, clock, log },
+  fieldSelector: NEEDS_WORK_SELECTOR,
+});
 const flowInformers = new Informers<TransactionFlow>(FLOWS, namespaces, { transport, clock, log });
 const store = new ApiTransactionStore({ transport, informers: transactions, clock });
 const flows = new InformedFlowStore(flowInformers);

@@ -54,8 +54,8 @@ test(
       expect((await shop.final(name)).status?.phase).toBe('Succeeded');
     }
     expect(await world.lists()).toBe(listsBefore + 1);
-    const knowsThree = async () => (await world.metric('ordertx_transactions')) === 3;
-    await waitFor(knowsThree, { what: 'the controller to know exactly what is there', deadlineMs: KNOWN_MS });
+    const knowsNone = async () => (await world.metric('ordertx_transactions')) === 0;
+    await waitFor(knowsNone, { what: 'the controller to hold nothing that is gone or rests', deadlineMs: KNOWN_MS });
 
     const later = await shop.order([TEA], 30);
     expect(later.status).toBe(201);

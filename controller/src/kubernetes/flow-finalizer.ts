@@ -16,7 +16,7 @@ import type { Log } from '../runtime/log.ts';
 import { WorkQueue } from '../runtime/work-queue.ts';
 import { FLOW_FINALIZER, isBegun, needsWork } from '../transaction/phase.ts';
 import type { Informers } from './informers.ts';
-import { FLOWS, pathOf, TRANSACTIONS, type ObjectList } from './stored-object.ts';
+import { FLOWS, pathOf, TRANSACTIONS, type ObjectList, NEEDS_WORK_SELECTOR } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 
 export interface FlowFinalizerOptions {
@@ -125,8 +125,7 @@ export class FlowFinalizer {
   async #inUse(flow: TransactionFlow, deletedAt: string): Promise<InUse> {
     const { transport } = this.#options;
     const path = pathOf(TRANSACTIONS, flow.metadata.namespace ?? '');
-    // Those that need work: see needsWork.
-    const fieldSelector = `spec.flow=${flow.metadata.name},status.expires=`;
+    const fieldSelector = `spec.flow=${flow.metadata.name},${NEEDS_WORK_SELECTOR}`;
     let next: string | undefined;
     do {
       const query = {

@@ -31,6 +31,11 @@ export interface InformerOptions {
   readonly transport: Transport;
   /** The collection's path; see `pathOf`. */
   readonly path: string;
+  /**
+   * Which of the collection are held. An object that is changed so that it is none of them any more is told as gone, as one that was
+   * deleted: a watch says no more of it.
+   */
+  readonly fieldSelector?: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly pageObjectsMax?: number;
@@ -262,10 +267,15 @@ export class Informer<T extends StoredObject> {
   }
 
   #page(objectsMax: number, next: string | undefined, signal: AbortSignal): Promise<ApiAnswer<ObjectList<T>>> {
-    const query = { limit: String(objectsMax), ...(next !== undefined && { continue: next }) };
     const { transport, path } = this.#options;
+    const query = { ...this.#selector(), limit: String(objectsMax), ...(next !== undefined && { continue: next }) };
     const once = next !== undefined; // I5
     return transport.request<ObjectList<T>>({ method: 'GET', path, query, timeoutMs: LIST_PAGE_MS, signal, once });
+  }
+
+  #selector(): { readonly fieldSelector?: string } {
+    const { fieldSelector } = this.#options;
+    return fieldSelector === undefined ? {} : { fieldSelector };
   }
 
   /** Takes a complete list over and tells what is different (I3). */
@@ -304,6 +314,7 @@ export class Informer<T extends StoredObject> {
     // Spread, or the watches of all replicas, begun together, would end together for ever.
     const timeoutSeconds = Math.ceil(watchSeconds * (0.75 + Math.random() / 2));
     const query = {
+      ...this.#selector(),
       watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion: version,

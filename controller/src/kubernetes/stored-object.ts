@@ -41,6 +41,8 @@ export interface Resource {
 }
 
 export const TRANSACTIONS: Resource = { group: 'ordertx.dev', version: 'v1alpha1', plural: 'ordertransactions' };
+/** Finds the transactions that still need work (needsWork of transaction/phase.ts): a field that is absent equals the empty one. */
+export const NEEDS_WORK_SELECTOR = 'status.expires=';
 export const FLOWS: Resource = { group: 'ordertx.dev', version: 'v1alpha1', plural: 'transactionflows' };
 export const LEASES: Resource = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' };
 export const EVENTS: Resource = { group: 'events.k8s.io', version: 'v1', plural: 'events' };

@@ -10,10 +10,13 @@
  *      another object, the deletion may only be on its way: the informer lists again unless it hears of it soon.
  *  S4  What S2 and S3 remember is dropped once the informer has caught up: it holds that version or a later one, saw the
  *      object go, or took a list that was begun after it. So what is remembered is bounded by what is in flight.
+ *  S5  Where the informer holds only what needs work, a transaction leaves it as it comes to rest, before or after the answer
+ *      to the write that ended it. What rests is remembered only as long as the informer holds an older copy of it.
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { needsWork } from '../transaction/phase.ts';
 import type { Informer } from './informer.ts';
 import type { Informers } from './informers.ts';
 import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS, withoutManagedFields } from './stored-object.ts';
@@ -48,7 +51,7 @@ export class ApiTransactionStore implements TransactionStore {
     this.#transport = transport;
     this.#informers = informers;
     this.#clock = clock;
-    informers.onChange((key, _transaction, version) => this.#caughtUp(key, version));
+    informers.onChange((key, transaction, version) => this.#caughtUp(key, transaction, version));
     informers.onList((informer, listNumber) => this.#listed(informer, listNumber));
   }
 
@@ -110,6 +113,7 @@ export class ApiTransactionStore implements TransactionStore {
   #remember(stored: OrderTransaction): void {
     const transaction = withoutManagedFields(stored);
     const key = keyOf(transaction);
+    if (this.#hasLeft(key, transaction)) return;
     const newest = this.get(key);
     if (newest !== undefined && !isNewer(resourceVersionOf(transaction), resourceVersionOf(newest))) return;
     this.#know(key, transaction, this.#known.get(key)?.disproved);
@@ -135,6 +139,7 @@ export class ApiTransactionStore implements TransactionStore {
     const wentBack = olderThan(before);
     if (cached !== undefined && cached.metadata.uid !== transaction?.metadata.uid) this.#expectNews(key, cached);
     if (wentBack) this.#informers.of(key)?.relist();
+    if (transaction !== undefined && this.#hasLeft(key, transaction)) return transaction;
     if (transaction === undefined && cached === undefined) this.#known.delete(key);
     else this.#know(key, transaction, wentBack || transaction === undefined ? cached : this.#known.get(key)?.disproved);
     return transaction;
@@ -151,10 +156,18 @@ export class ApiTransactionStore implements TransactionStore {
     });
   }
 
-  #caughtUp(key: Key, version: string): void {
+  /** S5: whether it rests and the informer has let go of it already. Then nothing is remembered of it. */
+  #hasLeft(key: Key, { status }: OrderTransaction): boolean {
+    if (needsWork(status) || this.#informers.get(key) !== undefined) return false;
+    this.#known.delete(key);
+    return true;
+  }
+
+  #caughtUp(key: Key, heard: OrderTransaction | undefined, version: string): void {
     const known = this.#known.get(key);
     if (known === undefined) return;
-    if (known.transaction === undefined || !isNewer(resourceVersionOf(known.transaction), version))
+    const hasLeft = heard === undefined && known.transaction !== undefined && !needsWork(known.transaction.status);
+    if (hasLeft || known.transaction === undefined || !isNewer(resourceVersionOf(known.transaction), version))
       this.#known.delete(key);
   }
 

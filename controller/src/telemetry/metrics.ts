@@ -205,7 +205,7 @@ export class ControllerMetrics {
     );
     gauge(
       'ordertx_transactions',
-      'Transactions in the cluster by flow and phase.',
+      'Transactions that still need work, by flow and phase; those that rest until they are removed are not counted.',
       (each) => {
         for (const transaction of sources.transactions())
           each.inc({ flow: transaction.spec.flow, phase: phaseOf(transaction) });
