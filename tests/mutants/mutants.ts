@@ -322,4 +322,20 @@ export const mutants: readonly Mutant[] = [
     replace: "(statusCode === 403 && causes.includes('NamespaceGone'))",
     tests: ['services/order/src/creation/api-server.real.test.ts'],
   },
+  {
+    name: 'a payment that its order may still take is refunded by hand',
+    breaks: 'ADR 26: money goes back by hand only once its attempt is Cancelled',
+    file: 'services/payment/src/refunds/refund-command.ts',
+    find: "    case 'Cancelled':\n      return undefined;\n",
+    replace: "    case 'None':\n    case 'Cancelled':\n      return undefined;\n",
+    tests: ['services/payment/src/refunds/refund-command.real.test.ts'],
+  },
+  {
+    name: 'a payment given up is cancelled although its transaction lives',
+    breaks: 'ADR 26: a branch that is Tried is the controller’s',
+    file: 'services/order/src/creation/given-up.ts',
+    find: '  if (call.tried) return not(',
+    replace: '  if (call.attempt < 0) return not(',
+    tests: ['services/order/src/creation/given-up.real.test.ts'],
+  },
 ];

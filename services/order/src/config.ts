@@ -166,3 +166,10 @@ const creationsSettings = { creationsKeptDays: orderSettings.creationsKeptDays }
 export function readCreationsConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof creationsSettings> {
   return readSettingsOrExit(creationsSettings, environment);
 }
+
+/** What `creations given-up` and `creations cancel` need of them. */
+const givenUpSettings = { paymentUrl: orderSettings.paymentUrl };
+
+export function readGivenUpConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof givenUpSettings> {
+  return readSettingsOrExit(givenUpSettings, environment);
+}

@@ -24,6 +24,7 @@ import { Backlog } from './creation/backlog.ts';
 import { creationOutbox } from './creation/outbox.ts';
 import { Relay } from './creation/relay.ts';
 import { getOrderRoute } from './http/get-order.ts';
+import { getPaymentAttemptRoute } from './http/get-payment-attempt.ts';
 import { placeOrderRoute } from './http/place-order.ts';
 import { receiveOrderRoute } from './http/receive-order.ts';
 import { withdrawOrderRoute } from './http/withdraw-order.ts';
@@ -73,6 +74,7 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
     routes: [
       placeOrderRoute({ pool: publicPool, relay, waiting, namespace, quotes, backlog }),
       getOrderRoute(publicPool),
+      getPaymentAttemptRoute(publicPool),
       withdrawOrderRoute({ pool: publicPool, relay, waiting, payments }),
       receiveOrderRoute(publicPool),
     ],

@@ -113,3 +113,10 @@ function checkProviderSecret(values: Partial<PaymentConfig>): readonly SettingPr
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): PaymentConfig {
   return readSettingsOrExit(paymentSettings, environment, checkPaymentSettings);
 }
+
+/** What `refund` needs of them besides what every command reads. */
+const refundSettings = { orderUrl: paymentSettings.orderUrl };
+
+export function readRefundConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof refundSettings> {
+  return readSettingsOrExit(refundSettings, environment);
+}

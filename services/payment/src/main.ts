@@ -1,9 +1,24 @@
 /**
  * The payment service's process: `main.ts` serves, `main.ts outbox ...` shows what has no receipt yet, or publishes what was
- * refused again, and exits.
+ * refused again, `main.ts refund ...` gives back what will never be applied; both exit.
  */
-import { runProcess } from '../../kit/src/index.ts';
-import { readConfig } from './config.ts';
+import { createLog, createPool, runProcess } from '../../kit/src/index.ts';
+import { readConfig, readRefundConfig } from './config.ts';
+import { refundCommand } from './refunds/refund-command.ts';
 import { startPayment } from './service.ts';
 
-await runProcess({ name: 'payment', start: () => startPayment(readConfig()), sendsMessages: true });
+await runProcess({
+  name: 'payment',
+  start: () => startPayment(readConfig()),
+  sendsMessages: true,
+  commands: {
+    async refund({ args, databaseUrl, print }) {
+      const { orderUrl } = readRefundConfig();
+      const log = createLog({ name: 'payment', level: 'error' });
+      const pool = createPool({ connectionString: databaseUrl, applicationName: 'payment-refund', log });
+      const code = await refundCommand({ args, pool, orderUrl, print });
+      await pool.end();
+      return code;
+    },
+  },
+});

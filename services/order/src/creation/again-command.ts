@@ -90,7 +90,7 @@ interface Asked {
 /** A sentence where the arguments are not usable. */
 async function readArguments(command: AgainCommand): Promise<Asked | string> {
   const [verb, ...rest] = command.args;
-  if (verb !== 'again') return 'say what to do with the creations: again';
+  if (verb !== 'again') return 'say what to do with the creations: again, given-up or cancel';
   const values = parse(rest);
   if (typeof values === 'string') return values;
   const since = readSince(values.since);

@@ -113,7 +113,10 @@ export class Relay {
     if (expired) {
       metrics.sent('given-up');
       const { transaction } = creation;
-      log.error({ transaction }, 'a creation was given up after a week; settle its order by hand, or make its row due');
+      log.error(
+        { transaction },
+        'a creation was given up after a week; docs/operating/payment-given-up.md says what to do',
+      );
       return false;
     }
     const result = await api.create(toTransaction(creation));
