@@ -14,6 +14,8 @@ const STAND_IN = '(/testing/|/(fakes|[a-z-]+-fake|manual-[a-z-]+|loopback-[a-z-]
 const TEST = `(${TEST_FILE}|${STAND_IN})`;
 const ADAPTERS = '^controller/src/(participants|messages|kubernetes|telemetry|archive)/';
 const SERVICES = '(order|inventory|payment|dispatch|wms|member|notification|reconcile)';
+/** What a database of one's own is connected to and migrated by; it writes to the log that it is given. */
+const KITS_POSTGRES = '^services/kit/src/(postgres/(pool|migrate|sql)|log)[.]ts$';
 const PRODUCTION = '^(controller|services|crds)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -63,8 +65,19 @@ export default {
           '^crds/generated/',
           '^services/protocol/',
           '^services/broker/',
+          KITS_POSTGRES,
         ],
       },
+    },
+    {
+      name: 'only-the-archive-takes-the-kits-postgres',
+      comment: 'A database is connected to and migrated alike everywhere; in the controller only the archive has one.',
+      severity: 'error',
+      from: {
+        path: '^controller/',
+        pathNot: [TEST, '^controller/src/archive/', '^controller/src/(main|config)[.]ts$'],
+      },
+      to: { path: KITS_POSTGRES },
     },
     {
       name: 'adapters-decide-nothing',
@@ -105,7 +118,7 @@ export default {
         'Controller and services meet in services/protocol, and in services/broker, by which both are on the streams: nowhere else.',
       severity: 'error',
       from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
-      to: { path: '^services/', pathNot: '^services/(protocol|broker)/' },
+      to: { path: '^services/', pathNot: ['^services/(protocol|broker)/', KITS_POSTGRES] },
     },
     {
       name: 'processes-start-alike',

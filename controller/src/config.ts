@@ -93,6 +93,21 @@ export const controllerSettings = {
     default: '200',
     schema: z.string().transform(Number).pipe(z.int().min(1).max(5_000, 'must be a number from 1 to 5000')),
   },
+  archiveDatabaseUrl: {
+    name: 'ARCHIVE_DATABASE_URL',
+    description:
+      'The Postgres database that ended transactions are archived in before they are removed, postgres://user:password@host:port/database. Without it they are gone then. While it is away they stay.',
+    optional: true,
+    secret: true,
+    schema: z.string().regex(/^postgres(ql)?:\/\/./, 'must be a URL that begins with postgres:// or postgresql://'),
+  },
+  archiveRetentionDays: {
+    name: 'ARCHIVE_RETENTION_DAYS',
+    description:
+      'How long the archive keeps a transaction after its end; it goes with its month, so up to 31 days later.',
+    default: '365',
+    schema: z.string().transform(Number).pipe(z.int().min(1).max(36_500, 'must be a number from 1 to 36500')),
+  },
   auth: {
     name: 'ORDERTX_AUTH',
     description: 'on: calls to participants carry a service-account token. off: they carry none.',

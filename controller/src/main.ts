@@ -9,6 +9,7 @@ import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { DROPPED } from '../../services/broker/src/receipts.ts';
 import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
+import { PostgresArchive } from './archive/postgres-archive.ts';
 import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
 import { ApiEvents } from './kubernetes/events.ts';
@@ -133,13 +134,23 @@ const shards =
 const census =
   shards && new ShardCensus({ ...leases, onCount: (replicas) => metrics.countedDifferently.set(replicas) });
 
+const archive =
+  config.archiveDatabaseUrl === undefined
+    ? undefined
+    : new PostgresArchive({
+        ...{ connectionString: config.archiveDatabaseUrl, retentionDays: config.archiveRetentionDays, log },
+      });
 const remover = new Remover({
   resting: new ApiRestingTransactions(transport, namespaces),
+  ...(archive && { archive }),
   isOurs: () => shards?.ownsKey(REMOVAL) ?? true,
   perSecond: config.removalsPerSecond,
   ...{ clock, apiClock, log },
   onRemoved: (result, transactions) => metrics.removals.inc({ result }, transactions),
-  onTrouble: (trouble) => metrics.removalFailing.set(trouble === undefined ? 0 : 1),
+  onTrouble: (trouble) => {
+    metrics.removalFailing.set(trouble === undefined ? 0 : 1);
+    metrics.archiveFailing.set(trouble?.of === 'archive' ? 1 : 0);
+  },
 });
 
 const stopping = new AbortController();
@@ -215,6 +226,7 @@ shutdown.onStop('calls', async () => {
   stopping.abort();
 });
 shutdown.onStop('removal', () => remover.stop());
+shutdown.onStop('archive', () => archive?.close());
 shutdown.onStop('leases', () => Promise.all([shards?.stop(), census?.stop()]));
 shutdown.onStop('finalizer', (leftMs) => finalizer.stop(leftMs));
 shutdown.onStop('events', () => events.stop());

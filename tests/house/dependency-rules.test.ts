@@ -76,6 +76,11 @@ const rows: readonly Row[] = [
     allowed: ['controller/src/messages/envelope.ts', 'services/protocol/src/answer.ts'],
   },
   {
+    rule: 'only-the-archive-takes-the-kits-postgres',
+    refused: ['controller/src/messages/stores.ts', 'services/kit/src/postgres/pool.ts'],
+    allowed: ['controller/src/archive/keeps.ts', 'services/kit/src/postgres/pool.ts'],
+  },
+  {
     rule: 'adapters-decide-nothing',
     refused: ['controller/src/kubernetes/decides.ts', CORE],
     allowed: ['controller/src/kubernetes/store.ts', `type ${CORE}`],
@@ -191,6 +196,7 @@ const neighbours: readonly (readonly [from: string, to: string | undefined])[] =
   ['controller/src/runtime/manual-clock.ts', undefined],
   ['controller/src/telemetry/metrics.ts', undefined],
   ['services/kit/src/log.ts', undefined],
+  ['services/kit/src/postgres/pool.ts', undefined],
   ['controller/src/config.ts', undefined],
   ['services/protocol/src/answer.ts', undefined],
   ['services/inventory/src/stock.ts', undefined],

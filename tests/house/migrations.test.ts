@@ -28,7 +28,10 @@ const BEFORE_THE_RULES = new Set([
   'services/wms/migrations/0001_shipments.sql',
 ]);
 
-const migrations = globSync(['services/*/migrations/*.sql', 'services/kit/testing/migrations/*.sql'], { cwd: root })
+const migrations = globSync(
+  ['services/*/migrations/*.sql', 'services/kit/testing/migrations/*.sql', 'controller/src/archive/migrations/*.sql'],
+  { cwd: root },
+)
   .toSorted()
   .map((path): MigrationFile => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 

@@ -128,13 +128,18 @@ export class ControllerMetrics {
   });
   readonly removals = new Counter({
     name: 'ordertx_removals_total',
-    help: 'Ended transactions taken up for removal, by result: removed, changed or unknown (looked at again), refused by the API server.',
+    help: 'Ended transactions taken up for removal, by result: removed, changed or unknown (looked at again), refused by the API server, unarchivable (refused by the archive for its content: it stays).',
     labelNames: ['result'],
     ...this.#common,
   });
   readonly removalFailing = new Gauge({
     name: 'ordertx_removal_failing',
     help: 'Whether ended transactions cannot be removed: 1 or 0. They stay until they can.',
+    ...this.#common,
+  });
+  readonly archiveFailing = new Gauge({
+    name: 'ordertx_archive_failing',
+    help: 'Whether the archive does not take what is to be removed: 1 or 0. Nothing is lost: ended transactions stay until it does.',
     ...this.#common,
   });
   readonly eventsDropped = new Counter({

@@ -26,6 +26,8 @@ export interface MigrateOptions {
   readonly connectionString: string;
   /** The service's folder: `new URL('./migrations/', import.meta.url)`. */
   readonly folder: URL;
+  /** Whether the kit's own tables are made too, which every service has. Default true. */
+  readonly kitTables?: boolean;
   readonly log: Log;
   /** Default 500. */
   readonly lockTimeoutMs?: number;
@@ -78,7 +80,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     await takeTurn(client, log, TURN);
     await takeTurn(client, log, TURN_OF_WAITERS);
     for (const [folder, table] of [
-      [KIT_FOLDER, 'ordertx_kit_migrations'],
+      ...(options.kitTables === false ? [] : ([[KIT_FOLDER, 'ordertx_kit_migrations']] as const)),
       [options.folder, 'ordertx_service_migrations'],
     ] as const) {
       await new Folder(client, { ...options, folder, lockTimeoutMs }, table).run();
