@@ -1,8 +1,10 @@
 /**
- * Transactions that somebody copies, with everything real: a copy of an order's transaction under another name ends in view, changes
- * nothing, and its compensation undoes nothing of the first.
+ * Transactions that somebody copies, and a message that nobody's transaction has sent, with everything real: a copy of an order's
+ * transaction under another name ends in view, changes nothing, and its compensation undoes nothing of the first.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { MessageSender } from '../services/message-sender.ts';
 import { Customers } from '../world/customers.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 
@@ -52,6 +54,27 @@ test(
     await shop.final(`pay-${paymentId}`);
     await copied(`pay-${paymentId}`, `pay-${paymentId}-again`);
     await endsWithoutEffect(`pay-${paymentId}-again`);
+    await isPaidFor(orderId, paymentId);
+  },
+  TEST_MS,
+);
+
+test(
+  'so it does when somebody who can write to the broker sends the very message by which its transaction would give it back',
+  async () => {
+    const orderId = await customers.orderToPay([TEA]);
+    const paymentId = await customers.pay(orderId);
+    const { metadata, spec } = await shop.final(`pay-${paymentId}`);
+    const redis = new Redis(shop.redisUrl);
+    try {
+      const [receipt] = await new MessageSender(redis, 'payment').publish({
+        ...{ id: `${metadata.namespace}/${metadata.name}/refund`, type: 'payment.refund', data: spec.payload },
+        ...{ source: `ordertx/${metadata.namespace}/pay-order`, reason: 'Refused' },
+      });
+      expect(receipt).toMatchObject({ result: 'refused', reason: expect.stringContaining('paid by this payment') });
+    } finally {
+      redis.disconnect();
+    }
     await isPaidFor(orderId, paymentId);
   },
   TEST_MS,

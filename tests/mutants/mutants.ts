@@ -59,6 +59,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['controller/src/reconcile/store-went-back.test.ts'],
   },
   {
+    name: 'a payment.refund is believed without asking the order service',
+    breaks: 'whoever can write to the broker gives back no payment that was applied',
+    file: 'services/payment/src/messages/payment-refund.ts',
+    find: '      return objectionOf(await orders.attempt(payment));\n',
+    replace: "      return objectionOf({ kind: 'found', applied: false, state: 'Cancelled', transaction: '' });\n",
+    tests: ['services/payment/src/messages/payment-refund.real.test.ts'],
+  },
+  {
     name: 'confirm or cancel is sent before the decision is stored',
     breaks: 'T1: the decision is stored before any confirm or cancel',
     file: 'controller/src/reconcile/reconciler.ts',

@@ -1,11 +1,14 @@
--- A payment's attempt to pay this order. No row for an order that has none yet.
+-- A payment's attempt to pay this order. No row where neither the order nor a namespace is known.
 --
--- $1 order id, $2 payment id, $3 name of the payment's transaction.
+-- $1 order id, $2 payment id, $3 name of the payment's transaction, $4 namespace of it where the order is not known, or null.
 select
   attempt.transaction,
-  orders.payment_id is not distinct from $2 as applied,
+  orders.order_id is not null and orders.payment_id is not distinct from $2 as applied,
   coalesce(fence.state, 'None') as state
-from orders
-cross join lateral (select split_part(orders.transaction, '/', 1) || '/' || $3::text as transaction) as attempt
+from (values ($1::text)) as asked (order_id)
+left join orders on orders.order_id = asked.order_id
+cross join lateral (
+  select coalesce(split_part(orders.transaction, '/', 1), $4::text) || '/' || $3::text as transaction
+) as attempt
 left join ordertx_fence as fence on fence.transaction = attempt.transaction and fence.branch = 'order'
-where orders.order_id = $1
+where attempt.transaction is not null

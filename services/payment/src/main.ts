@@ -4,6 +4,7 @@
  */
 import { createLog, createPool, runProcess } from '../../kit/src/index.ts';
 import { readConfig, readRefundConfig } from './config.ts';
+import { orderService } from './orders/order-service.ts';
 import { refundCommand } from './refunds/refund-command.ts';
 import { startPayment } from './service.ts';
 
@@ -16,7 +17,9 @@ await runProcess({
       const { orderUrl } = readRefundConfig();
       const log = createLog({ name: 'payment', level: 'error' });
       const pool = createPool({ connectionString: databaseUrl, applicationName: 'payment-refund', log });
-      const code = await refundCommand({ args, pool, orderUrl, print });
+      const orders = orderService(orderUrl);
+      const code = await refundCommand({ args, pool, orders, print });
+      await orders.close();
       await pool.end();
       return code;
     },

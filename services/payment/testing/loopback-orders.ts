@@ -1,12 +1,12 @@
 /**
- * The order service's GET /orders/:orderId for tests: a real HTTP server on loopback that knows the orders it was told of, and can be
- * made to misbehave.
+ * The order service's GET /orders/:orderId and /orders/:orderId/payments/:paymentId for tests: a real HTTP server on loopback that knows
+ * the orders it was told of, and can be made to misbehave.
  */
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TEST_NAMESPACE } from '../../../tests/services/running.ts';
-import { HEADERS } from '../../protocol/src/index.ts';
+import { HEADERS, type FenceState } from '../../protocol/src/index.ts';
 
 export interface KnownOrder {
   readonly orderId: string;
@@ -16,9 +16,16 @@ export interface KnownOrder {
   readonly transaction?: string | null;
 }
 
+export interface KnownAttempt {
+  readonly applied: boolean;
+  readonly state: FenceState;
+}
+
 export interface LoopbackOrders {
   readonly url: string;
   know(order: KnownOrder): void;
+  /** Default: the order has refused every payment for good. */
+  knowAttempt(paymentId: string, attempt: KnownAttempt): void;
   /** Every request is answered like this from now on; undefined: as it should be. */
   misbehave(answer: ((response: ServerResponse) => unknown) | undefined): void;
   stop(): Promise<void>;
@@ -26,10 +33,18 @@ export interface LoopbackOrders {
 
 export async function startOrders(): Promise<LoopbackOrders> {
   const orders = new Map<string, KnownOrder>();
+  const attempts = new Map<string, KnownAttempt>();
   let misbehaviour: ((response: ServerResponse) => unknown) | undefined;
   const server = createServer((request, response) => {
     if (misbehaviour !== undefined) {
       misbehaviour(response);
+      return;
+    }
+    const [, ofOrder, paymentId] = /^\/orders\/([^/?]+)\/payments\/([^/?]+)/.exec(request.url ?? '') ?? [];
+    if (paymentId !== undefined) {
+      const attempt = attempts.get(paymentId) ?? { applied: false, state: 'Cancelled' };
+      const transaction = `${TEST_NAMESPACE}/pay-${paymentId}`;
+      sendJson(response, 200, { orderId: ofOrder, paymentId, transaction, ...attempt });
       return;
     }
     const [, orderId = ''] = /^\/orders\/([^/?]+)$/.exec(request.url ?? '') ?? [];
@@ -46,6 +61,7 @@ export async function startOrders(): Promise<LoopbackOrders> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     know: (order) => void orders.set(order.orderId, order),
+    knowAttempt: (paymentId, attempt) => void attempts.set(paymentId, attempt),
     misbehave: (answer) => void (misbehaviour = answer),
     async stop() {
       if (!server.listening) return;

@@ -1,5 +1,6 @@
 /** A payment whose creation was given up, and `creations given-up` and `creations cancel`; on a real database and a real API server. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { waitFor } from '../../../../local/deadline.ts';
 import { DEADLINE_MS, done, OrderFixture, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-fixture.ts';
 import { paymentService, type PaymentService } from '../payments/payment-service.ts';
@@ -100,6 +101,22 @@ test('its transaction, created late by whomever, is refused and cancelled withou
   expect(await payment.try()).toMatchObject({ status: 409, state: 'Cancelled' });
   refunding(given);
   expect(await cancel(payment)).toMatchObject({ code: 0 });
+});
+
+test('what became of it is told by its namespace also where the order itself is lost', async () => {
+  const { orderId, payment } = await givenUp();
+  await cancel(payment);
+  const lost = fixture.newId();
+  const asked = (namespace: string) =>
+    fetch(`${fixture.service.url}/orders/${lost}/payments/${payment.paymentId}${namespace}`);
+  expect((await asked('')).status).toBe(404);
+  expect(await (await asked(`?namespace=${fixture.namespace}`)).json()).toEqual({
+    ...{ orderId: lost, paymentId: payment.paymentId, transaction: payment.transaction },
+    ...{ applied: false, state: 'Cancelled' },
+  });
+  expect(await (await asked(`?namespace=${TWIN_NAMESPACE}`)).json()).toMatchObject({ applied: false, state: 'None' });
+  const known = `${fixture.service.url}/orders/${orderId}/payments/${payment.paymentId}?namespace=${TWIN_NAMESPACE}`;
+  expect(await (await fetch(known)).json()).toMatchObject({ transaction: payment.transaction, state: 'Cancelled' });
 });
 
 test('payment.succeeded, coming again in between, begins nothing anew', async () => {

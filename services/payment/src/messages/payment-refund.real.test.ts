@@ -1,9 +1,11 @@
 /** `payment.refund`, through the real stream: what was captured goes back once, and nothing else does. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { waitFor } from '../../../../local/deadline.ts';
 import { MessageSender, type Published } from '../../../../tests/services/message-sender.ts';
 import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { payloadsOf } from '../../../../tests/services/running-consumers.ts';
+import { sendJson } from '../../testing/loopback-orders.ts';
 import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';
 
 const DETAIL = 'the order is closed';
@@ -113,6 +115,52 @@ test('of a payment from before it was known where its order’s transactions lie
   expect(await statusOf(paymentId)).toBe('SUCCEEDED');
   await sender.publish(refundOf({ paymentId, orderId: 'o3' }));
   expect(await statusOf(paymentId)).toBe('REFUNDED');
+});
+
+describe('whoever has written it,', () => {
+  const untouched = ['SUCCEEDED', []];
+  const seen = async (paymentId: string) => [await statusOf(paymentId), await refunds(paymentId)];
+
+  test.each([
+    ['the order is paid by the payment', { applied: true, state: 'None' }],
+    ['the order has confirmed the payment', { applied: false, state: 'Confirmed' }],
+  ] as const)('nothing goes back where %s, and the refusal says so', async (_, attempt) => {
+    const paymentId = await captured('o1');
+    payment.orders.knowAttempt(paymentId, attempt);
+    const message = refundOf({ paymentId });
+    const reason = 'the order is paid by this payment: it is not given back';
+    expect(await sender.publish(message)).toEqual([{ ...delivered(message.id), result: 'refused', reason }]);
+    expect(await seen(paymentId)).toEqual(untouched);
+  });
+
+  test.each(['None', 'Tried', 'Refused'] as const)(
+    'it is not answered while the order’s branch is %s, holds up no other, and counts once that has ended',
+    async (state) => {
+      const [open, other] = [await captured('o1'), await captured('o1')];
+      payment.orders.knowAttempt(open, { applied: false, state });
+      await sender.publishUnanswered(refundOf({ paymentId: open }));
+      await sender.publish(refundOf({ paymentId: other }));
+      expect(await statusOf(other)).toBe('REFUNDED');
+      expect(await seen(open)).toEqual(untouched);
+      payment.orders.knowAttempt(open, { applied: false, state: 'Cancelled' });
+      await sender.publish(refundOf({ paymentId: open }));
+      expect(await statusOf(open)).toBe('REFUNDED');
+    },
+  );
+
+  test.each<[string, (response: ServerResponse) => unknown]>([
+    ['does not answer', (response) => response.destroy()],
+    ['answers 500', (response) => sendJson(response, 500, {})],
+    ['answers with something else', (response) => sendJson(response, 200, { state: 'Cancelled' })],
+  ])('it is not answered while the order service %s', async (_, misbehaviour) => {
+    const paymentId = await captured('o1');
+    payment.orders.misbehave(misbehaviour);
+    await sender.publishUnanswered(refundOf({ paymentId }));
+    payment.orders.misbehave(undefined);
+    expect(await seen(paymentId)).toEqual(untouched);
+    await sender.publish(refundOf({ paymentId }));
+    expect(await statusOf(paymentId)).toBe('REFUNDED');
+  });
 });
 
 test('leaves the payment answered as REFUNDED to a provider that calls once more, and tells nobody of a new payment', async () => {

@@ -3,18 +3,21 @@
  *
  * 1. It counts only from the payment's own transaction (attempts.ts), in the namespace that the order service has named: whoever copies
  *    a payment's transaction, or lists this message in a flow of his own, gives nothing back.
- * 2. What does not fit the payment as it is known here is refused, never guessed: the transaction stays Stuck in everybody's view
+ * 2. The message is a hint and no more: whoever can write to the broker can send one. Money goes back once the order service says that
+ *    this payment can never be applied, because its branch is Cancelled; while that is open the message comes again, and a payment that
+ *    was applied is never refunded.
+ * 3. What does not fit the payment as it is known here is refused, never guessed: the transaction stays Stuck in everybody's view
  *    until a person has looked at the money.
  */
 import type { Pool } from 'pg';
-import type { OnceHandler } from '../../../kit/src/index.ts';
+import type { NotYet, OnceHandler, RefusedMessage } from '../../../kit/src/index.ts';
 import {
   foreignMessage,
   OTHER_NAMESPACE,
   payOrderPayloadSchema,
   type PayOrderPayload,
 } from '../../../protocol/src/index.ts';
-import type { OrderLookup } from '../orders/order-lookup.ts';
+import type { Attempt, OrderLookup } from '../orders/order-lookup.ts';
 import type { RefundRelay } from '../refunds/relay.ts';
 import { getPayment, judgeRefund, learnNamespace, lockPayment, refundPayment } from '../payments.ts';
 
@@ -30,14 +33,19 @@ export function paymentRefund({ pool, orders, refunds }: PaymentRefundOptions): 
     type: 'payment.refund',
     data: payOrderPayloadSchema,
     foreign: ({ origin, data }) => foreignMessage('payment.refund', origin, data),
-    async before({ data: { paymentId } }) {
-      const payment = await getPayment(pool, paymentId);
-      if (payment?.namespace !== null) return undefined;
-      const order = await orders.find(payment.orderId);
-      if (order.kind !== 'found' || order.namespace === null)
-        return { kind: 'not-yet', detail: 'the order service does not say where the transactions of the order lie' };
-      await learnNamespace(pool, paymentId, order.namespace);
-      return undefined;
+    async before({ origin, data }) {
+      const { paymentId } = data;
+      let payment = await getPayment(pool, paymentId);
+      if (payment === undefined) return undefined;
+      if (payment.namespace === null) {
+        const order = await orders.find(payment.orderId);
+        if (order.kind !== 'found' || order.namespace === null)
+          return { kind: 'not-yet', detail: 'the order service does not say where the transactions of the order lie' };
+        await learnNamespace(pool, paymentId, order.namespace);
+        payment = { ...payment, namespace: order.namespace };
+      }
+      if (payment.namespace !== origin?.namespace || judgeRefund(payment, data).kind !== 'refund') return undefined;
+      return objectionOf(await orders.attempt(payment));
     },
     async handle(client, { origin, data, reason, detail }) {
       const { paymentId } = data;
@@ -55,4 +63,13 @@ export function paymentRefund({ pool, orders, refunds }: PaymentRefundOptions): 
       }
     },
   };
+}
+
+function objectionOf(attempt: Attempt): RefusedMessage | NotYet | undefined {
+  if (attempt.kind === 'unavailable')
+    return { kind: 'not-yet', detail: `it is not known whether the payment can still be applied: ${attempt.why}` };
+  if (attempt.applied || attempt.state === 'Confirmed')
+    return { kind: 'refused', reason: 'the order is paid by this payment: it is not given back' };
+  if (attempt.state === 'Cancelled') return undefined;
+  return { kind: 'not-yet', detail: `the order's branch of ${attempt.transaction} is ${attempt.state}, not Cancelled` };
 }

@@ -1,13 +1,20 @@
 /**
- * Asks the order service over HTTP: GET <ORDER_URL>/orders/:orderId.
+ * Asks the order service over HTTP: GET <ORDER_URL>/orders/:orderId, and /orders/:orderId/payments/:paymentId.
  *
- * Only what it says in so many words is believed: any other status, a redirect, a body that is not this order, or no answer in
- * time means that nothing is known.
+ * Only what it says in so many words is believed: any other status, a redirect, a body that is not this order or payment, or no
+ * answer in time means that nothing is known.
  */
 import { z } from 'zod';
 import { asker, type Asker } from '../../../kit/src/index.ts';
-import { HEADERS, orderIdSchema, parseTransaction, TOTAL_CENTS_MAX } from '../../../protocol/src/index.ts';
-import type { LookedUp, OrderLookup } from './order-lookup.ts';
+import {
+  FENCE_STATES,
+  HEADERS,
+  orderIdSchema,
+  parseTransaction,
+  paymentIdSchema,
+  TOTAL_CENTS_MAX,
+} from '../../../protocol/src/index.ts';
+import type { Attempt, AttemptAsked, LookedUp, OrderLookup } from './order-lookup.ts';
 
 /** A customer waits; the order service reads one row. */
 const TIMEOUT_MS = 2_000;
@@ -21,6 +28,14 @@ const orderSchema = z.object({
   totalCents: z.int().min(0).max(TOTAL_CENTS_MAX),
 });
 
+const attemptSchema = z.object({
+  orderId: orderIdSchema,
+  paymentId: paymentIdSchema,
+  transaction: z.string(),
+  applied: z.boolean(),
+  state: z.enum(FENCE_STATES),
+});
+
 export interface OrderService extends OrderLookup {
   close(): Promise<void>;
 }
@@ -28,7 +43,11 @@ export interface OrderService extends OrderLookup {
 /** @param baseUrl without a slash at its end */
 export function orderService(baseUrl: string): OrderService {
   const orders = asker({ baseUrl, whom: 'the order service', timeoutMs: TIMEOUT_MS, bytesMax: ANSWER_BYTES_MAX });
-  return { find: (orderId) => find(orders, orderId), close: () => orders.close() };
+  return {
+    find: (orderId) => find(orders, orderId),
+    attempt: (asked) => attempt(orders, asked),
+    close: () => orders.close(),
+  };
 }
 
 async function find(orders: Asker, orderId: string): Promise<LookedUp> {
@@ -42,4 +61,16 @@ async function find(orders: Asker, orderId: string): Promise<LookedUp> {
   const creation = parseTransaction(answer.header(HEADERS.transaction) ?? '');
   const { status, totalCents } = order.data;
   return { kind: 'found', status, totalCents, namespace: creation?.namespace ?? null };
+}
+
+async function attempt(orders: Asker, { orderId, paymentId, namespace }: AttemptAsked): Promise<Attempt> {
+  const query = namespace === null ? '' : `?namespace=${namespace}`;
+  const answer = await orders.get(`/orders/${orderId}/payments/${paymentId}${query}`);
+  if (answer.kind === 'unavailable') return answer;
+  if (answer.status !== 200) return { kind: 'unavailable', why: `the order service answered ${answer.status}` };
+  const found = attemptSchema.safeParse(answer.body);
+  if (!found.success || found.data.orderId !== orderId || found.data.paymentId !== paymentId)
+    return { kind: 'unavailable', why: 'the order service answered 200 with something else than this payment' };
+  const { transaction, applied, state } = found.data;
+  return { kind: 'found', transaction, applied, state };
 }

@@ -3,15 +3,21 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { waitFor } from '../../../../local/deadline.ts';
 import { sendJson } from '../../testing/loopback-orders.ts';
 import { runPayment, type RunningPayment } from '../../testing/running-payment.ts';
+import { orderService, type OrderService } from '../orders/order-service.ts';
 import { refundCommand } from './refund-command.ts';
 
 let payment: RunningPayment;
+let orders: OrderService;
 
 beforeAll(async () => {
   payment = await runPayment();
+  orders = orderService(payment.orders.url);
 }, 30_000);
 beforeEach(() => payment.orders.misbehave(undefined));
-afterAll(() => payment.close());
+afterAll(async () => {
+  await orders.close();
+  await payment.close();
+});
 
 async function captured(): Promise<string> {
   const paymentId = await payment.asked('o1', 900);
@@ -32,7 +38,7 @@ function attempt(paymentId: string, changes: Readonly<Record<string, unknown>>):
 async function command(...args: readonly string[]): Promise<{ code: number; output: string }> {
   const lines: string[] = [];
   const code = await refundCommand({
-    ...{ args, pool: payment.database, orderUrl: payment.orders.url, print: (line) => lines.push(line) },
+    ...{ args, pool: payment.database, orders, print: (line) => lines.push(line) },
   });
   return { code, output: lines.join('\n') };
 }

@@ -11,15 +11,14 @@ import { parseArgs } from 'node:util';
 import type { Pool } from 'pg';
 import { inTransaction } from '../../../kit/src/index.ts';
 import { paymentIdSchema } from '../../../protocol/src/index.ts';
-import { findAttempt, type Attempt } from '../orders/payment-attempt.ts';
+import type { Attempt, OrderLookup } from '../orders/order-lookup.ts';
 import { getPayment, lockPayment, refundPayment, type Payment } from '../payments.ts';
 
 export interface RefundCommand {
   /** What follows the word `refund`. */
   readonly args: readonly string[];
   readonly pool: Pool;
-  /** Of the order service, without a slash at its end. */
-  readonly orderUrl: string;
+  readonly orders: Pick<OrderLookup, 'attempt'>;
   readonly print: (line: string) => void;
 }
 
@@ -46,14 +45,13 @@ export async function refundCommand(command: RefundCommand): Promise<number> {
 }
 
 async function refund(command: RefundCommand, { paymentId, reason, dryRun }: Asked): Promise<number> {
-  const { pool, orderUrl, print } = command;
+  const { pool, orders, print } = command;
   const payment = await getPayment(pool, paymentId);
   if (payment?.status === 'REFUNDING' || payment?.status === 'REFUNDED') {
     print(`payment ${paymentId} is ${payment.status} already`);
     return 0;
   }
-  const objection =
-    objectionTo(paymentId, payment) ?? objectionOf(await findAttempt(orderUrl, payment?.orderId ?? '', paymentId));
+  const objection = await objectionTo(orders, paymentId, payment);
   if (objection !== undefined) {
     print(`nothing was changed: ${objection}`);
     return 1;
@@ -78,10 +76,14 @@ async function refund(command: RefundCommand, { paymentId, reason, dryRun }: Ask
   return 0;
 }
 
-function objectionTo(paymentId: string, payment: Payment | undefined): string | undefined {
+async function objectionTo(
+  orders: Pick<OrderLookup, 'attempt'>,
+  paymentId: string,
+  payment: Payment | undefined,
+): Promise<string | undefined> {
   if (payment === undefined) return `there is no payment ${paymentId}`;
   if (payment.status === 'PENDING') return `payment ${paymentId} was never captured: there is nothing to refund`;
-  return undefined;
+  return objectionOf(await orders.attempt(payment));
 }
 
 function objectionOf(attempt: Attempt): string | undefined {
