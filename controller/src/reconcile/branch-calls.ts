@@ -6,7 +6,8 @@
  *    it goes out, of the newest copies of transaction and flow: it is not sent after a suspension, a resolution, an end or
  *    a decision that has no use for it, nor to an endpoint that the flow has no longer.
  * 3. Nothing is sent for a transaction that this replica does not own, that is gone, or whose copy must be read first.
- * 4. A call that was withdrawn is no answer: it changes no status and counts neither as attempt nor as asked (T5).
+ * 4. A call that was withdrawn is no answer: it changes no status and counts neither as attempt nor as asked (T5). Nor does a
+ *    try that was under way when the store may have gone back: its answer may be older than a cancel that is lost there.
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
@@ -77,8 +78,9 @@ export class BranchCalls {
       sent: () => work.send(waiting),
       withdrawn: waiting.withdrawal.signal,
     };
-    const result = await this.#ports.participants.call(request, this.#ports.stopping);
-    work.end(waiting, result.kind === 'withdrawn');
+    const answer = await this.#ports.participants.call(request, this.#ports.stopping);
+    const isOutlived = work.end(waiting, answer.kind === 'withdrawn');
+    const result: CallResult = operation === 'try' && isOutlived ? { kind: 'withdrawn' } : answer;
     if (operation === 'try' && result.kind !== 'withdrawn') work.tried(branch, result);
     if (!waiting.withdrawal.signal.aborted) told(result);
   }

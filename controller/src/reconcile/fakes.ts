@@ -214,6 +214,8 @@ export class FencedParticipants implements Participants {
   onSent: (call: BranchCall) => void = () => undefined;
   /** How long a participant takes to answer: until this resolves. */
   takes: (call: BranchCall) => Promise<void> = () => Promise.resolve();
+  /** How long its answer is on the way: until this resolves. */
+  returns: (call: BranchCall) => Promise<void> = () => Promise.resolve();
   refusesTry: (branch: string) => boolean = () => false;
   fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' = () => 'none';
 
@@ -265,6 +267,7 @@ export class FencedParticipants implements Participants {
     if (fault === 'blocked') return { kind: 'blocked', reason: 'EndpointForbidden', detail: 'allow it' };
     if (fault === 'later') return { kind: 'ongoing', detail: 'later', retryAfterMs: 50 };
     const outcome = this.#fence(`${keyOf(transaction)}/${participant.name}`, participant.name, operation);
+    await this.returns(call);
     return fault === 'answer-lost' ? { kind: 'unknown', detail: 'no answer' } : outcome;
   }
 

@@ -148,6 +148,28 @@ describe('a stored answer to a try', () => {
     expect(shop.server.refusals).toEqual([]);
   });
 
+  test('that was on its way when the store went back does not count either', async () => {
+    const shop = new Shop();
+    shop.order();
+    const arrived = Promise.withResolvers<undefined>();
+    shop.participants.returns = ({ participant }) =>
+      participant.name === 'inventory' ? arrived.promise : Promise.resolve();
+    const first = shop.controller();
+    await first.passes();
+    expect(shop.participants.rows.get(`${KEY}/inventory`)).toBe('Tried');
+    shop.participants.returns = () => Promise.resolve();
+    shop.server.edit(KEY, (transaction) => ({ ...transaction, spec: { ...transaction.spec, cancelRequested: true } }));
+    await shop.controller().workUntilFinal();
+    // Of the order's branch the store knows what its service has forgotten as well; inventory's service has forgotten nothing.
+    shop.participants.rows.delete(`${KEY}/order`);
+    shop.server.goBack(KEY, 1);
+    first.relisted();
+    arrived.resolve(undefined);
+    await first.workUntilFinal();
+    expect(shop.now.status).toMatchObject({ phase: 'Cancelled', decisionReason: 'Refused' });
+    expect(shop.server.refusals).toEqual([]);
+  });
+
   test('is asked for again by a controller that has not heard it, and only once', async () => {
     const { shop, orderAnswers } = await halfTried();
     expect(triesAt(shop, 'inventory')).toBe(1);

@@ -45,6 +45,8 @@ export class Work {
   /** Consecutive writes that met another copy than the one they were made from. */
   conflicts = 0;
   readonly #sent = new Set<WaitingCall>();
+  /** Of those, the ones that went out before the store may have gone back. */
+  readonly #outlived = new Set<WaitingCall>();
   /** The flow's version at each branch's last call. */
   readonly #calledUnder = new Map<string, string>();
   #storedAtMs: number;
@@ -99,11 +101,16 @@ export class Work {
     this.#calledUnder.set(call.branch, versionOf(this.#flow));
   }
 
-  /** It has ended, sent or not; what was not sent and not withdrawn either had its answer from the flow as last viewed. */
-  end(call: WaitingCall, isWithdrawn: boolean): void {
+  /**
+   * It has ended, sent or not; what was not sent and not withdrawn either had its answer from the flow as last viewed.
+   *
+   * @returns whether its answer may be of a life that the store has forgotten
+   */
+  end(call: WaitingCall, isWithdrawn: boolean): boolean {
     if (this.waiting.get(call.branch) === call) this.waiting.delete(call.branch);
     if (this.#sent.delete(call)) this.busy.delete(call.branch);
     else if (!isWithdrawn) this.#calledUnder.set(call.branch, versionOf(this.#flow));
+    return this.#outlived.delete(call);
   }
 
   withdraw(call: WaitingCall): void {
@@ -138,10 +145,11 @@ export class Work {
 
   /**
    * The store may have gone back: what was answered before says nothing about the life that begins anew there. Above all
-   * each branch is asked once more before a deadline counts (T5). What is under way goes on.
+   * each branch is asked once more before a deadline counts (T5). What is under way goes on, and is asked for again.
    */
   beginAnew(): void {
     this.#answers = [];
+    for (const call of this.#sent) this.#outlived.add(call);
     this.#heard.clear();
     this.asked.clear();
     this.attempted.clear();
