@@ -31,7 +31,7 @@ export type Verdict = 'pass' | 'drop' | StandInAnswer;
 
 export interface Fault {
   /** The whole request is here, nothing of it has been passed on. */
-  before?: (request: Tapped) => Verdict | Promise<Verdict>;
+  before?: (request: Tapped, body: Buffer) => Verdict | Promise<Verdict>;
   /** It was carried out and answered with this HTTP status; nothing of the answer has been passed on. */
   after?: (request: Tapped, status: number) => Verdict | Promise<Verdict>;
 }
@@ -79,7 +79,7 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
     const tapped = tap.take(to, method, url, request.headers['ordertx-transaction']?.toString().split('/')[1]);
     const { fault } = tap;
     const body = await readAll(request);
-    const verdict = (tapped && (await fault.before?.(tapped))) ?? 'pass';
+    const verdict = (tapped && (await fault.before?.(tapped, body))) ?? 'pass';
     if (verdict !== 'pass') {
       stop(request, response, verdict);
       return;

@@ -127,6 +127,22 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/kit/src/participant/fence.real.test.ts'],
   },
   {
+    name: 'what comes now takes every place of the creation relay',
+    breaks: 'due creations keep their share of the places, whatever comes',
+    file: 'services/order/src/creation/relay.ts',
+    find: 'const FRESH_MAX = CREATES_MAX - DUE_CREATES;',
+    replace: 'const FRESH_MAX = CREATES_MAX;',
+    tests: ['services/order/src/creation/relay.test.ts'],
+  },
+  {
+    name: 'watches share a limited number of connections',
+    breaks: 'R5: every watch has a connection of its own, however many namespaces are watched',
+    file: 'controller/src/kubernetes/transport.ts',
+    find: 'streams: dispatcherFor(this.#origin, credentials, null),',
+    replace: 'streams: dispatcherFor(this.#origin, credentials, CONNECTIONS_MAX),',
+    tests: ['controller/src/kubernetes/many-namespaces.real.test.ts'],
+  },
+  {
     name: 'an ended creation is forgotten',
     breaks: 'T10: ended creations are kept for a restore',
     file: 'services/order/sql/end-creation.sql',

@@ -6,6 +6,7 @@ select
   (payload ->> 'totalCents')::float8 as total_cents,
   null as held_by,
   null as payment_id,
+  0 as closes,
   null as closing
 from creation
 where order_id = $1

@@ -6,6 +6,7 @@ select
   total_cents::float8 as total_cents,
   held_by,
   payment_id,
+  closes,
   closing
 from orders
 where order_id = $1

@@ -11,6 +11,7 @@ const ORDER: HeldOrder = {
   totalCents: 2_500,
   heldBy: null,
   paymentId: null,
+  closes: 0,
   closing: null,
 };
 const TAKE: Verdict = { kind: 'take' };

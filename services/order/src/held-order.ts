@@ -31,6 +31,8 @@ export interface HeldOrder {
   /** `<namespace>/<name>` of the transaction at work, while PAYING or CLOSING. */
   readonly heldBy: string | null;
   readonly paymentId: string | null;
+  /** How many closes have been begun, the one under way included. */
+  readonly closes: number;
   /** The close that has not ended, or has closed it. */
   readonly closing: string | null;
 }
@@ -114,6 +116,14 @@ export function hasPaid({ transaction: created, paymentId }: HeldOrder, transact
   return paymentId !== null && transaction === besides(created, payName(paymentId));
 }
 
+/** As note-failing-close.sql counts: someone was told to look. */
+const CLOSES_FAILED_MIN = 3;
+
+/** Whether its closes had come to nothing often enough to be told of, so that its end has to be told as well. */
+export function hadFailingCloses({ closes, closing }: HeldOrder): boolean {
+  return closes - (closing === null ? 0 : 1) >= CLOSES_FAILED_MIN;
+}
+
 /** What a try is answered that does not take the order. */
 export function answerOf(verdict: Exclude<Verdict, { readonly kind: 'take' }>): Tried | Refused | Later {
   switch (verdict.kind) {
@@ -146,6 +156,7 @@ interface OrderRow {
   readonly total_cents: number;
   readonly held_by: string | null;
   readonly payment_id: string | null;
+  readonly closes: number;
   readonly closing: string | null;
 }
 

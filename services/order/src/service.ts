@@ -7,6 +7,7 @@ import {
   startService,
   tokenSettings,
   type AnyBranch,
+  type Log,
   type RunningService,
   type ServiceBase,
   type ServiceParts,
@@ -37,8 +38,11 @@ const CLEAN_REQUESTS = sqlFile(import.meta.url, '../sql/clean-requests.sql');
 /** Notified by end-creation.sql, with the order's id. */
 const CREATION_ENDED_CHANNEL = 'order_creation_ended';
 
-export function branches({ paymentTimeoutSeconds }: Pick<OrderConfig, 'paymentTimeoutSeconds'>): readonly AnyBranch[] {
-  return [createOrderBranch(paymentTimeoutSeconds), payOrderBranch, closeOrderBranch];
+export function branches(
+  { paymentTimeoutSeconds }: Pick<OrderConfig, 'paymentTimeoutSeconds'>,
+  log?: Log,
+): readonly AnyBranch[] {
+  return [createOrderBranch(paymentTimeoutSeconds), payOrderBranch(log), closeOrderBranch(log)];
 }
 
 export async function startOrder(config: OrderConfig): Promise<RunningService> {
@@ -78,7 +82,7 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
       withdrawOrderRoute({ pool: publicPool, relay, waiting, payments }),
       receiveOrderRoute(publicPool),
     ],
-    participant: { branches: branches(config), tokens: tokenSettings(config) },
+    participant: { branches: branches(config, log), tokens: tokenSettings(config) },
     handlers: [paymentSucceeded({ relay, payments }), wmsShipped],
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).

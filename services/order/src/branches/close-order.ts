@@ -14,6 +14,7 @@ import {
   type CancelCall,
   type ConfirmCall,
   type Done,
+  type Log,
   type Later,
   type Refused,
   type Tried,
@@ -26,19 +27,30 @@ import {
   type CloseCause,
   type CloseOrderPayload,
 } from '../../../protocol/src/index.ts';
-import { answerOf, endCreation, judgeClose, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
+import {
+  answerOf,
+  endCreation,
+  hadFailingCloses,
+  judgeClose,
+  lockOrder,
+  moveOrder,
+  NO_SUCH_ORDER,
+} from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
 const END_CLOSE = { name: 'end-close', text: sqlFile(import.meta.url, '../../sql/end-close.sql') };
 
-export const closeOrderBranch: Branch<CloseOrderPayload> = {
-  branch: 'order',
-  path: '/tcc/close-order',
-  payload: closeOrderPayloadSchema,
-  try: takeForClosing,
-  confirm: close,
-  cancel: letGo,
-};
+/** @param log without one nobody is told: a person who settles by hand sees what becomes of it */
+export function closeOrderBranch(log?: Log): Branch<CloseOrderPayload> {
+  return {
+    branch: 'order',
+    path: '/tcc/close-order',
+    payload: closeOrderPayloadSchema,
+    try: takeForClosing,
+    confirm: (client, call) => close(client, call, log),
+    cancel: (client, call) => letGo(client, call, log),
+  };
+}
 
 const NOTE_FAILING_CLOSE = {
   name: 'note-failing-close',
@@ -69,12 +81,13 @@ async function takeForClosing(client: PoolClient, call: TryCall<CloseOrderPayloa
   return { kind: 'tried' };
 }
 
-async function close(client: PoolClient, call: ConfirmCall<CloseOrderPayload>): Promise<Done> {
+async function close(client: PoolClient, call: ConfirmCall<CloseOrderPayload>, log?: Log): Promise<Done> {
   const { orderId, cause } = call.payload;
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
   if (order?.heldBy === transaction) {
     await moveOrder(client, orderId, { status: 'CLOSED', reason: CAUSES[cause] });
+    if (hadFailingCloses(order)) log?.info({ orderId }, 'an order whose closes came to nothing is closed');
   } else if (order?.status !== 'CLOSED' || order.closing !== transaction) {
     throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
   }
@@ -82,7 +95,7 @@ async function close(client: PoolClient, call: ConfirmCall<CloseOrderPayload>): 
   return { kind: 'done' };
 }
 
-async function letGo(client: PoolClient, call: CancelCall<CloseOrderPayload>): Promise<Done> {
+async function letGo(client: PoolClient, call: CancelCall<CloseOrderPayload>, log?: Log): Promise<Done> {
   const transaction = formatTransaction(call.transaction);
   const orderId = call.payload?.orderId ?? closedOrderIdOf(call.transaction.name);
   const order = await lockOrder(client, orderId);
@@ -92,7 +105,11 @@ async function letGo(client: PoolClient, call: CancelCall<CloseOrderPayload>): P
     throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
   }
   await client.query({ ...END_CLOSE, values: [orderId, transaction, CLOSE_AGAIN_SECONDS, CLOSE_AGAIN_SECONDS_MAX] });
-  if (order?.closing === transaction) await client.query({ ...NOTE_FAILING_CLOSE, values: [orderId, CLOSES_FAIL] });
+  if (order?.closing === transaction) {
+    const { rowCount } = await client.query({ ...NOTE_FAILING_CLOSE, values: [orderId, CLOSES_FAIL] });
+    if (rowCount === 1)
+      log?.warn({ orderId, closes: order.closes, reason: cancelReason(call) }, `an order: ${CLOSES_FAIL}`);
+  }
   await endCreation(client, transaction);
   return { kind: 'done' };
 }

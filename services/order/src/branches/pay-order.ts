@@ -8,19 +8,41 @@
  * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10).
  */
 import type { PoolClient } from 'pg';
-import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
+import type {
+  Branch,
+  CancelCall,
+  ConfirmCall,
+  Done,
+  Later,
+  Log,
+  Refused,
+  Tried,
+  TryCall,
+} from '../../../kit/src/index.ts';
 import { formatTransaction, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
-import { answerOf, endCreation, hasPaid, judgePayment, lockOrder, moveOrder, NO_SUCH_ORDER } from '../held-order.ts';
+import {
+  answerOf,
+  endCreation,
+  hadFailingCloses,
+  hasPaid,
+  judgePayment,
+  lockOrder,
+  moveOrder,
+  NO_SUCH_ORDER,
+} from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
 
-export const payOrderBranch: Branch<PayOrderPayload> = {
-  branch: 'order',
-  path: '/tcc/pay-order',
-  payload: payOrderPayloadSchema,
-  try: takeForPayment,
-  confirm: pay,
-  cancel: letGo,
-};
+/** @param log without one nobody is told: a person who settles by hand sees what becomes of it */
+export function payOrderBranch(log?: Log): Branch<PayOrderPayload> {
+  return {
+    branch: 'order',
+    path: '/tcc/pay-order',
+    payload: payOrderPayloadSchema,
+    try: takeForPayment,
+    confirm: (client, call) => pay(client, call, log),
+    cancel: letGo,
+  };
+}
 
 const APPLIED: Later = {
   kind: 'later',
@@ -40,12 +62,13 @@ async function takeForPayment(client: PoolClient, call: TryCall<PayOrderPayload>
   return { kind: 'tried' };
 }
 
-async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>): Promise<Done> {
+async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>, log?: Log): Promise<Done> {
   const { orderId, paymentId } = call.payload;
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
   if (order?.heldBy === transaction) {
     await moveOrder(client, orderId, { status: 'PAID', paymentId, reason: `paid by payment ${paymentId}` });
+    if (hadFailingCloses(order)) log?.info({ orderId }, 'an order whose closes came to nothing is paid');
   } else if (order?.paymentId !== paymentId) {
     throw new Error(`order ${orderId} was taken for payment ${paymentId} but is ${order?.status ?? 'gone'}`);
   }

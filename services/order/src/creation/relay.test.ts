@@ -33,15 +33,13 @@ function heldApi() {
   };
 }
 
-function relayOf(due: readonly Creation[]) {
+/** `due` may grow later. */
+function relayOf(due: Creation[]) {
   const { held, api } = heldApi();
-  let left = [...due];
   const relay = new Relay({
     outbox: {
       claim: async (rowsMax: number) => {
-        const claimed = left.slice(0, rowsMax);
-        left = left.slice(rowsMax);
-        return claimed.map((creation) => ({ creation, failures: 0, expired: false }));
+        return due.splice(0, rowsMax).map((creation) => ({ creation, failures: 0, expired: false }));
       },
       postpone: async () => undefined,
       clearFailures: async () => undefined,
@@ -53,11 +51,19 @@ function relayOf(due: readonly Creation[]) {
   return { relay, held, names: () => held.map(({ name }) => name) };
 }
 
-test('however many orders come, a quarter of the places is left to what is due', async () => {
-  const { relay, held, names } = relayOf(Array.from({ length: 8 }, (_, number) => close(number)));
-  for (let number = 0; number < 500; number++) relay.nudge(order(number));
-  expect(names().filter((name) => name.startsWith('create-'))).toHaveLength(24);
-  await until('what is due has its places', () => names().filter((name) => name.startsWith('close-')).length === 8);
+test('however many orders, payments and closes come, a quarter of the places is left to what is due', async () => {
+  const due: Creation[] = [];
+  const { relay, held, names } = relayOf(due);
+  const dueOnes = () => names().filter((name) => /^create-o1?\d$/.test(name));
+  for (let number = 100; number < 600; number++) relay.nudge(order(number));
+  expect(names()).toHaveLength(20);
+  for (let number = 0; number < 500; number++) relay.nudge(close(number));
+  expect(names().filter((name) => name.startsWith('close-'))).toHaveLength(4);
+  due.push(...Array.from({ length: 20 }, (_, number) => order(number)));
+  await until('what is due has its places', () => dueOnes().length === 8);
+  // Also once there is room again, which closes and orders would like to have, too.
+  for (const { answer } of held) answer();
+  await until('the next of what is due', () => dueOnes().length === 16);
   const closing = relay.close();
   for (const { answer } of held) answer();
   await closing;

@@ -5,8 +5,9 @@
  *    path, where the branch ends within that, a transaction costs one create and no further look at the outbox.
  * 2. What is due is taken by claiming: the row is put off before it is sent. Several replicas take different rows, no lock is held
  *    over a network call, and the claim is the look at the row's present state right before each creation.
- * 3. Fresh creations of new orders never take the last DUE_CREATES of the places: what is due (retries, and what a customer has paid
- *    for or withdrawn) goes on however many orders come. Of fresh ones, payments and closes go before new orders.
+ * 3. Fresh creations never take the last DUE_CREATES of the places, whatever they are of: what is due (retries, and orders that have
+ *    queued for long) goes on however many come. Of fresh ones, payments and closes go before new orders, and have OTHERS_CREATES
+ *    places that new orders never take.
  * 4. A fresh one that had to queue for longer than NUDGE_AGE_MS_MAX is left to the claim, which looks again.
  * 5. An answer that does not settle a creation postpones it; nothing is dropped. After GIVEN_UP_AFTER_SECONDS the row stays, for
  *    a person, and is sent no more.
@@ -21,8 +22,12 @@ import type { CreateResult, TransactionApi } from './transaction-api.ts';
 
 /** More do not make the API server faster (about 200 creations a second on two cores), fewer leave it idle between answers. */
 const CREATES_MAX = 32;
-/** A quarter: enough that payments and closes keep up with the orders they belong to. */
+/** A quarter: an order that has queued for too long is made within four times the backlog's length. */
 const DUE_CREATES = 8;
+/** A payment that was begun just now finds a place also while new orders have taken theirs and are not answered. */
+const OTHERS_CREATES = 4;
+const FRESH_MAX = CREATES_MAX - DUE_CREATES;
+const FRESH_ORDERS_MAX = FRESH_MAX - OTHERS_CREATES;
 /** Bounds the memory a burst takes; what does not fit is sent by the relay after FIRST_REPEAT_SECONDS. */
 const QUEUED_MAX = 10_000;
 /** Well below FIRST_REPEAT_SECONDS, so that nobody else has looked at the row meanwhile. */
@@ -50,7 +55,9 @@ export class Relay {
   /** Of payments and closes. */
   readonly #others: Queued[] = [];
   readonly #polling: Promise<void>;
-  #ordersUnderWay = 0;
+  /** Of what is under way, what was sent without a claim; and of that, new orders. */
+  #freshUnderWay = 0;
+  #freshOrdersUnderWay = 0;
   #apiServerAway = false;
 
   /** Starts at once. */
@@ -74,21 +81,23 @@ export class Relay {
   }
 
   #startQueued(): void {
-    while (this.#underWay.size < CREATES_MAX && !this.#closing.signal.aborted) {
+    while (this.#freshUnderWay < FRESH_MAX && this.#underWay.size < CREATES_MAX && !this.#closing.signal.aborted) {
       const next = this.#others.shift() ?? this.#nextOrder();
       if (next === undefined) return;
       if (performance.now() - next.sinceMs > NUDGE_AGE_MS_MAX) continue;
       const { creation } = next;
-      const isOrder = creation.flow === 'create-order';
-      if (isOrder) this.#ordersUnderWay += 1;
+      const order = creation.flow === 'create-order' ? 1 : 0;
+      this.#freshUnderWay += 1;
+      this.#freshOrdersUnderWay += order;
       void this.#start({ creation, failures: 0, expired: false }, () => {
-        if (isOrder) this.#ordersUnderWay -= 1;
+        this.#freshUnderWay -= 1;
+        this.#freshOrdersUnderWay -= order;
       });
     }
   }
 
   #nextOrder(): Queued | undefined {
-    return this.#ordersUnderWay < CREATES_MAX - DUE_CREATES ? this.#orders.shift() : undefined;
+    return this.#freshOrdersUnderWay < FRESH_ORDERS_MAX ? this.#orders.shift() : undefined;
   }
 
   /** Resolves, never rejects: to whether the creation is settled for now. */

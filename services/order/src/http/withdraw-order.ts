@@ -6,7 +6,7 @@
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
+import { passing, problem, route, type Reply, type Route } from '../../../kit/src/index.ts';
 import { nameIn, orderIdSchema, problemSchema } from '../../../protocol/src/index.ts';
 import { withdrawOrder } from '../closing.ts';
 import type { Relay } from '../creation/relay.ts';
@@ -68,7 +68,7 @@ export function withdrawOrderRoute(options: WithdrawOptions): Route {
         if (withdrawal.kind === 'closing' && withdrawal.creation !== undefined)
           options.relay.nudge(withdrawal.creation);
         const { pool } = options;
-        const present = await getOutcome(pool, orderId);
+        const present = await lookAt(pool, orderId, withdrawal.kind);
         const awaited = { pool, orderId, waitSeconds, signal: call.signal, isOver };
         return answer(orderId, nameIn(withdrawal.transaction), await hearTheEnd(awaited, waiter, present));
       } finally {
@@ -76,6 +76,16 @@ export function withdrawOrderRoute(options: WithdrawOptions): Route {
       }
     },
   });
+}
+
+/** Withdrawn it is, whatever the database says at the moment; then it is looked at again later. */
+async function lookAt(pool: Pool, orderId: string, kind: 'closing' | 'closed'): Promise<Outcome> {
+  try {
+    return await getOutcome(pool, orderId);
+  } catch (error) {
+    if (passing(error) === undefined) throw error;
+    return { status: kind === 'closed' ? 'CLOSED' : 'PENDING_PAYMENT', reason: null };
+  }
 }
 
 const isOver = ({ status }: Outcome): boolean => status !== 'PENDING_PAYMENT' && status !== 'CLOSING';
