@@ -43,7 +43,7 @@ export async function startController(group: ProcessGroup, options: ControllerOp
     ...options.env,
   };
   const args = [join(ROOT, 'controller', 'src', 'main.ts'), `--allow-endpoints=${options.allowEndpoints.join(',')}`];
-  const spec = { name, command: process.execPath, args, env, cwd: ROOT };
+  const spec = { name, command: process.execPath, args, env, cwd: ROOT, leaf: true };
   const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, part };
 }

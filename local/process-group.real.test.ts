@@ -132,3 +132,17 @@ describe('a process', () => {
     });
   });
 });
+
+test('leaves are stopped together, and only then what they stand on', async () => {
+  const STOP_MS = 3_000;
+  const group = await openProcessGroup({ stopMs: STOP_MS });
+  const ground = await group.start(idle);
+  const leaves = await Promise.all([1, 2, 3].map(() => group.start({ ...deaf, leaf: true })));
+  for (const leaf of leaves)
+    await waitFor(async () => (await leaf.logTail()).includes('deaf'), { what: 'it to be deaf', deadlineMs: GONE_MS });
+  const sinceMs = performance.now();
+  const groundWas = Promise.all(leaves.map((leaf) => leaf.exited)).then(() => ground.hasExited());
+  await group.close();
+  expect(await groundWas).toBeUndefined();
+  expect(performance.now() - sinceMs).toBeLessThan(2 * STOP_MS);
+}, 30_000);

@@ -28,6 +28,8 @@ export type ProcessSpec = {
   readonly gid?: number;
   /** How this program is asked to end (default SIGTERM); it is killed if it has not ended `stopMs` later. */
   readonly stopSignal?: StopSignal;
+  /** No other process of the group stands on it: all of these are stopped at once, before the others. */
+  readonly leaf?: boolean;
 };
 
 export type RunningProcess = {
@@ -53,7 +55,7 @@ export type ProcessGroup = {
   readonly start: (spec: ProcessSpec) => Promise<RunningProcess>;
   /** Names a file or folder elsewhere that has to disappear with the process group too, if it exists then. */
   readonly removeAtEnd: (path: string) => void;
-  /** Stops everything, the latest first, and removes the folder. May be called more than once. */
+  /** Stops everything, leaves first and together, then the latest first, and removes the folder. May be called more than once. */
   readonly close: () => Promise<void>;
   /** Resolves if the supervisor dies before close(): nothing guards the parts any more, so they were killed. */
   readonly broken: Promise<Error>;
@@ -76,6 +78,7 @@ export async function openProcessGroup(options: ProcessGroupOptions = {}): Promi
   const logFolder = options.logFolder ?? join(folder, 'logs');
   await mkdir(logFolder, { recursive: true });
   const running: RunningProcess[] = [];
+  const leaves: RunningProcess[] = [];
   let closing: Promise<void> | undefined;
 
   const start = async (spec: ProcessSpec): Promise<RunningProcess> => {
@@ -84,9 +87,12 @@ export async function openProcessGroup(options: ProcessGroupOptions = {}): Promi
     const supervised = await supervisor.start({ ...spec, env: spec.env ?? inheritedEnvironment(), logFile });
     const process = runningProcess(spec, supervised, logFile, options.stopMs ?? STOP_MS);
     running.push(process);
+    if (spec.leaf === true) leaves.push(process);
     return process;
   };
   const close = async () => {
+    // One after the other, a fault that holds up each of them (a store that does not answer) would hold up the end many times.
+    await Promise.all(leaves.map((process) => process.stop()));
     for (const process of running.toReversed()) await process.stop();
     await supervisor.end();
     await rm(folder, { recursive: true, force: true });

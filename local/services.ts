@@ -74,7 +74,7 @@ export async function startService(group: ProcessGroup, options: ServiceOptions)
   const main = join(ROOT, 'services', options.name, 'src', 'main.ts');
   if (!existsSync(main)) throw new Error(`there is no service ${options.name} (${main})`);
   const env = { ...inheritedEnvironment(), ...serviceEnvironment(options), ...options.env };
-  const spec = { name: options.name, command: process.execPath, args: [main], env, cwd: ROOT };
+  const spec = { name: options.name, command: process.execPath, args: [main], env, cwd: ROOT, leaf: true };
   const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, databaseUrl: options.databaseUrl, part };
 }

@@ -6,14 +6,18 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'no
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { isAlive } from './alive.ts';
+import { startTcpProxy } from '../tests/world/tcp-proxy.ts';
 import { waitFor } from './deadline.ts';
-import { isFree } from './ports.ts';
-import { inheritedEnvironment } from './process-group.ts';
+import { freePort, isFree } from './ports.ts';
+import { inheritedEnvironment, openProcessGroup } from './process-group.ts';
+import { startRedis } from './redis.ts';
 import type { StackDescription } from './stack.ts';
 
 const UP_MS = 120_000;
 const GONE_MS = 20_000;
 const BACK_MS = 60_000;
+/** Of an end in which nothing that Redis was asked is answered. */
+const ENDED_MS = 20_000;
 
 type System = {
   readonly up: ChildProcess;
@@ -241,6 +245,32 @@ describe('two systems on one machine', () => {
     await nothingIsLeft(second, description);
   }, 60_000);
 });
+
+test(
+  'interrupted while its Redis is half-open it ends in bounded time and leaves nothing',
+  async () => {
+    const group = await openProcessGroup();
+    const redis = await startRedis(group, { url: '' });
+    if (redis.kind !== 'own') throw new Error('a Redis of its own was asked for');
+    const proxy = await startTcpProxy(redis.port);
+    const system = await start('half-open', [], { REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+    const description = await untilUp(system);
+    // Also those that are made from now on.
+    proxy.break('answers-lost');
+    proxy.swallowOpen();
+    expect((await placeOrder(description, 'k1'))[0]).toBe(201);
+    const sinceMs = performance.now();
+    system.up.kill('SIGINT');
+    expect(await system.exitCode).toBe(0);
+    expect(performance.now() - sinceMs).toBeLessThan(ENDED_MS);
+    // The Redis is not its own: it lives on.
+    const redisUrl = `redis://127.0.0.1:${await freePort()}`;
+    await nothingIsLeft(system, { ...description, redisUrl, redis: { pid: description.apiserver.pid } });
+    await proxy.close();
+    await group.close();
+  },
+  2 * UP_MS,
+);
 
 describe('a start that fails', () => {
   test('says why and leaves nothing', async () => {

@@ -77,7 +77,6 @@ test(
       await part.process.exited;
     }
     const { body } = await shop.order([TEA]);
-    await delivering(body.transaction);
     await waitFor(async () => (await lies('dispatch')) && (await lies('wms')), {
       ...{ what: 'both messages to be published', deadlineMs: FLOWS_AGAIN_MS },
     });

@@ -2,7 +2,6 @@
  * An API server that takes so many creations of transactions a second: what comes faster waits its turn, in its order, as it does
  * at one that is busy. Everything else passes.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { startFaultProxy, Tap, type FaultProxy, type Tapped } from '../chaos/fault-proxy.ts';
 import type { OwnControlPlane } from '../world/own-control-plane.ts';
 
@@ -30,6 +29,8 @@ export class LimitedApiServer {
   /** Names that were refused while the API server was away, and are not created yet. */
   readonly #refused = new Set<string>();
   #proxy: FaultProxy | undefined;
+  readonly #queue: (() => void)[] = [];
+  /** When the next may be taken. */
   #turnMs = 0;
   #away = false;
   #backAtMs = 0;
@@ -95,10 +96,23 @@ export class LimitedApiServer {
       };
     }
     this.#names.set(number, metadata.name);
-    const now = performance.now();
-    this.#turnMs = Math.max(this.#turnMs, now) + this.#everyMs;
-    await delay(this.#turnMs - this.#everyMs - now);
+    await new Promise<void>((hasTurn) => {
+      this.#queue.push(hasTurn);
+      if (this.#queue.length === 1) this.#takeTurns();
+    });
     return 'pass' as const;
+  }
+
+  #takeTurns(): void {
+    while (this.#queue.length > 0) {
+      const now = performance.now();
+      if (now < this.#turnMs) {
+        setTimeout(() => this.#takeTurns(), this.#turnMs - now);
+        return;
+      }
+      this.#turnMs = Math.max(this.#turnMs, now - this.#everyMs) + this.#everyMs;
+      this.#queue.shift()?.();
+    }
   }
 
   #after({ number }: Tapped, status: number) {

@@ -89,7 +89,7 @@ export function cancelGivenUp(pool: Pool, { transaction, payload, reason }: Paym
 }
 
 /** Like the branch itself, but the creation's row stays (3), and what was tried is nobody's to cancel here (2). */
-const givenUpBranch: Branch<PayOrderPayload> = { ...payOrderBranch, cancel: keepFromPaying };
+const givenUpBranch: Branch<PayOrderPayload> = { ...payOrderBranch(), cancel: keepFromPaying };
 
 async function keepFromPaying(client: PoolClient, call: CancelCall<PayOrderPayload>): Promise<Done | Later> {
   const transaction = formatTransaction(call.transaction);
