@@ -67,6 +67,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/payment/src/messages/payment-refund.real.test.ts'],
   },
   {
+    name: 'a copy of a creation in another namespace gets the order cancelled',
+    breaks: 'ADR 13: a transaction that is not the order’s own ends without effect',
+    file: 'services/inventory/src/branches/create-order.ts',
+    find: "    if (other?.state === 'TRIED') return OTHER_IS_OPEN;\n",
+    replace: "    if (other?.state === 'TRIED') return ALREADY_RESERVED;\n",
+    tests: ['services/inventory/src/branches/copied-creation.real.test.ts'],
+  },
+  {
     name: 'confirm or cancel is sent before the decision is stored',
     breaks: 'T1: the decision is stored before any confirm or cancel',
     file: 'controller/src/reconcile/reconciler.ts',

@@ -9,8 +9,8 @@
  *    own branch refuses.
  * 2. Only what no waiting changes is refused: other lines than those reserved, or the end is over and it was another
  *    transaction's. The order refuses the latter as well.
- * 3. A transaction that does not have its name, in the namespace of the order's creation, is refused before anything is looked at. Which
- *    closes were begun is the order's to say.
+ * 3. A transaction that does not have its name is refused before anything is looked at, and one in another namespace than the order's
+ *    creation as soon as that is final. Which closes were begun is the order's to say.
  * 4. An end that this very transaction has brought about is agreed to again; its confirm then changes nothing.
  *
  * A total pure function. Its sentences are read by customer-service people, and those of a wait are the same from try to try.
@@ -31,12 +31,18 @@ export type Verdict =
   | { readonly kind: 'ended' }
   | { readonly kind: 'wait' | 'refuse'; readonly detail: string };
 
+const NOT_RESERVED: Verdict = { kind: 'wait', detail: 'no stock is reserved for the order yet' };
+
 export function judgeEnding(reservation: Reservation | undefined, asked: AskedEnding): Verdict {
   const { transaction, flow, ending, lines } = asked;
   const name = nameIn(transaction);
   if (!isAttempt(flow, name, asked)) return { kind: 'refuse', detail: FOREIGN_ATTEMPT };
-  if (reservation === undefined) return { kind: 'wait', detail: 'no stock is reserved for the order yet' };
-  if (transaction !== besides(reservation.transaction, name)) return { kind: 'refuse', detail: FOREIGN_ATTEMPT };
+  if (reservation === undefined) return NOT_RESERVED;
+  if (transaction !== besides(reservation.transaction, name)) {
+    // Made by a copy of the order's creation, which the order service refuses; the order's own may still come.
+    if (isOpenOrUndone(reservation)) return NOT_RESERVED;
+    return { kind: 'refuse', detail: FOREIGN_ATTEMPT };
+  }
   switch (reservation.state) {
     case 'SOLD':
     case 'RETURNED':
@@ -58,6 +64,12 @@ export function judgeEnding(reservation: Reservation | undefined, asked: AskedEn
       return { kind: 'mark' };
     }
   }
+}
+
+/** Tried, or returned by its own creation's cancel. */
+function isOpenOrUndone(reservation: Reservation): boolean {
+  if (reservation.state === 'TRIED') return true;
+  return reservation.state === 'RETURNED' && reservation.endedBy === reservation.transaction;
 }
 
 function endedInWords(ending: Ending): string {

@@ -14,6 +14,7 @@ import type { OrderLine } from '../../protocol/src/index.ts';
 import type { MissingStock } from './out-of-stock.ts';
 
 const FREEZE_STOCK = sqlFile(import.meta.url, '../sql/freeze-stock.sql');
+const FORGET_RETURNED = sqlFile(import.meta.url, '../sql/forget-returned.sql');
 const CONFIRM_FREEZE = sqlFile(import.meta.url, '../sql/confirm-freeze.sql');
 const LOCK_RESERVATION = sqlFile(import.meta.url, '../sql/lock-reservation.sql');
 const MARK_RESERVATION = sqlFile(import.meta.url, '../sql/mark-reservation.sql');
@@ -57,6 +58,11 @@ export async function freezeStock(
   const values = [orderId, transaction, skuIds, quantities];
   const { rows } = await client.query<Frozen>({ name: 'freeze-stock', text: FREEZE_STOCK, values });
   return theOnly(rows);
+}
+
+/** Of an order whose reservation this database transaction has locked, and whose own creation has returned it. */
+export async function forgetReturned(client: PoolClient, orderId: string): Promise<void> {
+  await client.query({ name: 'forget-returned', text: FORGET_RETURNED, values: [orderId] });
 }
 
 /** False when this creation has frozen nothing. */

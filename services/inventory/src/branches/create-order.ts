@@ -4,10 +4,12 @@
  * 1. All or nothing: an order's lines are frozen together, or the refusal names every SKU that is short.
  * 2. A SKU that was never stocked is out of stock: nobody can sell it, and the caller learns which one it is.
  * 3. An order's creation has its name: a transaction of another name reserves nothing for the order.
- * 4. A refusal leaves no reservation: what the try wrote up to then is undone by the fence.
+ * 4. So has a copy in another namespace, and inventory cannot know which of the two is the order's own: the order service refuses the
+ *    other. While one is tried, the other waits; what one's cancel has returned keeps nobody from reserving; what is final does.
+ * 5. A refusal leaves no reservation: what the try wrote up to then is undone by the fence.
  */
 import type { PoolClient } from 'pg';
-import type { Branch, CancelCall, ConfirmCall, Done, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
+import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
 import {
   createOrderPayloadSchema,
   FOREIGN_ATTEMPT,
@@ -16,7 +18,7 @@ import {
   type CreateOrderPayload,
 } from '../../../protocol/src/index.ts';
 import { outOfStock } from '../out-of-stock.ts';
-import { confirmFreeze, endReservation, freezeStock } from '../reservation.ts';
+import { confirmFreeze, endReservation, forgetReturned, freezeStock, lockReservation } from '../reservation.ts';
 
 export const createOrderBranch: Branch<CreateOrderPayload> = {
   branch: 'inventory',
@@ -27,15 +29,33 @@ export const createOrderBranch: Branch<CreateOrderPayload> = {
   cancel: giveBack,
 };
 
+const ALREADY_RESERVED: Refused = {
+  kind: 'refused',
+  detail: 'stock for this order was already reserved before',
+};
+const OTHER_IS_OPEN: Later = {
+  kind: 'later',
+  detail: 'another creation of the order, in another namespace, is not decided yet',
+  retryAfterSeconds: 1,
+};
+
 async function freeze(
   client: PoolClient,
   { transaction, payload }: TryCall<CreateOrderPayload>,
-): Promise<Tried | Refused> {
+): Promise<Tried | Refused | Later> {
   const { orderId, lines } = payload;
   if (!isAttempt('create-order', transaction.name, payload)) return { kind: 'refused', detail: FOREIGN_ATTEMPT };
-  const frozen = await freezeStock(client, { orderId, transaction: formatTransaction(transaction) }, lines);
+  const act = { orderId, transaction: formatTransaction(transaction) };
+  let frozen = await freezeStock(client, act, lines);
   if (!frozen.placed) {
-    return { kind: 'refused', detail: 'stock for this order was already reserved by another transaction' };
+    const other = await lockReservation(client, orderId);
+    if (other?.transaction === act.transaction) return ALREADY_RESERVED;
+    if (other?.state === 'TRIED') return OTHER_IS_OPEN;
+    if (other?.state !== 'RETURNED' || other.endedBy !== other.transaction) return ALREADY_RESERVED;
+    await forgetReturned(client, orderId);
+    frozen = await freezeStock(client, act, lines);
+    // Whoever was first in between has made its own since.
+    if (!frozen.placed) return OTHER_IS_OPEN;
   }
   if (frozen.missing.length > 0) return { kind: 'refused', detail: outOfStock(frozen.missing) };
   return { kind: 'tried' };

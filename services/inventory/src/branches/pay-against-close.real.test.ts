@@ -179,9 +179,11 @@ describe('many orders that share SKUs', () => {
     return decided === 'confirm';
   }
 
-  async function createdTwice({ orderId }: TestOrder, wanted: Wanted): Promise<void> {
-    for (const copy of [`${TEST_NAMESPACE}/create-${orderId}-again`, `${TWIN_NAMESPACE}/create-${orderId}`])
-      expect(await attempt(room.order(wanted, orderId, copy).creation, 'confirm')).toBe(false);
+  async function createdTwice({ orderId }: TestOrder, wanted: Wanted, creation: Decision): Promise<void> {
+    const again = `${TEST_NAMESPACE}/create-${orderId}-again`;
+    // Where the order's own is cancelled, one in another namespace may reserve (copied-creation.real.test.ts).
+    const copies = creation === 'confirm' ? [again, `${TWIN_NAMESPACE}/create-${orderId}`] : [again];
+    for (const copy of copies) expect(await attempt(room.order(wanted, orderId, copy).creation, 'confirm')).toBe(false);
   }
 
   async function live(planned: Fate): Promise<Outcome> {
@@ -191,7 +193,7 @@ describe('many orders that share SKUs', () => {
     const [confirmed] = await Promise.all([
       Promise.all(planned.attempts.map(({ kind, decision: decided }) => attempt(order[kind](), decided))),
       order.creation[planned.creation](),
-      planned.createdTwice && createdTwice(order, wanted),
+      planned.createdTwice && createdTwice(order, wanted, planned.creation),
     ]);
     const winners = planned.attempts.filter((_, index) => confirmed[index]);
     const wished = planned.attempts.some(({ decision: decided }) => decided === 'confirm');
