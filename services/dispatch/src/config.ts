@@ -1,7 +1,13 @@
 /**
  * The dispatch service's settings: the only place here that knows the environment's names.
  */
-import { messageSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
+import {
+  checkServiceSettings,
+  messageSettings,
+  readSettingsOrExit,
+  serviceSettings,
+  type ValuesOf,
+} from '../../kit/src/index.ts';
 
 export const dispatchSettings = { ...serviceSettings, ...messageSettings } as const;
 
@@ -9,5 +15,5 @@ export type DispatchConfig = ValuesOf<typeof dispatchSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): DispatchConfig {
-  return readSettingsOrExit(dispatchSettings, environment);
+  return readSettingsOrExit(dispatchSettings, environment, checkServiceSettings);
 }

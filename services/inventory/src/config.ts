@@ -3,9 +3,11 @@
  */
 import {
   checkParticipantSettings,
+  checkServiceSettings,
   participantSettings,
   readSettingsOrExit,
   serviceSettings,
+  type SettingProblem,
   type ValuesOf,
 } from '../../kit/src/index.ts';
 
@@ -13,7 +15,11 @@ export const inventorySettings = { ...serviceSettings, ...participantSettings } 
 
 export type InventoryConfig = ValuesOf<typeof inventorySettings>;
 
+export function checkInventorySettings(values: Partial<InventoryConfig>): readonly SettingProblem[] {
+  return [...checkServiceSettings(values), ...checkParticipantSettings(values)];
+}
+
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): InventoryConfig {
-  return readSettingsOrExit(inventorySettings, environment, checkParticipantSettings);
+  return readSettingsOrExit(inventorySettings, environment, checkInventorySettings);
 }

@@ -201,6 +201,13 @@ export const messageSettings = {
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
+/** Of every service. How many connections the database takes is known only once it is asked: see postgres/pools.ts. */
+export function checkServiceSettings({ port, adminPort }: Partial<ServiceValues>): readonly SettingProblem[] {
+  if (adminPort === undefined || adminPort !== port) return [];
+  const message = `must be another port than PORT, or not be set (both are ${adminPort})`;
+  return [{ name: serviceSettings.adminPort.name, message }];
+}
+
 const NEEDED_FOR_AUTH = ['audience', 'tokenIssuer', 'controllerSubject'] as const;
 
 /** With ORDERTX_AUTH=on, everything a token is checked by must be there, and the keys come from exactly one place. */

@@ -76,8 +76,6 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const log = createLog({ name, level: config.logLevel });
   const { databaseUrl: connectionString, migrationLockTimeoutMs: lockTimeoutMs } = config;
   await migrate({ connectionString, folder, log, lockTimeoutMs });
-  if (config.adminPort !== undefined && config.adminPort === config.port)
-    throw new Error('ADMIN_PORT must be another port than PORT');
   const pools = await createPools({
     ...{ connectionString, applicationName: name, sizes: config, log },
   });

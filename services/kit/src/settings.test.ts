@@ -4,7 +4,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { checkParticipantSettings, participantSettings, serviceSettings, tokenSettings } from './service-settings.ts';
+import {
+  checkParticipantSettings,
+  checkServiceSettings,
+  participantSettings,
+  serviceSettings,
+  tokenSettings,
+  type ParticipantValues,
+  type ServiceValues,
+} from './service-settings.ts';
 
 const settings = { ...serviceSettings, ...participantSettings };
 import { describeSettingProblems, readSettings } from './settings.ts';
@@ -19,7 +27,11 @@ const GOOD = {
 };
 type Environment = Record<string, string | undefined>;
 
-const read = (environment: Environment) => readSettings(settings, environment, checkParticipantSettings);
+const check = (values: Partial<ServiceValues & ParticipantValues>) => [
+  ...checkServiceSettings(values),
+  ...checkParticipantSettings(values),
+];
+const read = (environment: Environment) => readSettings(settings, environment, check);
 function problemsOf(environment: Environment): string[] {
   const result = read(environment);
   return result.kind === 'bad' ? result.problems.map(({ name, message }) => `${name} ${message}`) : [];
@@ -62,6 +74,17 @@ describe('settings of a service', () => {
 
   test.each(['1.5', '1e3', ' 80', '0x50', '99999999999999999999', '-1'])('PORT=%s is no port', (PORT) => {
     expect(problemsOf({ ...GOOD, PORT })).toHaveLength(1);
+  });
+
+  test('ADMIN_PORT is another port than PORT, the default one included, and is told with all the others', () => {
+    const both = (port: number) => `ADMIN_PORT must be another port than PORT, or not be set (both are ${port})`;
+    expect(problemsOf({ ...GOOD, PORT: '9000', ADMIN_PORT: '9000', LOG_LEVEL: 'loud' })).toEqual([
+      expect.stringMatching(/^LOG_LEVEL must be one of/),
+      both(9000),
+    ]);
+    expect(problemsOf({ ...GOOD, ADMIN_PORT: '8080' })).toEqual([both(8080)]);
+    expect(problemsOf({ ...GOOD, ADMIN_PORT: '8081' })).toEqual([]);
+    expect(problemsOf({ ...GOOD, PORT: 'x', ADMIN_PORT: 'x' })).toHaveLength(2);
   });
 
   test('an empty variable counts as not set', () => {

@@ -48,8 +48,16 @@ export type SettingsRead<V> =
   | { readonly kind: 'read'; readonly values: V }
   | { readonly kind: 'bad'; readonly problems: readonly SettingProblem[] };
 
+/** Settings of which only a server that was asked could tell that they are bad. */
+export class BadSettings extends Error {
+  constructor(problems: readonly SettingProblem[]) {
+    super(describeSettingProblems(problems));
+    this.name = 'BadSettings';
+  }
+}
+
 /** The exit code for settings that a person must change. */
-const EXIT_BAD_SETTINGS = 2;
+export const EXIT_BAD_SETTINGS = 2;
 
 export function readSettings<S extends Settings>(
   settings: S,

@@ -1,7 +1,13 @@
 /**
  * The member service's settings: the only place here that knows the environment's names.
  */
-import { messageSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
+import {
+  checkServiceSettings,
+  messageSettings,
+  readSettingsOrExit,
+  serviceSettings,
+  type ValuesOf,
+} from '../../kit/src/index.ts';
 
 export const memberSettings = { ...serviceSettings, ...messageSettings } as const;
 
@@ -9,5 +15,5 @@ export type MemberConfig = ValuesOf<typeof memberSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): MemberConfig {
-  return readSettingsOrExit(memberSettings, environment);
+  return readSettingsOrExit(memberSettings, environment, checkServiceSettings);
 }

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import {
+  checkServiceSettings,
   messageSettings,
   readSettingsOrExit,
   serviceSettings,
@@ -50,6 +51,10 @@ export type NotificationConfig = ValuesOf<typeof notificationSettings>;
 
 /** Gets only what could be read: a URL that is wrong has been reported already. */
 export function checkNotificationSettings(values: Partial<NotificationConfig>): readonly SettingProblem[] {
+  return [...checkServiceSettings(values), ...checkProvider(values)];
+}
+
+function checkProvider(values: Partial<NotificationConfig>): readonly SettingProblem[] {
   const { provider, webhookUrl } = values;
   const { name } = notificationSettings.webhookUrl;
   if (provider === 'webhook' && 'webhookUrl' in values && webhookUrl === undefined)

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import {
   baseUrl,
   checkParticipantSettings,
+  checkServiceSettings,
   messageSettings,
   participantSettings,
   readSettingsOrExit,
@@ -111,6 +112,7 @@ export type OrderConfig = ValuesOf<typeof orderSettings>;
 
 export function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
   return [
+    ...checkServiceSettings(values),
     ...checkParticipantSettings(values),
     ...checkApiServer(values),
     ...checkNamespace(values),

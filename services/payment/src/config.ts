@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import {
   baseUrl,
+  checkServiceSettings,
   messageSettings,
   readSettingsOrExit,
   serviceSettings,
@@ -98,7 +99,7 @@ function checkRefundSettings(values: Partial<PaymentConfig>): readonly SettingPr
 export type PaymentConfig = ValuesOf<typeof paymentSettings>;
 
 export function checkPaymentSettings(values: Partial<PaymentConfig>): readonly SettingProblem[] {
-  return [...checkProviderSecret(values), ...checkRefundSettings(values)];
+  return [...checkServiceSettings(values), ...checkProviderSecret(values), ...checkRefundSettings(values)];
 }
 
 /** Gets only what could be read: a secret that is wrong has been reported already. */

@@ -9,6 +9,7 @@ export * from './audience.ts';
 export * from './detail.ts';
 export * from './exact-json.ts';
 export * from './headers.ts';
+export * from './nesting.ts';
 export { renderOpenApi } from './openapi.ts';
 export * from './operations.ts';
 export * from './payloads.ts';

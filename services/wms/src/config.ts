@@ -1,7 +1,13 @@
 /**
  * The warehouse service's settings: the only place here that knows the environment's names.
  */
-import { messageSettings, readSettingsOrExit, serviceSettings, type ValuesOf } from '../../kit/src/index.ts';
+import {
+  checkServiceSettings,
+  messageSettings,
+  readSettingsOrExit,
+  serviceSettings,
+  type ValuesOf,
+} from '../../kit/src/index.ts';
 
 export const wmsSettings = { ...serviceSettings, ...messageSettings } as const;
 
@@ -9,5 +15,5 @@ export type WmsConfig = ValuesOf<typeof wmsSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): WmsConfig {
-  return readSettingsOrExit(wmsSettings, environment);
+  return readSettingsOrExit(wmsSettings, environment, checkServiceSettings);
 }

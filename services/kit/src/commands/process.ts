@@ -8,6 +8,7 @@ import type { AnyBranch } from '../participant/branch.ts';
 import { settleCommand } from '../participant/settle-command.ts';
 import { createPool } from '../postgres/pool.ts';
 import type { RunningService } from '../service.ts';
+import { BadSettings, EXIT_BAD_SETTINGS } from '../settings.ts';
 import { readCommandConfig } from './config.ts';
 
 export interface ServiceProcess {
@@ -38,7 +39,7 @@ export async function runProcess(service: ServiceProcess): Promise<void> {
     ...Object.keys(commands),
   ];
   if (command === undefined) {
-    const { app, closers } = await service.start();
+    const { app, closers } = await startOrExit(service);
     closeOnSignal(app, closers);
   } else if (!known.includes(command)) {
     const ways = ['without one', ...known.map((each) => `with ${each}`)].join(', or ');
@@ -60,5 +61,16 @@ export async function runProcess(service: ServiceProcess): Promise<void> {
         ? await settleCommand({ args, pool, branches: branches?.() ?? [], print })
         : await outboxCommand({ args, pool, print });
     await pool.end();
+  }
+}
+
+/** A bad setting is told as those are that were found without asking anyone. */
+async function startOrExit(service: ServiceProcess): Promise<RunningService> {
+  try {
+    return await service.start();
+  } catch (error) {
+    if (!(error instanceof BadSettings)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_BAD_SETTINGS);
   }
 }

@@ -140,7 +140,7 @@ describe('a declared route', () => {
     ['__proto__', '{"items":[],"__proto__":{"admin":true}}', '__proto__'],
     ['broken JSON', '{"items":', 'body'],
     ['a body that is not there', '', 'body'],
-    ['deep nesting', `{"items":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'items'],
+    ['deep nesting', `{"items":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'levels deep'],
   ])('answers 400 to %s and names it', async (_name, body, field) => {
     const answer = await ask('PUT', ITEMS, body);
     const problemBody = { status: 400, title: 'Invalid Request', detail: expect.stringContaining(field) };

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { memoryLog } from '../../testing/memory-log.ts';
+import { NESTING_MAX } from '../../../protocol/src/index.ts';
 import { createPool } from '../postgres/pool.ts';
 import { createApp } from './app.ts';
 import { BODY_BYTES_MAX } from './body.ts';
@@ -61,6 +62,22 @@ async function post(path: string, body?: string | Buffer, headers: Record<string
   const text = await answer.text();
   return { status: answer.status, body: (text === '' ? undefined : JSON.parse(text)) as unknown };
 }
+
+test('a body that is nested too deep is a problem that names the limit, whatever its fields are', async () => {
+  for (const [open, shut] of [
+    ['[', ']'],
+    ['{"colour":', '}'],
+  ] as const) {
+    const nested = (levels: number): string => `${open.repeat(levels)}"red"${shut.repeat(levels)}`;
+    for (const levels of [NESTING_MAX + 1, 5_000])
+      expect(await post('/wishes', nested(levels))).toMatchObject({
+        ...{ status: 400, body: { detail: `body: is nested more than ${NESTING_MAX} levels deep` } },
+      });
+    expect(await post('/wishes', nested(NESTING_MAX))).toMatchObject({
+      ...{ status: 400, body: { detail: expect.not.stringContaining('nested') } },
+    });
+  }
+});
 
 test('a body that may be left out counts as an empty object, and its bytes as none', async () => {
   const none = { status: 200, body: { body: {}, digest: digestOf('') } };

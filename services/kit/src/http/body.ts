@@ -7,7 +7,7 @@ import type { Log } from '../log.ts';
 import { problem, ProblemError } from './problem.ts';
 import { send, type Reply } from './reply.ts';
 import type { UncheckedRequest } from './unchecked-request.ts';
-import { inexactIssue, validationProblem } from './validate.ts';
+import { inexactIssue, nestingIssue, validationProblem } from './validate.ts';
 
 /** A transaction's payload may have 64 kB; the largest legal order, 100 lines, has 20. */
 export const BODY_BYTES_MAX = 128 * 1024;
@@ -19,7 +19,8 @@ const bytes = new WeakMap<IncomingMessage, Buffer>();
 
 /**
  * Leaves `request.body` undefined when there is none. Other media types are 415; what is wrong with a body goes to the error handler
- * as a problem that names the body, or the field whose number cannot be kept digit by digit (unless `anyNumber` is taken).
+ * as a problem that names the body, one nested too deep included, or the field whose number cannot be kept digit by digit (unless
+ * `anyNumber` is taken).
  */
 export function jsonBody({ anyNumber = false }: { readonly anyNumber?: boolean } = {}): RequestHandler {
   // strict: false, so that a bare number or string is a body of the wrong type (the schema says so), not broken JSON.
@@ -40,7 +41,7 @@ export function jsonBody({ anyNumber = false }: { readonly anyNumber?: boolean }
     }
     parse(request, response, (error?: unknown) => {
       if (error !== undefined) next(unreadable(error));
-      else next(anyNumber ? undefined : inexact(request));
+      else next(unusable(request, anyNumber));
     });
   };
 }
@@ -82,7 +83,7 @@ function parseSigned(request: Request<Readonly<Record<string, string>>>, text: s
   }
   try {
     request.body = JSON.parse(text) as unknown;
-    next(inexact(request));
+    next(unusable(request, false));
   } catch (error) {
     const { message } = error as SyntaxError;
     next(new ProblemError(problem(400, { title: 'Invalid Request', detail: `body: is not valid JSON: ${message}` })));
@@ -97,8 +98,9 @@ function isJson(request: Pick<Request, 'is' | 'get'>): boolean {
   return Boolean(request.is(JSON_MEDIA_TYPES)) && /^utf-?8$/i.test(charset);
 }
 
-function inexact(request: IncomingMessage): ProblemError | undefined {
-  const issue = inexactIssue(rawBodyOf(request));
+function unusable(request: IncomingMessage, anyNumber: boolean): ProblemError | undefined {
+  const text = rawBodyOf(request);
+  const issue = nestingIssue(text) ?? (anyNumber ? undefined : inexactIssue(text));
   return issue === undefined ? undefined : new ProblemError(validationProblem([issue], 'body'));
 }
 

@@ -1,6 +1,7 @@
 /** What an entry of a stream is taken for, and whom a refusal goes to. */
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
+import { NESTING_MAX } from '../../../protocol/src/index.ts';
 import type { OnceHandler } from './handler.ts';
 import { EVENT_CHARS_MAX, judge, type Judged } from './judge.ts';
 
@@ -52,6 +53,17 @@ test('an event with a number that cannot be kept digit by digit is refused to it
     ...{ kind: 'refused', type: undefined, sender: SENDER },
     reason: 'data.lines[1]: the number 9007199254740993 cannot be kept digit by digit; send it as a string',
   });
+});
+
+test('an event whose data are nested too deep is refused to its sender, and one level less is looked at by its fields', () => {
+  const nested = (levels: number): string =>
+    JSON.stringify({ ...EVENT, data: 'here' }).replace('"here"', '['.repeat(levels) + ']'.repeat(levels));
+  for (const levels of [NESTING_MAX + 1, 5_000])
+    expect(judgeText(nested(levels))).toEqual({
+      ...{ kind: 'refused', type: undefined, sender: SENDER },
+      reason: `the event: is nested more than ${NESTING_MAX + 1} levels deep`,
+    });
+  expect(judgeText(nested(NESTING_MAX))).toMatchObject({ reason: expect.stringMatching(/^data: /) });
 });
 
 describe('a good event', () => {

@@ -11,7 +11,7 @@ import {
   replyToSchema,
   type MessageEvent,
 } from '../../../protocol/src/index.ts';
-import { describeIssues, inexactIssue, validate } from '../http/validate.ts';
+import { describeIssues, inexactIssue, nestingIssue, validate } from '../http/validate.ts';
 import { canonical } from '../participant/digest.ts';
 import type { AnyHandler, ReceivedMessage } from './handler.ts';
 
@@ -110,9 +110,9 @@ function readEvent(fields: readonly string[]): EventRead {
   } catch {
     return unreadable('is not JSON');
   }
-  const inexact = inexactIssue(text);
-  if (inexact !== undefined)
-    return { kind: 'refused', reason: describeIssues([inexact], 'the event'), sender: senderOf(json) };
+  const issue = nestingIssue(text, { within: 1 }) ?? inexactIssue(text);
+  if (issue !== undefined)
+    return { kind: 'refused', reason: describeIssues([issue], 'the event'), sender: senderOf(json) };
   const checked = validate<MessageEvent>(eventSchema, json);
   if (checked.kind === 'valid') return { kind: 'event', event: checked.value };
   return {

@@ -16,6 +16,9 @@ beforeEach(async () => {
   await seatService.pool.query('update shows set free = $1', [SEATS_AT_START]);
 });
 
+/** Valid JSON, in which what walks through a value level by level overflows the stack. */
+const NESTED = `{"show":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+
 const OTHER = { ...PAYLOAD, seats: 3 };
 
 describe('another payload under the same name', () => {
@@ -107,7 +110,7 @@ describe('a payload that fails its schema', () => {
     expect(await seatService.told()).toMatchObject([{ operation: 'cancel', tried: false, seats: null }]);
   });
 
-  test.each(['{"show": ', '', '\u{FEFF}"', '"\\ud800"', JSON.stringify({ show: 'x'.repeat(200_000) })])(
+  test.each(['{"show": ', '', NESTED, '\u{FEFF}"', '"\\ud800"', JSON.stringify({ show: 'x'.repeat(200_000) })])(
     'nor does a body that is no payload at all (case %#)',
     async (rawBody) => {
       expect(await seatService.call('cancel', { rawBody })).toMatchObject({ status: 200, state: 'Cancelled' });
@@ -117,6 +120,7 @@ describe('a payload that fails its schema', () => {
   test.each([
     ['{"show": ', 400],
     ['', 400],
+    [NESTED, 400],
     ['"\\ud800"', 400],
     [JSON.stringify({ show: 'x'.repeat(200_000) }), 413],
   ])('a body that is no usable JSON is no try and no confirm (case %#)', async (rawBody, status) => {

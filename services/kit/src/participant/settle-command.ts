@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Pool } from 'pg';
 import { formatTransaction, parseTransaction, type TransactionName } from '../../../protocol/src/index.ts';
-import { describeIssues, inexactIssue } from '../http/validate.ts';
+import { describeIssues, inexactIssue, nestingIssue } from '../http/validate.ts';
 import { sqlFile } from '../postgres/sql.ts';
 import type { AnyBranch } from './branch.ts';
 import { describeSettled, settle, type SettleOptions } from './settle.ts';
@@ -113,8 +113,9 @@ async function chooseBranch(
 async function readPayload(file: string): Promise<{ readonly value: unknown } | string> {
   try {
     const text = await readFile(file, 'utf8');
-    const inexact = inexactIssue(text);
-    return inexact === undefined ? { value: JSON.parse(text) } : describeIssues([inexact], '--payload', '--payload: ');
+    const value: unknown = JSON.parse(text);
+    const issue = nestingIssue(text) ?? inexactIssue(text);
+    return issue === undefined ? { value } : describeIssues([issue], '--payload', '--payload: ');
   } catch (error) {
     return `--payload must be a file with JSON: ${error instanceof Error ? error.message : String(error)}`;
   }

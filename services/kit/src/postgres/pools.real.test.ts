@@ -38,7 +38,7 @@ test('while customers hold every connection of theirs, calls, messages and readi
 
 test('sizes that the server would never let in are named at the start', async () => {
   await expect(createPools(options({ poolPublic: 500, poolCalls: 500 }))).rejects.toThrow(
-    'DATABASE_POOL_PUBLIC, DATABASE_POOL_CALLS and DATABASE_POOL_BACKGROUND make up to 1003 connections',
+    /^One setting is not usable:\n  DATABASE_POOL_PUBLIC makes up to 1003 connections with DATABASE_POOL_CALLS and DATABASE_POOL_BACKGROUND, /,
   );
 });
 

@@ -6,6 +6,7 @@
  */
 import type { Pool } from 'pg';
 import type { Log } from '../log.ts';
+import { BadSettings } from '../settings.ts';
 import { createPool } from './pool.ts';
 
 export interface PoolSizes {
@@ -37,7 +38,7 @@ export interface PoolsOptions {
 
 const READINESS_CONNECTIONS = 1;
 
-/** Rejects when the server would never let that many in. */
+/** Rejects with BadSettings when the server would never let that many in. */
 export async function createPools({ sizes, ...options }: PoolsOptions): Promise<Pools> {
   const { poolPublic, poolCalls, poolBackground } = sizes;
   const pools = {
@@ -64,7 +65,6 @@ async function checkRoom(pool: Pool, wanted: number): Promise<void> {
   );
   const room = rows[0]?.room ?? 0;
   if (wanted <= room) return;
-  throw new Error(
-    `DATABASE_POOL_PUBLIC, DATABASE_POOL_CALLS and DATABASE_POOL_BACKGROUND make up to ${wanted} connections, and the database takes ${room}`,
-  );
+  const message = `makes up to ${wanted} connections with DATABASE_POOL_CALLS and DATABASE_POOL_BACKGROUND, and the database takes ${room}: make them smaller, or its max_connections larger`;
+  throw new BadSettings([{ name: 'DATABASE_POOL_PUBLIC', message }]);
 }
