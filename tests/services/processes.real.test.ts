@@ -50,7 +50,10 @@ const SERVICES: Readonly<Record<ServiceName, { readonly asksFor: readonly string
     commands: 'without one, or with settle, or with creations',
   },
   inventory: { asksFor: PARTICIPANT, commands: 'without one, or with settle' },
-  payment: { asksFor: ['REDIS_URL', 'ORDER_URL', 'PAYMENT_PROVIDER_SECRET'], commands: 'without one, or with outbox' },
+  payment: {
+    asksFor: ['REDIS_URL', 'ORDER_URL', 'PAYMENT_PROVIDER_SECRET'],
+    commands: 'without one, or with outbox, or with refund',
+  },
   dispatch: { asksFor: ['REDIS_URL'], commands: 'without one' },
   wms: { asksFor: ['REDIS_URL'], commands: 'without one, or with outbox' },
   member: { asksFor: ['REDIS_URL'], commands: 'without one' },
