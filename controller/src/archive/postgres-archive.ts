@@ -13,6 +13,7 @@ import type { Log } from '../../../services/kit/src/log.ts';
 import { migrate } from '../../../services/kit/src/postgres/migrate.ts';
 import { createPool } from '../../../services/kit/src/postgres/pool.ts';
 import { sqlFile } from '../../../services/kit/src/postgres/sql.ts';
+import { stringifyAnyDepth } from '../../../services/protocol/src/deep-json.ts';
 import type { Archive, ArchiveResult } from '../removal/ports.ts';
 import { Months } from './months.ts';
 
@@ -132,6 +133,6 @@ function columnsOf(rows: readonly Row[]): unknown[][] {
     column(({ transaction }) => transaction.spec.flow),
     column(({ transaction }) => transaction.status?.phase),
     column(({ finishedAt }) => finishedAt.toISOString()),
-    column(({ transaction }) => JSON.stringify(transaction)),
+    column(({ transaction }) => stringifyAnyDepth(transaction)),
   ];
 }

@@ -77,6 +77,18 @@ test('a publication lies on its stream as one CloudEvent that says where its rec
   });
 });
 
+test('data nested deeper than JSON.stringify goes are published as they are, and what comes after them as well', async () => {
+  const text = `{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}`;
+  const payload = JSON.parse(text) as Record<string, unknown>;
+  const nested = { ...publication, transaction: { ...transaction, spec: { ...transaction.spec, payload } } };
+  const other = { ...publication, template: { ...template, name: 'other' } };
+  expect(await Promise.all([messages.publish(nested), messages.publish(other)])).toEqual(
+    Array(2).fill({ kind: 'published' }),
+  );
+  const entries = await redis.xrange(`ordertx:messages:${stream}`, '-', '+');
+  expect(entries.map(([, fields]) => fields[1]?.endsWith(`"data":${text}}`))).toEqual([true, false]);
+});
+
 /** What the consumer of the message would echo. */
 async function tokenOf(): Promise<string> {
   await messages.publish(publication);

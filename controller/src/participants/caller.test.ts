@@ -169,6 +169,16 @@ describe('a call that must not be sent', () => {
   });
 });
 
+test('a payload nested deeper than JSON.stringify goes is sent as it is: its participant says no', async () => {
+  const { participant, caller } = await world((response) => answerState(response, 'Tried'));
+  const text = `{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}`;
+  const payload = JSON.parse(text) as Record<string, unknown>;
+  expect(() => JSON.stringify(payload)).toThrow(RangeError);
+  const call = callTo(participantAt(participant.origin), { transaction: transactionWith(payload) });
+  expect(await caller.call(call, NEVER)).toEqual({ kind: 'succeeded' });
+  expect(participant.requests[0]?.body === text).toBe(true);
+});
+
 describe('a call that waits', () => {
   /** A participant with one place, which a first call has until `free` is called; and calls that are asked for as they are then. */
   async function crowded() {

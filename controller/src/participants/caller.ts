@@ -15,6 +15,7 @@
  */
 import { Agent, type Dispatcher } from 'undici';
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
+import { stringifyAnyDepth } from '../../../services/protocol/src/deep-json.ts';
 import type { BranchCall, CallRequest, CallResult, Clock, Participants } from '../reconcile/ports.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import type { AllowList } from './allow-list.ts';
@@ -86,7 +87,7 @@ export class ParticipantCaller implements Participants {
     let call = request.current();
     if (!call) return WITHDRAWN;
     // The payload is immutable: this is the only look at it.
-    const body = Buffer.from(JSON.stringify(call.transaction.spec.payload));
+    const body = Buffer.from(stringifyAnyDepth(call.transaction.spec.payload));
     if (body.length > PAYLOAD_BYTES_MAX) return PAYLOAD_TOO_LARGE;
     while (call) {
       const target = this.#resolve(call);

@@ -8,7 +8,7 @@
  *    then it is asked by one probe at a time, and not by whatever waits. So nothing need be attempted while it is away.
  */
 import type { Redis } from 'ioredis';
-import { MESSAGE_FIELD, messagesStream, type MessageEvent } from '../../protocol/src/index.ts';
+import { MESSAGE_FIELD, messagesStream, stringifyAnyDepth, type MessageEvent } from '../../protocol/src/index.ts';
 import { commandConnection, reasonOf } from './connections.ts';
 
 /**
@@ -78,7 +78,7 @@ export class Publisher {
     const commands = this.#commands.pipeline();
     const added = publications.filter(({ event }) => !there.has(event.id));
     for (const { stream, event } of added) {
-      const text = JSON.stringify(event);
+      const text = stringifyAnyDepth(event);
       commands.xadd(messagesStream(stream), 'MAXLEN', '~', STREAM_ENTRIES_MAX, '*', MESSAGE_FIELD, text);
     }
     const results = added.length === 0 ? [] : await answersOf(commands.exec());

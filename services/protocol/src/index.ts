@@ -6,6 +6,7 @@
  */
 export * from './attempts.ts';
 export * from './audience.ts';
+export * from './deep-json.ts';
 export * from './detail.ts';
 export * from './exact-json.ts';
 export * from './headers.ts';
