@@ -62,8 +62,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a payment.refund is believed without asking the order service',
     breaks: 'whoever can write to the broker gives back no payment that was applied',
     file: 'services/payment/src/messages/payment-refund.ts',
-    find: '      return objectionOf(await orders.attempt(payment));\n',
-    replace: "      return objectionOf({ kind: 'found', applied: false, state: 'Cancelled', transaction: '' });\n",
+    find: '          return objectionOf(await orders.attempt({ paymentId, orderId, namespace: namespace ?? null }));\n',
+    replace: "          return objectionOf({ kind: 'found', applied: false, state: 'Cancelled', transaction: '' });\n",
     tests: ['services/payment/src/messages/payment-refund.real.test.ts'],
   },
   {

@@ -163,6 +163,36 @@ describe('whoever has written it,', () => {
   });
 });
 
+test('that comes while the payment is being captured gives back nothing of which the order service was not asked', async () => {
+  const paymentId = await payment.asked('o1', 900);
+  payment.orders.knowAttempt(paymentId, { applied: true, state: 'Confirmed' });
+  const capture = await payment.database.connect();
+  try {
+    await capture.query('begin');
+    await capture.query(
+      `update payments set status = 'SUCCEEDED', captured_cents = 900, captured_at = now() where payment_id = $1`,
+      [paymentId],
+    );
+    const answered = sender.publish(refundOf({ paymentId }));
+    const waitsForTheRow = waitFor(async () => ((await waiting()) > 0 ? 'waits' : undefined), {
+      ...{ what: 'the row to be waited for', deadlineMs: 20_000, everyMs: 5 },
+    }).catch(() => undefined);
+    await Promise.race([answered, waitsForTheRow]);
+    await capture.query('commit');
+    expect(await answered).toMatchObject([{ result: 'refused' }]);
+  } finally {
+    capture.release();
+  }
+  expect([await statusOf(paymentId), await refunds(paymentId)]).toEqual(['SUCCEEDED', []]);
+});
+
+async function waiting(): Promise<number> {
+  const { rowCount } = await payment.database.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return rowCount ?? 0;
+}
+
 test('leaves the payment answered as REFUNDED to a provider that calls once more, and tells nobody of a new payment', async () => {
   const paymentId = await captured('o1');
   await sender.publish(refundOf({ paymentId }));

@@ -33,19 +33,28 @@ export function paymentRefund({ pool, orders, refunds }: PaymentRefundOptions): 
     type: 'payment.refund',
     data: payOrderPayloadSchema,
     foreign: ({ origin, data }) => foreignMessage('payment.refund', origin, data),
+    // All that speaks against a refund is said here: what is not must have been asked for, for it may be otherwise once the row is locked.
     async before({ origin, data }) {
-      const { paymentId } = data;
-      let payment = await getPayment(pool, paymentId);
-      if (payment === undefined) return undefined;
-      if (payment.namespace === null) {
-        const order = await orders.find(payment.orderId);
+      const { paymentId, orderId } = data;
+      const payment = await getPayment(pool, paymentId);
+      let namespace = payment?.namespace;
+      if (namespace === null) {
+        const order = await orders.find(payment?.orderId ?? orderId);
         if (order.kind !== 'found' || order.namespace === null)
           return { kind: 'not-yet', detail: 'the order service does not say where the transactions of the order lie' };
-        await learnNamespace(pool, paymentId, order.namespace);
-        payment = { ...payment, namespace: order.namespace };
+        namespace = order.namespace;
+        await learnNamespace(pool, paymentId, namespace);
       }
-      if (payment.namespace !== origin?.namespace || judgeRefund(payment, data).kind !== 'refund') return undefined;
-      return objectionOf(await orders.attempt(payment));
+      if (namespace !== undefined && namespace !== origin?.namespace) return OTHER_NAMESPACE;
+      const verdict = judgeRefund(payment, data);
+      switch (verdict.kind) {
+        case 'refused':
+          return { kind: 'refused', reason: verdict.detail };
+        case 'done':
+          return undefined;
+        case 'refund':
+          return objectionOf(await orders.attempt({ paymentId, orderId, namespace: namespace ?? null }));
+      }
     },
     async handle(client, { origin, data, reason, detail }) {
       const { paymentId } = data;
