@@ -70,8 +70,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a copy of a creation in another namespace gets the order cancelled',
     breaks: 'ADR 13: a transaction that is not the order’s own ends without effect',
     file: 'services/inventory/src/branches/create-order.ts',
-    find: "    if (other?.state === 'TRIED') return OTHER_IS_OPEN;\n",
-    replace: "    if (other?.state === 'TRIED') return ALREADY_RESERVED;\n",
+    find: "    if (other.state === 'TRIED') return OTHER_IS_OPEN;\n",
+    replace: "    if (other.state === 'TRIED') return ALREADY_RESERVED;\n",
     tests: ['services/inventory/src/branches/copied-creation.real.test.ts'],
   },
   {

@@ -49,9 +49,11 @@ async function freeze(
   let frozen = await freezeStock(client, act, lines);
   if (!frozen.placed) {
     const other = await lockReservation(client, orderId);
-    if (other?.transaction === act.transaction) return ALREADY_RESERVED;
-    if (other?.state === 'TRIED') return OTHER_IS_OPEN;
-    if (other?.state !== 'RETURNED' || other.endedBy !== other.transaction) return ALREADY_RESERVED;
+    // Gone while this waited for it: a third creation has forgotten it, and reserves.
+    if (other === undefined) return OTHER_IS_OPEN;
+    if (other.transaction === act.transaction) return ALREADY_RESERVED;
+    if (other.state === 'TRIED') return OTHER_IS_OPEN;
+    if (other.state !== 'RETURNED' || other.endedBy !== other.transaction) return ALREADY_RESERVED;
     await forgetReturned(client, orderId);
     frozen = await freezeStock(client, act, lines);
     // Whoever was first in between has made its own since.
