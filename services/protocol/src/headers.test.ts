@@ -6,7 +6,7 @@ import { audienceOfService, audienceOfUrl } from './audience.ts';
 import { formatTransaction, idempotencyKey, parseTransaction } from './headers.ts';
 
 describe('the transaction header', () => {
-  test.each(['shop/create-o1001', 'default/a', 'a-1/pay-p2001', 'shop/a.b-c.d', `shop/${'a'.repeat(63)}`])(
+  test.each(['shop/create-o1001', 'default/a', 'a-1/pay-p2001', 'shop/a.b-c.d', `shop/${'a'.repeat(253)}`])(
     '%s is a transaction',
     (text) => {
       const parsed = parseTransaction(text);
@@ -29,6 +29,7 @@ describe('the transaction header', () => {
     'shop/a, shop/a',
     'shop/a b',
     `${'n'.repeat(64)}/a`,
+    `shop/${'a'.repeat(254)}`,
     `shop/${`${'a'.repeat(60)}.`.repeat(4)}${'a'.repeat(60)}`,
   ])('%j is none', (text) => {
     expect(parseTransaction(text)).toBeUndefined();

@@ -26,8 +26,9 @@ export interface TransactionName {
 
 const DNS_LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const NAMESPACE = new RegExp(`^${DNS_LABEL}$`);
-const OBJECT_NAME = new RegExp(`^${DNS_LABEL}(?:\\.${DNS_LABEL})*$`);
-/** Kubernetes' own limit for an object's name. */
+const NAME_PART = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
+const OBJECT_NAME = new RegExp(`^${NAME_PART}(?:\\.${NAME_PART})*$`);
+/** Kubernetes' own limit for an object's name: for all of it, and none for a part. */
 const OBJECT_NAME_CHARS_MAX = 253;
 
 /** `<namespace>/<name>`. */
@@ -39,7 +40,7 @@ export function formatTransaction(transaction: TransactionName): string {
 export function parseTransaction(text: string): TransactionName | undefined {
   const [namespace, name, ...rest] = text.split('/');
   if (namespace === undefined || name === undefined || rest.length > 0) return undefined;
-  if (!NAMESPACE.test(namespace) || !OBJECT_NAME.test(name) || name.length > OBJECT_NAME_CHARS_MAX) return undefined;
+  if (!NAMESPACE.test(namespace) || name.length > OBJECT_NAME_CHARS_MAX || !OBJECT_NAME.test(name)) return undefined;
   return { namespace, name };
 }
 

@@ -1,7 +1,7 @@
 /** How deep JSON is nested, told from its text. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isNestedDeeper, NESTING_MAX } from './nesting.ts';
+import { fieldNestedDeeper, isNestedDeeper, NESTING_MAX } from './nesting.ts';
 
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
@@ -19,6 +19,16 @@ test('the limit itself is taken, one level more is not, and no depth overflows t
 test('brackets in strings and in names are no levels', () => {
   const value = { ['[{"\\'.repeat(200)]: '\\"[[{{'.repeat(200) };
   expect(isNestedDeeper(JSON.stringify(value), 1)).toBe(false);
+});
+
+test.each([
+  [`{"userId":"a,b:[","lines":[{"skuId":"x"},{"quantity":1,"skuId":${nested(200)}}]}`, 'lines.1.skuId'],
+  [`{"a\\"b":{"c":[1,2]},"delta":${nested(200)}}`, 'delta'],
+  [nested(200), ''],
+  [`${'{"a":'.repeat(200)}1${'}'.repeat(200)}`, 'a.a.a.a.a.a.a.a'],
+])('names the field that is too deep: %#', (text, field) => {
+  expect(JSON.parse(text)).toBeDefined();
+  expect(fieldNestedDeeper(text)).toBe(field);
 });
 
 test('the text of any value is as deep as the value', () => {

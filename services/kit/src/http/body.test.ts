@@ -63,15 +63,15 @@ async function post(path: string, body?: string | Buffer, headers: Record<string
   return { status: answer.status, body: (text === '' ? undefined : JSON.parse(text)) as unknown };
 }
 
-test('a body that is nested too deep is a problem that names the limit, whatever its fields are', async () => {
-  for (const [open, shut] of [
-    ['[', ']'],
-    ['{"colour":', '}'],
+test('a body that is nested too deep is a problem that names the field and the limit', async () => {
+  for (const [open, shut, field] of [
+    ['[', ']', 'body'],
+    ['{"colour":', '}', Array(8).fill('colour').join('.')],
   ] as const) {
     const nested = (levels: number): string => `${open.repeat(levels)}"red"${shut.repeat(levels)}`;
     for (const levels of [NESTING_MAX + 1, 5_000])
       expect(await post('/wishes', nested(levels))).toMatchObject({
-        ...{ status: 400, body: { detail: `body: is nested more than ${NESTING_MAX} levels deep` } },
+        ...{ status: 400, body: { detail: `${field}: is nested more than ${NESTING_MAX} levels deep` } },
       });
     expect(await post('/wishes', nested(NESTING_MAX))).toMatchObject({
       ...{ status: 400, body: { detail: expect.not.stringContaining('nested') } },

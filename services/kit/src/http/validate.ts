@@ -2,7 +2,7 @@
  * Checks what came in against a schema and says what is wrong with it, by the field's name.
  */
 import type { z, ZodType } from 'zod';
-import { inexactNumberIn, isNestedDeeper, NESTING_MAX } from '../../../protocol/src/index.ts';
+import { inexactNumberIn, fieldNestedDeeper, NESTING_MAX } from '../../../protocol/src/index.ts';
 import { problem } from './problem.ts';
 import type { Reply } from './reply.ts';
 
@@ -42,7 +42,8 @@ export function inexactIssue(text: string): FieldIssue | undefined {
 /** What the text of valid JSON is not read with, however much of it may pass a schema. `within`: the levels around the payload itself. */
 export function nestingIssue(text: string, { within = 0 }: { readonly within?: number } = {}): FieldIssue | undefined {
   const max = NESTING_MAX + within;
-  return isNestedDeeper(text, max) ? { field: '', message: `is nested more than ${max} levels deep` } : undefined;
+  const field = fieldNestedDeeper(text, max);
+  return field === undefined ? undefined : { field, message: `is nested more than ${max} levels deep` };
 }
 
 /** `lines[0].quantity: Too small: expected number to be >=1; userId: ...`; `within` stands before every field's name. */

@@ -61,7 +61,7 @@ test('an event whose data are nested too deep is refused to its sender, and one 
   for (const levels of [NESTING_MAX + 1, 5_000])
     expect(judgeText(nested(levels))).toEqual({
       ...{ kind: 'refused', type: undefined, sender: SENDER },
-      reason: `the event: is nested more than ${NESTING_MAX + 1} levels deep`,
+      reason: `data: is nested more than ${NESTING_MAX + 1} levels deep`,
     });
   expect(judgeText(nested(NESTING_MAX))).toMatchObject({ reason: expect.stringMatching(/^data: /) });
 });

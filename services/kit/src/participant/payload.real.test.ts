@@ -118,16 +118,16 @@ describe('a payload that fails its schema', () => {
   );
 
   test.each([
-    ['{"show": ', 400],
-    ['', 400],
-    [NESTED, 400],
-    ['"\\ud800"', 400],
-    [JSON.stringify({ show: 'x'.repeat(200_000) }), 413],
-  ])('a body that is no usable JSON is no try and no confirm (case %#)', async (rawBody, status) => {
+    ['{"show": ', 400, 'body'],
+    ['', 400, 'body'],
+    [NESTED, 400, 'show: is nested'],
+    ['"\\ud800"', 400, 'body'],
+    [JSON.stringify({ show: 'x'.repeat(200_000) }), 413, 'body'],
+  ])('a body that is no usable JSON is no try and no confirm (case %#)', async (rawBody, status, words) => {
     for (const operation of ['try', 'confirm'] as const) {
       const answer = await seatService.call(operation, { rawBody });
       expect(answer).toMatchObject({ status, state: null });
-      expect(answer.detail).toContain('body');
+      expect(answer.detail).toContain(words);
     }
     expect(await seatService.storedState()).toBeUndefined();
   });
