@@ -50,6 +50,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/kit/src/auth/keys.test.ts'],
   },
   {
+    name: 'what a newer version has written in a branch goes with its next answer',
+    breaks: 'a status field that this version does not know survives its writes',
+    file: 'controller/src/transaction/carried.ts',
+    find: '  return carried(BRANCH, before, after);',
+    replace: '  return before === after ? carried(BRANCH, before, after) : after;',
+    tests: ['controller/src/reconcile/newer-fields.test.ts', 'tests/rolling/newer-status.real.test.ts'],
+  },
+  {
     name: 'an answer to a try is believed because it is stored',
     breaks:
       'T5: a stored Tried counts only for a process that has heard it, for its branch may have been cancelled since',

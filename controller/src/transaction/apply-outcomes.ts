@@ -8,6 +8,7 @@
 import type { Branch, BranchState, Message, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Retry, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { Answer, BranchAnswer, MessageAnswer } from './answers.ts';
+import { branchFrom, messageFrom } from './carried.ts';
 import { clip, LAST_ERROR_CHARS_MAX, type StuckReason } from './conditions.ts';
 import type { Operation } from './outcome.ts';
 import { branchesOf, branchIsOpen, isConfirmedBefore, messageIsOpen, messagesOf, operationFor } from './phase.ts';
@@ -70,7 +71,7 @@ function applyToBranch(
   if (!before || answer.operation !== operationFor(status.decision) || !branchIsOpen(before, status.decision)) {
     return status;
   }
-  const after = branchAfter(before, answer, retry, confirmedBefore);
+  const after = branchFrom(before, branchAfter(before, answer, retry, confirmedBefore));
   const alarm = branchAlarm(answer, confirmedBefore);
   const changed: OrderTransactionStatus = {
     ...status,
@@ -151,7 +152,7 @@ function branchAlarm(answer: BranchAnswer, confirmedBefore: boolean): StuckReaso
 function applyToMessage(status: OrderTransactionStatus, answer: MessageAnswer, retry: Retry): OrderTransactionStatus {
   const before = messagesOf(status).find((message) => message.name === answer.target);
   if (!before || !messageIsOpen(before)) return status;
-  const after = messageAfter(before, answer, retry);
+  const after = messageFrom(before, messageAfter(before, answer, retry));
   const alarm = after.delivery === 'Reliable' && answer.outcome.kind === 'refused' ? 'MessageRefused' : undefined;
   const changed: OrderTransactionStatus = {
     ...status,

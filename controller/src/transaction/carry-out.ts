@@ -6,6 +6,7 @@
 import type { OrderTransactionStatus, Resolution } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { dueCalls } from './calls.ts';
+import { branchFrom, messageFrom } from './carried.ts';
 import { finish } from './finish.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from './phase.ts';
 import { publishDue } from './publications.ts';
@@ -38,7 +39,7 @@ function settle(status: OrderTransactionStatus, resolution: Resolution): OrderTr
     if (!open) return status;
     const messages = messagesOf(status).map((message) =>
       message.name === target
-        ? { name: target, delivery: message.delivery, state: as, attempts: message.attempts ?? 0 }
+        ? messageFrom(message, { name: target, delivery: message.delivery, state: as, attempts: message.attempts ?? 0 })
         : message,
     );
     return { ...status, messages };
@@ -46,7 +47,7 @@ function settle(status: OrderTransactionStatus, resolution: Resolution): OrderTr
   const open = branchesOf(status).some((branch) => branch.name === target && branchIsOpen(branch, status.decision));
   if (!open) return status;
   const branches = branchesOf(status).map((branch) =>
-    branch.name === target ? { name: target, state: as, attempts: branch.attempts ?? 0 } : branch,
+    branch.name === target ? branchFrom(branch, { name: target, state: as, attempts: branch.attempts ?? 0 }) : branch,
   );
   return { ...status, branches };
 }

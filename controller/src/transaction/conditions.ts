@@ -3,6 +3,7 @@
  * while its status stays the same, as Kubernetes' tools expect.
  */
 import type { Condition, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import { conditionFrom } from './carried.ts';
 
 export type ConditionType = 'Succeeded' | 'Finished' | 'Stuck' | 'Suspended';
 
@@ -39,11 +40,11 @@ export function withCondition(
   nowMs: number,
 ): OrderTransactionStatus {
   const before = findCondition(status, change.type);
-  const condition: Condition = {
+  const condition = conditionFrom(before, {
     ...change,
     message: clip(change.message, CONDITION_MESSAGE_CHARS_MAX),
     lastTransitionTime: before?.status === change.status ? before.lastTransitionTime : new Date(nowMs).toISOString(),
-  };
+  });
   const conditions = status.conditions ?? [];
   return {
     ...status,

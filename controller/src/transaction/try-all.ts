@@ -4,8 +4,9 @@
 import type { Branch, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { dueCalls } from './calls.ts';
+import { branchFrom, messageFrom } from './carried.ts';
 import { clip, CONDITION_MESSAGE_CHARS_MAX, withCondition } from './conditions.ts';
-import { branchesOf, isConfirmedBefore } from './phase.ts';
+import { branchesOf, isConfirmedBefore, messagesOf } from './phase.ts';
 import { raiseAlarm } from './sentences.ts';
 import { act, createdAtMs, store, type Step, type View } from './step.ts';
 
@@ -82,7 +83,10 @@ function decisionStatus(view: View, flow: TransactionFlow, decided: Decided, now
   const when = decision === 'Confirm' ? 'Confirmed' : 'Cancelled';
   const messages = (flow.spec.messages ?? [])
     .filter((template) => template.when === when)
-    .map(({ name, delivery }) => ({ name, delivery, state: 'Pending', attempts: 0 }) as const);
+    .map(({ name, delivery }) => {
+      const before = messagesOf(view.status).find((message) => message.name === name);
+      return messageFrom(before, { name, delivery, state: 'Pending', attempts: 0 });
+    });
   const why = clip(decided.why, CONDITION_MESSAGE_CHARS_MAX);
   const status: OrderTransactionStatus = {
     ...view.status,
@@ -93,7 +97,9 @@ function decisionStatus(view: View, flow: TransactionFlow, decided: Decided, now
     message: why,
     waitingFor: '',
     // Attempts and errors are those of the operation under way: the tries' end here.
-    branches: branchesOf(view.status).map(({ name, state }) => ({ name, state, attempts: 0 })),
+    branches: branchesOf(view.status).map((branch) =>
+      branchFrom(branch, { name: branch.name, state: branch.state, attempts: 0 }),
+    ),
     ...(messages.length > 0 ? { messages } : {}),
   };
   if (decision === 'Confirm') return status;
