@@ -7,7 +7,7 @@
 import { Agent, Pool, request, type Dispatcher } from 'undici';
 import type { OrderTransaction, OrderTransactionStatus } from '../../crds/generated/ordertransaction.ts';
 import { createNamespace } from '../../local/cluster.ts';
-import type { Stack } from '../../local/stack.ts';
+import type { System } from './system.ts';
 
 const GROUP = '/apis/ordertx.dev/v1alpha1';
 /** No controller works in it. */
@@ -23,7 +23,7 @@ export interface Recording {
 }
 
 /** Watches one transaction from its creation to its end. `act` has it created and resolves with its name. */
-export async function record({ cluster }: Stack, act: () => Promise<string>): Promise<Recording> {
+export async function record({ cluster }: System, act: () => Promise<string>): Promise<Recording> {
   const agent = new Agent({ connect: { ca: cluster.certificate } });
   const collection = `${GROUP}/namespaces/default/ordertransactions`;
   const { body: now } = await cluster.admin.request('GET', `${collection}?limit=1`);
@@ -66,7 +66,7 @@ export interface Writer {
   close(): Promise<void>;
 }
 
-export async function openWriter({ cluster }: Stack, recording: Recording): Promise<Writer> {
+export async function openWriter({ cluster }: System, recording: Recording): Promise<Writer> {
   await createNamespace(cluster.admin, NAMESPACE);
   const { url, token, certificate } = cluster;
   const pool = new Pool(url, { connect: { ca: certificate }, connections: CONNECTIONS_MAX, allowH2: false });
@@ -109,7 +109,7 @@ export async function openWriter({ cluster }: Stack, recording: Recording): Prom
 }
 
 /** Removes every transaction, so that the next measurement meets an API server as empty as the last one did. */
-export async function removeAll({ cluster }: Stack): Promise<void> {
+export async function removeAll({ cluster }: System): Promise<void> {
   for (const namespace of ['default', NAMESPACE]) {
     const collection = `${GROUP}/namespaces/${namespace}/ordertransactions`;
     for (;;) {

@@ -7,6 +7,9 @@ import type { StackDescription } from '../../local/stack.ts';
 /** The unit of /proc's times: USER_HZ, 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
+/** The part that is not the system's: the process that loads it. */
+export const CUSTOMERS = 'customers';
+
 /** Milliseconds of CPU time by part, since each was started. Empty where there is no /proc. */
 export type CpuTimes = Readonly<Record<string, number>>;
 
@@ -25,9 +28,10 @@ export function cpuTimes(stack: StackDescription): CpuTimes {
     ['apiserver', stack.apiserver.pid],
     ['etcd', stack.etcd.pid],
     ['postgres', stack.postgres.pid],
+    ...(stack.redis.pid === null ? [] : [['redis', stack.redis.pid] as const]),
     ...stack.controllers.map(({ pid }) => ['controller', pid] as const),
     ...Object.entries(stack.services).map(([name, { pid }]) => [name, pid] as const),
-    ['customers', process.pid],
+    [CUSTOMERS, process.pid],
   ];
   const times: Record<string, number> = {};
   for (const [name, pid] of parts) times[name] = (times[name] ?? 0) + timeOf(pid, stats);

@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import manifest from '../../package.json' with { type: 'json' };
-import type { Stack } from '../../local/stack.ts';
 import { percentile } from './closed-loop.ts';
+import type { System } from './system.ts';
 
 const SYNCS = 200;
 const BLOCK_BYTES = 4_096;
@@ -58,17 +58,16 @@ async function measureFdatasync(): Promise<Machine['fdatasyncMs']> {
   return { p50: percentile(took, 0.5), p99: percentile(took, 0.99) };
 }
 
-/** Of everything that takes part, as each says it itself. */
-export async function versionsOf({ cluster, postgresUrl, description }: Stack): Promise<Record<string, string>> {
+/** Of everything that takes part and can be asked, as each says it itself. */
+export async function versionsOf({ cluster, description }: System): Promise<Record<string, string>> {
   const { body } = await cluster.admin.request('GET', '/version');
-  const etcd = (await (await fetch(`${cluster.etcdUrl}/version`)).json()) as { readonly etcdserver: string };
   return {
     ordertx: manifest.version,
     commit: await commit(),
     node: process.version,
     kubernetes: (body as { readonly gitVersion: string }).gitVersion,
-    etcd: etcd.etcdserver,
-    postgres: await postgresVersion(postgresUrl),
+    ...(cluster.etcdUrl !== undefined && { etcd: await etcdVersion(cluster.etcdUrl) }),
+    postgres: await postgresVersion(description().services.order.databaseUrl),
     redis: await redisVersion(description().redisUrl),
   };
 }
@@ -77,6 +76,10 @@ export async function versionsOf({ cluster, postgresUrl, description }: Stack): 
 async function commit(): Promise<string> {
   const git = promisify(execFile)('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname });
   return git.then(({ stdout }) => stdout.trim()).catch(() => 'unknown');
+}
+
+async function etcdVersion(url: string): Promise<string> {
+  return ((await (await fetch(`${url}/version`)).json()) as { readonly etcdserver: string }).etcdserver;
 }
 
 async function postgresVersion(connectionString: string): Promise<string> {

@@ -1,5 +1,6 @@
 /**
- * How many transactions a second? `npm run bench [-- --seconds 8 --rounds 3 --concurrency 1,10,50 --profile]`
+ * How many transactions a second? `npm run bench [-- --seconds 8 --rounds 3 --concurrency 1,10,50 --gogc 400 --profile]`,
+ * and beside another version of this project: `npm run bench -- --against REF` (comparison.ts).
  *
  * The whole system on this machine under 1, 10 and 50 concurrent orders (create-order, POST /orders to 201), beside the
  * raw API server making the same writes at the same concurrency: the ratio says what everything that is not the API
@@ -8,37 +9,32 @@
  * 1. Durable: etcd and Postgres wait for fdatasync, whose own cost on this machine is measured and printed beside.
  * 2. A transaction counts when the controller has stored its end, not when the customer was answered.
  * 3. The two alternate, round by round, and everything is removed in between, so neither meets a fuller API server.
- * 4. `--profile` writes CPU profiles of controller and services to .ordertx/bench/profiles and makes everything slower.
+ * 4. `--gogc` is the API server's GOGC (Go's own default is 100): faster, for more memory. Figures say which.
+ * 5. `--profile` writes CPU profiles of controller and services to .ordertx/bench/profiles and makes everything slower.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { onEnd } from '../../local/interruption.ts';
+import { onEnd, type Interruption } from '../../local/interruption.ts';
 import { progress, say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { openWriter, record, removeAll, type Writer } from './api-server-writes.ts';
-import { closedLoop, percentile, type LoopLimits } from './closed-loop.ts';
-import { cpuPerTransaction, cpuTimes, type CpuTimes } from './cpu-time.ts';
-import { describeMachine, versionsOf } from './machine.ts';
+import { percentile, type LoopLimits } from './closed-loop.ts';
+import { compare, sumOf } from './comparison.ts';
+import { comparisonTable } from './comparison-table.ts';
+import type { CpuTimes } from './cpu-time.ts';
+import { describeMachine, versionsOf, type Machine } from './machine.ts';
 import { openCustomers, type Customers } from './orders.ts';
-import { spread, type Spread } from './spread.ts';
+import { Series, type Measured } from './series.ts';
+import { bringTree, ourTree, startTree, type RunningTree } from './tree.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'bench');
 const PROFILES = join(FOLDER, 'profiles');
 const RESULT = join(FOLDER, 'throughput.json');
+const COMPARISON = join(FOLDER, 'comparison.json');
 /** Node compiles what is hot only after a while, and the pools fill. */
 const WARM_UP: LoopLimits = { lanes: 10, milliseconds: 6_000, roundsMax: 2_000 };
 const TRANSACTIONS_MAX = 5_000;
-
-interface Measured {
-  readonly perSecond: Spread;
-  /** Of all rounds together, in milliseconds. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly transactions: number;
-  /** Milliseconds of CPU time for each transaction, by part. */
-  readonly cpuMs: CpuTimes;
-}
 
 interface Figures {
   readonly concurrency: number;
@@ -57,6 +53,10 @@ interface Settings {
   readonly rounds: number;
   readonly concurrencies: readonly number[];
   readonly profile: boolean;
+  /** The API server's; undefined: Go's own default. */
+  readonly gogc: number | undefined;
+  /** The git ref of the version to be compared with. */
+  readonly against: string | undefined;
 }
 
 function readSettings(): Settings {
@@ -66,50 +66,18 @@ function readSettings(): Settings {
       rounds: { type: 'string', default: '3' },
       concurrency: { type: 'string', default: '1,10,50' },
       profile: { type: 'boolean', default: false },
+      gogc: { type: 'string' },
+      against: { type: 'string' },
     },
   });
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
   const concurrencies = values.concurrency.split(',').map(Number);
-  if (![seconds, rounds, ...concurrencies].every((value) => value >= 1)) {
-    throw new Error('--seconds, --rounds and --concurrency must be numbers from 1');
+  const gogc = values.gogc === undefined ? undefined : Number(values.gogc);
+  if (![seconds, rounds, gogc ?? 1, ...concurrencies].every((value) => value >= 1)) {
+    throw new Error('--seconds, --rounds, --concurrency and --gogc must be numbers from 1');
   }
-  return { seconds, rounds, concurrencies, profile: values.profile };
-}
-
-/** One kind of work at one concurrency, over its rounds. */
-class Series {
-  readonly #perSecond: number[] = [];
-  readonly #latenciesMs: number[] = [];
-  readonly #cpuMs: Record<string, number[]> = {};
-
-  /** One round: `act` under load, and `afterwards` for what is still under way when the last was answered. */
-  async run(
-    { stack }: Pick<Bench, 'stack'>,
-    limits: LoopLimits,
-    act: () => Promise<unknown>,
-    afterwards: (transactions: number) => Promise<void> = () => Promise.resolve(),
-  ): Promise<void> {
-    const spentBefore = cpuTimes(stack.description());
-    const begunMs = performance.now();
-    const { rounds, latenciesMs } = await closedLoop(limits, act);
-    await afterwards(rounds);
-    this.#perSecond.push((rounds * 1_000) / (performance.now() - begunMs));
-    this.#latenciesMs.push(...latenciesMs);
-    const spent = cpuPerTransaction(spentBefore, cpuTimes(stack.description()), rounds);
-    for (const [part, ms] of Object.entries(spent)) (this.#cpuMs[part] ??= []).push(ms);
-    await removeAll(stack);
-  }
-
-  figures(): Measured {
-    const cpuMs = Object.entries(this.#cpuMs).map(([part, rounds]) => [part, percentile(rounds, 0.5)] as const);
-    return {
-      perSecond: spread(this.#perSecond),
-      p50Ms: percentile(this.#latenciesMs, 0.5),
-      p99Ms: percentile(this.#latenciesMs, 0.99),
-      transactions: this.#latenciesMs.length,
-      cpuMs: Object.fromEntries(cpuMs),
-    };
-  }
+  if (values.profile && values.against !== undefined) throw new Error('--profile does not go with --against');
+  return { seconds, rounds, concurrencies, gogc, profile: values.profile, against: values.against };
 }
 
 interface Bench {
@@ -122,13 +90,15 @@ async function loadSystem(bench: Bench, limits: LoopLimits, into: Series): Promi
   const { customers } = bench;
   const endedBefore = await customers.endedSoFar();
   const allEnded = (transactions: number) => customers.ended(endedBefore + transactions);
-  await into.run(bench, limits, () => customers.order(), allEnded);
+  await into.run(bench.stack, limits, () => customers.order(), allEnded);
+  await removeAll(bench.stack);
 }
 
 /** Resolves with what each write took. */
 async function loadApiServer(bench: Bench, limits: LoopLimits, remove: boolean, into: Series) {
   const writesMs: number[] = [];
-  await into.run(bench, limits, async () => writesMs.push(...(await bench.writer.transaction(remove))));
+  await into.run(bench.stack, limits, async () => writesMs.push(...(await bench.writer.transaction(remove))));
+  await removeAll(bench.stack);
   return writesMs;
 }
 
@@ -205,8 +175,8 @@ function table(figures: readonly Figures[]): string {
 function cpuLines({ concurrency, system, apiServer }: Figures): string {
   const line = (cpuMs: CpuTimes) => {
     const parts = Object.entries(cpuMs).filter(([, ms]) => ms >= 0.05);
-    const sum = parts.reduce((total, [, ms]) => total + ms, 0);
-    return `${parts.map(([part, ms]) => `${part} ${ms.toFixed(1)}`).join(', ')}; all ${sum.toFixed(1)}`;
+    const sum = sumOf(cpuMs);
+    return `${parts.map(([part, ms]) => `${part} ${ms.toFixed(1)}`).join(', ')}; all but the customers ${sum.toFixed(1)}`;
   };
   return (
     `CPU milliseconds a transaction at ${concurrency}: ${line(system.cpuMs)}\n` +
@@ -214,14 +184,53 @@ function cpuLines({ concurrency, system, apiServer }: Figures): string {
   );
 }
 
+/** Both are stopped whatever happens. */
+async function runComparison(ref: string, settings: Settings, end: Interruption): Promise<void> {
+  const machine = await describeMachine();
+  const tree = await progress(`bringing ${ref} and its packages`, () => bringTree(ref, join(FOLDER, 'trees')));
+  const running: RunningTree[] = [];
+  try {
+    for (const [folder, each] of [['other', tree] as const, ['ours', ourTree] as const]) {
+      running.push(
+        await progress(`starting ${each.name}`, () => startTree(each, join(FOLDER, folder), settings.gogc, end.signal)),
+      );
+    }
+    const [other, ours] = running as [RunningTree, RunningTree];
+    const stopped = Promise.race([other.ended, ours.ended, end.reason.then((reason) => new Error(reason))]);
+    const startedAt = new Date().toISOString();
+    const versions = await versionsOf(ours);
+    const compared = await Promise.race([
+      compare(other, ours, settings),
+      stopped.then((error) => Promise.reject(error)),
+    ]);
+    const result = { startedAt, endedAt: new Date().toISOString(), settings, machine, versions, ...compared };
+    writeFileSync(COMPARISON, `${JSON.stringify(result, undefined, 2)}\n`);
+    process.stdout.write(
+      `${comparisonTable(other.name, ours.name, compared.orders, compared.chain)}\n\n${settings.rounds} rounds of ` +
+        `${settings.seconds} s each; ${machineLine(machine, settings)}Kept in ${COMPARISON}\n`,
+    );
+  } finally {
+    await Promise.all(running.map(({ close }) => close()));
+  }
+}
+
+function machineLine({ cores, loadAverage, fdatasyncMs }: Machine, { gogc }: Settings): string {
+  return (
+    `${cores} cores, load average before the start ${loadAverage.toFixed(1)}; the API server's GOGC: ${gogc ?? '100 (default)'}.\n` +
+    `Durable: fdatasync of 4 kB takes ${fdatasyncMs.p50.toFixed(2)} ms here (p99 ${fdatasyncMs.p99.toFixed(2)} ms).\n`
+  );
+}
+
 async function main(): Promise<void> {
   const settings = readSettings();
   const end = onEnd();
+  if (settings.against !== undefined) return runComparison(settings.against, settings, end);
   const machine = await describeMachine();
   const profiling = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${PROFILES}` };
   const stack = await startStack(
     {
       ...{ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } },
+      ...(settings.gogc !== undefined && { controlPlane: { apiserverEnv: { GOGC: String(settings.gogc) } } }),
       ...(settings.profile && {
         controllerEnv: profiling,
         serviceEnv: { order: profiling, inventory: profiling },
@@ -237,11 +246,9 @@ async function main(): Promise<void> {
     const result = { startedAt, endedAt: new Date().toISOString(), settings, machine, versions, figures };
     mkdirSync(FOLDER, { recursive: true });
     writeFileSync(RESULT, `${JSON.stringify(result, undefined, 2)}\n`);
-    const { cores, loadAverage, fdatasyncMs } = machine;
     process.stdout.write(
-      `${table(figures)}\n\n${figures.map(cpuLines).join('\n')}\n\n${settings.rounds} rounds of ${settings.seconds} s each, medians of the rounds; ${cores} cores, ` +
-        `load average before the start ${loadAverage.toFixed(1)}.\nDurable: fdatasync of 4 kB takes ` +
-        `${fdatasyncMs.p50.toFixed(2)} ms here (p99 ${fdatasyncMs.p99.toFixed(2)} ms).\nKept in ${RESULT}\n`,
+      `${table(figures)}\n\n${figures.map(cpuLines).join('\n')}\n\n${settings.rounds} rounds of ${settings.seconds} s each, ` +
+        `medians of the rounds; ${machineLine(machine, settings)}Kept in ${RESULT}\n`,
     );
   } finally {
     await stack.close();
