@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { waitFor } from '../../local/deadline.ts';
+import type { ServiceName } from '../../local/services.ts';
 import { sumOf } from '../world/prometheus-text.ts';
-import type { System } from './system.ts';
 
 const SKUS = 200;
 const STOCKED = 10_000_000;
@@ -16,6 +16,14 @@ const ALL_ENDED_MS = 60_000;
 const POINTS_MS = 30_000;
 /** Adds half of it to a chain's time on average. */
 const LOOK_EVERY_MS = 5;
+
+/** Where the customers, and those who count their orders' ends, find it. */
+export interface Shop {
+  readonly description: () => {
+    readonly controllers: readonly { readonly url: string }[];
+    readonly services: Readonly<Record<ServiceName, { readonly url: string }>>;
+  };
+}
 
 export interface Customers {
   /** Places one order and resolves with its transaction's name once it is PENDING_PAYMENT; rejects if it comes to anything else. */
@@ -29,7 +37,7 @@ export interface Customers {
   close(): Promise<void>;
 }
 
-export async function openCustomers({ description }: Pick<System, 'description'>): Promise<Customers> {
+export async function openCustomers({ description }: Shop): Promise<Customers> {
   const agent = new Agent({ pipelining: 1 });
   const { order, inventory, payment, member } = description().services;
   const send = async (
