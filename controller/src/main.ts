@@ -83,7 +83,7 @@ const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, {
 });
 const flowInformers = new Informers<TransactionFlow>(FLOWS, namespaces, { transport, clock, log });
 const store = new ApiTransactionStore({ transport, informers: transactions, clock });
-const flows = new InformedFlowStore(flowInformers);
+const flows = new InformedFlowStore({ transport, informers: flowInformers, clock });
 
 const allowed = parseAllowList(config.allowEndpoints);
 if (allowed.kind === 'invalid') throw new Error(allowed.problems.join('; '));

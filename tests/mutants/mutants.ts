@@ -83,6 +83,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/inventory/src/branches/copied-creation.real.test.ts'],
   },
   {
+    name: 'a flow that was not heard of yet is told as missing',
+    breaks: 'T9: nobody is told of a missing flow before the API server was asked for it',
+    file: 'controller/src/transaction/flow-guard.ts',
+    find: 'return view.flowIsRead ? ',
+    replace: 'return !view.flowIsRead || view.flowIsRead ? ',
+    tests: ['controller/src/reconcile/flow-heard-late.test.ts', 'controller/src/kubernetes/flow-store.real.test.ts'],
+  },
+  {
     name: 'confirm or cancel is sent before the decision is stored',
     breaks: 'T1: the decision is stored before any confirm or cancel',
     file: 'controller/src/reconcile/reconciler.ts',

@@ -104,7 +104,7 @@ function callsNamed(view: View, flow: TransactionFlow | undefined, nowMs: number
   for (let news = 0; news < NEWS_MAX; news += 1) {
     const step = decide(seen, flow, nowMs);
     if (step.kind === 'act') return step.calls;
-    if (step.kind === 'rest' || step.why !== 'news') return [];
+    if (step.kind !== 'store' || step.why !== 'news') return [];
     const transaction = { ...seen.transaction, status: step.status };
     seen = { ...seen, transaction, status: withStatesOf(seen.status, step.status), storedAtMs: nowMs };
   }

@@ -192,10 +192,22 @@ function version(transaction: OrderTransaction): number {
   return Number(transaction.metadata.resourceVersion);
 }
 
+/** Flows as they are stored, and a watch that may be behind by some of them. */
 export class MemoryFlows implements FlowStore {
   readonly flows = new Map<string, TransactionFlow>();
+  /** What the watch shows instead, by name, until it is told of what is stored. */
+  readonly behind = new Map<string, TransactionFlow | undefined>();
+  reads = 0;
+  isAway = false;
+
   get(_namespace: string, name: string): TransactionFlow | undefined {
-    return this.flows.get(name);
+    return this.behind.has(name) ? this.behind.get(name) : this.flows.get(name);
+  }
+
+  read(_namespace: string, name: string): Promise<boolean> {
+    this.reads += 1;
+    if (!this.isAway) this.behind.delete(name);
+    return Promise.resolve(!this.isAway);
   }
 }
 

@@ -38,7 +38,14 @@ export interface TransactionStore {
 }
 
 export interface FlowStore {
+  /** The newest copy this process knows of. */
   get(namespace: string, name: string): TransactionFlow | undefined;
+  /**
+   * Asks the API server; what it has also becomes what `get` answers where it is newer. Never rejects.
+   *
+   * @returns whether it has answered
+   */
+  read(namespace: string, name: string): Promise<boolean>;
 }
 
 /** One call to one participant. It carries the same transaction, branch, operation and payload on every retry (T3). */

@@ -99,6 +99,9 @@ export class Reconciler {
         case 'act':
           this.#begin(key, work, transaction, flow, step);
           return;
+        case 'read-flow':
+          if (!(await this.#readFlow(key, work, transaction))) return;
+          continue;
         case 'store':
           if (!(await this.#store(key, work, transaction, flow, step))) return;
       }
@@ -174,6 +177,17 @@ export class Reconciler {
         this.#comeBackLater(key, work);
         return false;
     }
+  }
+
+  async #readFlow(key: Key, work: Work, { metadata, spec }: OrderTransaction): Promise<boolean> {
+    const { flows } = this.#ports;
+    const namespace = metadata.namespace ?? '';
+    if (await flows.read(namespace, spec.flow)) {
+      work.flowWasRead(flows.get(namespace, spec.flow));
+      return true;
+    }
+    this.#comeBackLater(key, work);
+    return false;
   }
 
   #comeBackLater(key: Key, work: Work): void {

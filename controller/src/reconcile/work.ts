@@ -52,6 +52,8 @@ export class Work {
   #storedAtMs: number;
   /** Not yet in the stored status. */
   #answers: readonly Answer[] = [];
+  /** What the API server had of the flow when it was last asked; undefined where it was not, or more was heard since. */
+  #flowAsRead: { readonly flow: TransactionFlow | undefined } | undefined;
   /** The flow as last seen: answers that came are applied by it also when it has gone since. */
   #flow: TransactionFlow | undefined;
 
@@ -62,6 +64,7 @@ export class Work {
 
   view(transaction: OrderTransaction, flow: TransactionFlow | undefined, brokerAway: string | undefined): View {
     this.#flow = flow ?? this.#flow;
+    if (this.#flowAsRead?.flow !== flow) this.#flowAsRead = undefined;
     this.#askAgainShouldTheStoreGoBack(transaction);
     const believed = unheardAsUntried(transaction.status ?? {}, this.#heard);
     // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
@@ -75,10 +78,17 @@ export class Work {
       waiting: this.waiting,
       asked: this.asked,
       attempted: this.attempted,
+      flowIsRead: this.#flowAsRead !== undefined,
       retriedAtMs: this.retriedAtMs,
       outdated: this.#outdated(),
       storedAtMs: this.#storedAtMs,
     };
+  }
+
+  /** The API server was asked for the flow, and this is what it has. */
+  flowWasRead(flow: TransactionFlow | undefined): void {
+    this.#flowAsRead = { flow };
+    this.apiFailures = 0;
   }
 
   /**

@@ -36,7 +36,11 @@ export function missingFlow(view: View, flow: TransactionFlow | undefined): stri
   return undefined;
 }
 
-/** The branches known so far are stored with the alarm, so that none is forgotten should the flow come back with fewer. */
+/**
+ * The branches known so far are stored with the alarm, so that none is forgotten should the flow come back with fewer. Flows and
+ * transactions are watched apart, and a transaction may be heard of before the flow that it was created after: nothing is said
+ * before the API server itself was asked.
+ */
 export function waitForFlow(view: View, sentence: string, nowMs: number): Step {
   const told = { ...view.status, message: sentence, waitingFor: '' };
   const status = raiseAlarm(told, 'FlowNotFound', sentence, nowMs);
@@ -46,5 +50,6 @@ export function waitForFlow(view: View, sentence: string, nowMs: number): Step {
     findCondition(stored, 'Stuck')?.reason === 'FlowNotFound' &&
     stored?.message === sentence &&
     branchesOf(stored).length === branchesOf(view.status).length;
-  return known ? act([], [], []) : store('news', view, inItsPhase(view, status));
+  if (known) return act([], [], []);
+  return view.flowIsRead ? store('news', view, inItsPhase(view, status)) : { kind: 'read-flow' };
 }

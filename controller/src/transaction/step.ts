@@ -27,6 +27,8 @@ export interface View {
   readonly brokerAway: string | undefined;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
   readonly storedAtMs: number;
+  /** Whether the API server itself was asked for the flow, which is the one it had then: what a watch shows may be behind. */
+  readonly flowIsRead: boolean;
   /** When this process last acted on a retry request. */
   readonly retriedAtMs: number | undefined;
 }
@@ -61,6 +63,8 @@ export type Step =
       readonly publications: readonly Publication[];
       readonly wakeAtMs: number | undefined;
     }
+  /** Ask the API server for the flow, and decide again by what it has. */
+  | { readonly kind: 'read-flow' }
   /** Nothing is left to do, ever. */
   | { readonly kind: 'rest' };
 
