@@ -83,6 +83,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/inventory/src/branches/copied-creation.real.test.ts'],
   },
   {
+    name: 'every edit of a flow is an attempt for each of its transactions',
+    breaks: 'whoever edits a flow in a loop does not take the place of the back-off',
+    file: 'controller/src/transaction/calls.ts',
+    find: 'pauseEndsMs(view.outdated.get(name), nowMs) ?? nowMs',
+    replace: 'pauseEndsMs(view.outdated.get(name), -nowMs) ?? nowMs',
+    tests: ['controller/src/reconcile/flow-edits.test.ts'],
+  },
+  {
     name: 'a flow that was not heard of yet is told as missing',
     breaks: 'T9: nobody is told of a missing flow before the API server was asked for it',
     file: 'controller/src/transaction/flow-guard.ts',

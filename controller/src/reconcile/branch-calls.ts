@@ -75,11 +75,11 @@ export class BranchCalls {
     work.waiting.set(branch, waiting);
     const request = {
       current: () => this.#current(key, work, waiting),
-      sent: () => work.send(waiting),
+      sent: () => work.send(waiting, this.#ports.clock.now()),
       withdrawn: waiting.withdrawal.signal,
     };
     const answer = await this.#ports.participants.call(request, this.#ports.stopping);
-    const isOutlived = work.end(waiting, answer.kind === 'withdrawn');
+    const isOutlived = work.end(waiting, answer.kind === 'withdrawn', this.#ports.clock.now());
     const result: CallResult = operation === 'try' && isOutlived ? { kind: 'withdrawn' } : answer;
     if (operation === 'try' && result.kind !== 'withdrawn') work.tried(branch, result);
     if (!waiting.withdrawal.signal.aborted) told(result);

@@ -47,8 +47,8 @@ export class Work {
   readonly #sent = new Set<WaitingCall>();
   /** Of those, the ones that went out before the store may have gone back. */
   readonly #outlived = new Set<WaitingCall>();
-  /** The flow's version at each branch's last call. */
-  readonly #calledUnder = new Map<string, string>();
+  /** The flow's version at each branch's last call, and when another one was first called under. */
+  readonly #calledUnder = new Map<string, { readonly version: string; readonly changedAtMs: number | undefined }>();
   #storedAtMs: number;
   /** Not yet in the stored status. */
   #answers: readonly Answer[] = [];
@@ -104,11 +104,11 @@ export class Work {
   }
 
   /** It goes out now, by the flow as it was last viewed. */
-  send(call: WaitingCall): void {
+  send(call: WaitingCall, nowMs: number): void {
     this.waiting.delete(call.branch);
     this.busy.add(call.branch);
     this.#sent.add(call);
-    this.#calledUnder.set(call.branch, versionOf(this.#flow));
+    this.#called(call.branch, nowMs);
   }
 
   /**
@@ -116,10 +116,10 @@ export class Work {
    *
    * @returns whether its answer may be of a life that the store has forgotten
    */
-  end(call: WaitingCall, isWithdrawn: boolean): boolean {
+  end(call: WaitingCall, isWithdrawn: boolean, nowMs: number): boolean {
     if (this.waiting.get(call.branch) === call) this.waiting.delete(call.branch);
     if (this.#sent.delete(call)) this.busy.delete(call.branch);
-    else if (!isWithdrawn) this.#calledUnder.set(call.branch, versionOf(this.#flow));
+    else if (!isWithdrawn) this.#called(call.branch, nowMs);
     return this.#outlived.delete(call);
   }
 
@@ -138,10 +138,17 @@ export class Work {
     if (outcome.kind !== 'unsent' && outcome.kind !== 'blocked') this.asked.add(branch);
   }
 
-  #outdated(): ReadonlySet<string> {
+  #called(branch: string, nowMs: number): void {
     const version = versionOf(this.#flow);
-    const outdated = [...this.#calledUnder].filter(([, calledUnder]) => calledUnder !== version);
-    return new Set(outdated.map(([branch]) => branch));
+    const last = this.#calledUnder.get(branch);
+    if (last?.version === version) return;
+    this.#calledUnder.set(branch, { version, changedAtMs: last && nowMs });
+  }
+
+  #outdated(): ReadonlyMap<string, number | undefined> {
+    const version = versionOf(this.#flow);
+    const outdated = [...this.#calledUnder].filter(([, last]) => last.version !== version);
+    return new Map(outdated.map(([branch, { changedAtMs }]) => [branch, changedAtMs]));
   }
 
   /** A new Work for the same transaction would have to ask again what this one has been told, or is about to be. */

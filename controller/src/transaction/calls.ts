@@ -6,6 +6,7 @@
 import type { Branch } from '../../../crds/generated/ordertransaction.ts';
 import type { Retry } from '../../../crds/generated/transactionflow.ts';
 import { branchesOf, branchIsOpen, operationFor } from './phase.ts';
+import { pauseEndsMs } from './requests.ts';
 import { dueMs } from './retry.ts';
 import type { Call, View } from './step.ts';
 
@@ -21,9 +22,13 @@ export function dueCalls(view: View, retry: Retry, nowMs: number, hurried: (bran
   const open = branchesOf(view.status).filter(
     (branch) => branchIsOpen(branch, decision) && !view.busy.has(branch.name),
   );
-  const dueAtMs = (branch: Branch): number => dueMs(branch.nextAttemptTime, retry, nowMs);
+  const dueAtMs = ({ name, nextAttemptTime }: Branch): number => {
+    const byBackoffMs = dueMs(nextAttemptTime, retry, nowMs);
+    if (!view.outdated.has(name)) return byBackoffMs;
+    return Math.min(byBackoffMs, pauseEndsMs(view.outdated.get(name), nowMs) ?? nowMs);
+  };
   const isDue = (branch: Branch): boolean =>
-    dueAtMs(branch) <= nowMs || view.waiting.has(branch.name) || view.outdated.has(branch.name) || hurried(branch);
+    dueAtMs(branch) <= nowMs || view.waiting.has(branch.name) || hurried(branch);
   const waiting = open.filter((branch) => !isDue(branch)).map(dueAtMs);
   return {
     calls: open.filter(isDue).map((branch) => ({

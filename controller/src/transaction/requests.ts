@@ -11,7 +11,7 @@ export const RETRY_ANNOTATION = 'ordertx.dev/retry-requested-at';
 /** As lastHandledRetryAt is bounded in the schema. */
 const RETRY_TOKEN_CHARS_MAX = 128;
 /**
- * Between two requests that are acted on. Shorter, and a script that annotates in a loop would take the place of the
+ * Between two requests that are acted on, and between two changes of the flow that are for one branch. Shorter, and a script that annotates in a loop would take the place of the
  * back-off; longer, and a person who mended something right after a request in vain would wait for the next.
  */
 export const RETRY_REQUEST_PAUSE_MS = 5_000;
@@ -52,7 +52,7 @@ export function acknowledgeResume(view: View, nowMs: number): View {
  */
 export function takeRetryRequest(view: View, nowMs: number): View {
   const token = newRetryToken(view);
-  if (token === undefined || retryPauseEndsMs(view, nowMs) !== undefined) return view;
+  if (token === undefined || pauseEndsMs(view.retriedAtMs, nowMs) !== undefined) return view;
   const status = {
     ...view.status,
     lastHandledRetryAt: token,
@@ -68,7 +68,7 @@ export function takeRetryRequest(view: View, nowMs: number): View {
 /** Comes again for a token that had to wait. */
 export function wakeForRetryRequest(view: View, step: Step, nowMs: number): Step {
   if (step.kind !== 'act' || newRetryToken(view) === undefined) return step;
-  const endsMs = retryPauseEndsMs(view, nowMs);
+  const endsMs = pauseEndsMs(view.retriedAtMs, nowMs);
   if (endsMs === undefined) return step;
   return { ...step, wakeAtMs: Math.min(step.wakeAtMs ?? Infinity, endsMs) };
 }
@@ -80,9 +80,11 @@ function newRetryToken(view: View): string | undefined {
   return token === view.transaction.status?.lastHandledRetryAt ? undefined : token;
 }
 
-function retryPauseEndsMs({ retriedAtMs }: View, nowMs: number): number | undefined {
-  if (retriedAtMs === undefined || nowMs < retriedAtMs) return undefined;
-  const endsMs = retriedAtMs + RETRY_REQUEST_PAUSE_MS;
+/** When what people change is acted on again, since it was acted on last; undefined where it is at once. */
+export function pauseEndsMs(actedOnMs: number | undefined, nowMs: number): number | undefined {
+  // Later than now: the clock was set back, and nobody knows how long it is ago.
+  if (actedOnMs === undefined || nowMs < actedOnMs) return undefined;
+  const endsMs = actedOnMs + RETRY_REQUEST_PAUSE_MS;
   return nowMs < endsMs ? endsMs : undefined;
 }
 

@@ -19,8 +19,11 @@ export interface View {
   readonly asked: ReadonlySet<string>;
   /** Those, and the ones whose try it has begun but could not send. */
   readonly attempted: ReadonlySet<string>;
-  /** Branches last called under an earlier generation of the flow: their back-off says nothing about this one. */
-  readonly outdated: ReadonlySet<string>;
+  /**
+   * Branches last called under another version of the flow: their back-off says nothing about this one. With each, when it was last
+   * called for the first time under a new version, by this process.
+   */
+  readonly outdated: ReadonlyMap<string, number | undefined>;
   /** Messages whose last publication their consumer has not ended yet: it waits there, or is being handled. Best effort only. */
   readonly unended: ReadonlySet<string>;
   /** Why nothing can be published just now, in words; undefined while the broker takes messages. */
