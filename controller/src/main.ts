@@ -169,7 +169,11 @@ const reconciler = new Reconciler({
   messages,
   events,
   ownership: shards ?? ownsEverything,
-  schedule: { soon: (key) => queue.add(key), after: (key, delayMs) => queue.addAfter(key, delayMs) },
+  schedule: {
+    soon: (key) => queue.add(key),
+    after: (key, delayMs) => queue.addAfter(key, delayMs),
+    forget: (key) => queue.forget(key),
+  },
   observer: observe.observer,
   clock: apiClock,
   random: Math.random,
@@ -186,7 +190,7 @@ transactions.onChange((key) => queue.add(key));
 flows.onChange((namespace, name) =>
   lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
 );
-shards?.onChange(() => lookAgain((transaction) => shards.owns(transaction)));
+shards?.onChange(lookAgain);
 transactions.onList((_informer, listNumber, namespace) => {
   metrics.informerLists.inc({ kind: 'OrderTransaction' });
   if (listNumber > 1) reconciler.beginAnew(namespace);

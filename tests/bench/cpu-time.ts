@@ -45,6 +45,11 @@ export function cpuPerTransaction(before: CpuTimes, after: CpuTimes, transaction
   );
 }
 
+/** Of one process, user and system, since it was started; 0 where there is no /proc. */
+export function cpuMsOf(pid: number): number {
+  return readStats().get(pid)?.ownMs ?? 0;
+}
+
 /** With its children: Postgres works in one process for each connection. */
 function timeOf(pid: number, stats: ReadonlyMap<number, ProcessStat>): number {
   const own = stats.get(pid);

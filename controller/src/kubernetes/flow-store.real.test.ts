@@ -101,7 +101,11 @@ function startLoop(): { readonly drain: () => Promise<unknown> } {
     messages: { publish: async () => ({ kind: 'published' }), ended: async () => undefined, away: undefined },
     events: { warn: () => undefined },
     ownership: { owns: () => true },
-    schedule: { soon: (key) => queue.add(key), after: (key, delayMs) => queue.addAfter(key, delayMs) },
+    schedule: {
+      soon: (key) => queue.add(key),
+      after: (key, delayMs) => queue.addAfter(key, delayMs),
+      forget: (key) => queue.forget(key),
+    },
     observer: { statusWritten: () => undefined, statusRefused: () => undefined, ended: () => undefined },
     clock,
     random: Math.random,

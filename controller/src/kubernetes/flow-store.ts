@@ -5,13 +5,14 @@
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { FlowStore } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { FLOW_FINALIZER } from '../transaction/phase.ts';
 import type { Informers } from './informers.ts';
 import { FLOWS, isNewer, keyOf, pathOf, resourceVersionOf, withoutManagedFields } from './stored-object.ts';
 import type { Transport } from './transport.ts';
 
 export interface FlowStoreOptions {
   readonly transport: Transport;
-  readonly informers: Informers<TransactionFlow>;
+  readonly informers: Pick<Informers<TransactionFlow>, 'get' | 'onChange'>;
   readonly clock: Clock;
 }
 
@@ -64,9 +65,17 @@ export class InformedFlowStore implements FlowStore {
     }
   }
 
-  /** Called with a flow's namespace and name when it was created, changed or removed. */
+  /**
+   * Called with a flow's namespace and name when it was created or removed, or changed in what its transactions go by: each of them is
+   * looked at then, so a label or annotation must not be a reason.
+   */
   onChange(listener: (namespace: string, name: string) => void): void {
-    this.#options.informers.onChange((key) => {
+    const told = new Map<string, string>();
+    this.#options.informers.onChange((key, flow) => {
+      const known = told.get(key);
+      if (flow === undefined) told.delete(key);
+      else if (known === whatCounts(flow)) return;
+      else told.set(key, whatCounts(flow));
       const [namespace = '', name = ''] = key.split('/');
       listener(namespace, name);
     });
@@ -82,4 +91,10 @@ export class InformedFlowStore implements FlowStore {
       if (this.#found.get(key) === flow) this.#found.delete(key);
     });
   }
+}
+
+/** Its spec, which the generation stands for, whether it is being deleted, and whether it is kept (transaction/flow-guard.ts). */
+function whatCounts({ metadata }: TransactionFlow): string {
+  const { uid, generation, deletionTimestamp, finalizers = [] } = metadata;
+  return JSON.stringify([uid, generation, deletionTimestamp, finalizers.includes(FLOW_FINALIZER)]);
 }

@@ -111,6 +111,21 @@ describe('two replicas', () => {
     }
   });
 
+  test('that share have only those transactions looked at whose shard came or went', async () => {
+    const replicas = new Replicas();
+    const first = replicas.start('a', 4);
+    await replicas.clock.advance(60_000);
+    expect(replicas.fewest()).toBe(1);
+    const seen: OrderTransaction[] = [];
+    first.onChange((concerns) => seen.push(...TRANSACTIONS.filter(concerns)));
+    replicas.start('b', 4);
+    await replicas.clock.advance(60_000);
+    const given = TRANSACTIONS.filter((each) => !first.owns(each));
+    expect(given.length).toBeGreaterThan(10);
+    expect(new Set(seen)).toEqual(new Set(given));
+    await replicas.end();
+  });
+
   test('that count differently say so, both, and when they agree again', async () => {
     const replicas = new Replicas();
     const { log, lines } = recordingLog();

@@ -41,7 +41,7 @@ const ROUND_MS = 2_000;
 export class Shards implements Ownership {
   readonly #options: ShardsOptions;
   readonly #leases: readonly Lease[];
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: ((concerns: (transaction: OrderTransaction) => boolean) => void)[] = [];
   readonly #stopping = new AbortController();
   readonly #troubles = new Map<Lease, string>();
   #owned: ReadonlySet<Lease> = new Set();
@@ -68,7 +68,11 @@ export class Shards implements Ownership {
 
   /** Whether what goes by this name is this replica's to do. */
   ownsKey(key: string): boolean {
-    return this.#leases[shardOf(key, this.#leases.length)]?.owns() ?? false;
+    return this.#leaseOf(key)?.owns() ?? false;
+  }
+
+  #leaseOf(key: string): Lease | undefined {
+    return this.#leases[shardOf(key, this.#leases.length)];
   }
 
   /** The shards that are owned now. */
@@ -76,8 +80,8 @@ export class Shards implements Ownership {
     return this.#leases.flatMap((lease, shard) => (lease.owns() ? [shard] : []));
   }
 
-  /** Called after shards were gained or lost: whatever is owned now must be looked at. */
-  onChange(listener: () => void): void {
+  /** Called after shards were gained or lost; what is of these must be looked at, and nothing else. */
+  onChange(listener: (concerns: (transaction: OrderTransaction) => boolean) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -145,7 +149,9 @@ export class Shards implements Ownership {
       log.info({ lease: lease.name, holding }, holding ? 'this replica works on the shard' : 'the shard is another’s');
       onHolding?.(lease.name, holding);
     }
-    if (changed.length > 0) for (const listener of this.#listeners) listener();
+    const concerns = (transaction: OrderTransaction): boolean =>
+      changed.some((lease) => lease === this.#leaseOf(keyOf(transaction)));
+    if (changed.length > 0) for (const listener of this.#listeners) listener(concerns);
     this.#comesAgain?.();
     const fromMs = Math.min(...this.#leases.map((lease) => lease.ownsFromMs() ?? Infinity));
     if (fromMs < Infinity) this.#comesAgain = clock.setTimer(fromMs - clock.monotonicMs(), () => this.#told());

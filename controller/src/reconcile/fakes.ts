@@ -43,6 +43,9 @@ export class ManualQueue implements Schedule {
     const atMs = this.#clock.now() + Math.max(0, delayMs);
     this.#due.set(key, Math.min(atMs, this.#due.get(key) ?? Infinity));
   }
+  forget(key: Key): void {
+    if ((this.#due.get(key) ?? 0) > this.#clock.now()) this.#due.delete(key);
+  }
   /** Takes a key that is due now. */
   take(): Key | undefined {
     for (const [key, atMs] of this.#due) {

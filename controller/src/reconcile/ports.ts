@@ -108,6 +108,8 @@ export interface Schedule {
   soon(key: Key): void;
   /** After this time or earlier; measured without the clock on the wall, which may be set meanwhile. */
   after(key: Key, delayMs: number): void;
+  /** Nothing is to be done for it any more: what was asked for by `after` need not come. */
+  forget(key: Key): void;
 }
 
 /** Who wants to know: metrics and the log. */

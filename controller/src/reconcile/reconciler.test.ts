@@ -366,6 +366,27 @@ describe('one controller', () => {
     expect(shop.participants.calls.map(({ operation }) => operation)).toEqual(['try', 'try', 'confirm', 'confirm']);
   });
 
+  test('what has ended, is gone, or is another replica’s does not wait in the queue for its deadline', async () => {
+    const shop = new Shop();
+    shop.participants.fault = () => 'later';
+    const [ending, aside, deleted] = [shop.controller(), shop.controller(), shop.controller()];
+    shop.order();
+    for (const controller of [ending, aside, deleted]) {
+      await controller.work();
+      expect(controller.queue.nextAtMs()).toBeGreaterThan(shop.clock.ms);
+      controller.queue.soon(KEY);
+    }
+    aside.owns = false;
+    await aside.work();
+    shop.participants.fault = () => 'none';
+    await ending.workUntilFinal();
+    await ending.work();
+    shop.server.remove(KEY);
+    deleted.queue.soon(KEY);
+    await deleted.work();
+    expect([ending, aside, deleted].map(({ queue }) => queue.nextAtMs())).toEqual([undefined, undefined, undefined]);
+  });
+
   test('a shard that is lost in between and carried on by another replica comes back to the same end', async () => {
     const shop = new Shop();
     shop.order();

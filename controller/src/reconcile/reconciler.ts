@@ -142,6 +142,8 @@ export class Reconciler {
   #forget(key: Key): void {
     this.#works.get(key)?.withdrawAll();
     this.#works.delete(key);
+    // Deadlines may be days away: what has ended must not wait for them in the queue.
+    this.#ports.schedule.forget(key);
   }
 
   /**
@@ -151,6 +153,7 @@ export class Reconciler {
   #setAside(key: Key, { metadata, status }: OrderTransaction): void {
     const work = this.#works.get(key);
     work?.withdrawAll();
+    this.#ports.schedule.forget(key);
     if (work && (work.uid !== metadata.uid || isFinal(status?.phase) || !work.hasSomethingToLose()))
       this.#works.delete(key);
   }

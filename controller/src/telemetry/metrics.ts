@@ -212,8 +212,8 @@ export class ControllerMetrics {
       'ordertx_transactions',
       'Transactions that still need work, by flow and phase; those that rest until they are removed are not counted.',
       (each) => {
-        for (const transaction of sources.transactions())
-          each.inc({ flow: transaction.spec.flow, phase: phaseOf(transaction) });
+        for (const [flow, phases] of byPhase(sources.transactions()))
+          for (const [phase, count] of phases) each.set({ flow, phase }, count);
       },
       ['flow', 'phase'],
     );
@@ -221,11 +221,33 @@ export class ControllerMetrics {
       'ordertx_transactions_stuck',
       'Unfinished transactions that a person should look at, by flow.',
       (each) => {
-        for (const { spec, status } of sources.transactions()) {
-          if (status?.finishedAt === undefined) each.inc({ flow: spec.flow }, conditionIsTrue(status, 'Stuck') ? 1 : 0);
-        }
+        for (const [flow, count] of stuckBy(sources.transactions())) each.set({ flow }, count);
       },
       ['flow'],
     );
   }
+}
+
+// Counted in maps: a gauge's own `inc` takes ten times as long, and there may be 100,000 of them.
+
+/** By flow, then phase. */
+function byPhase(transactions: Iterable<OrderTransaction>): ReadonlyMap<string, ReadonlyMap<string, number>> {
+  const flows = new Map<string, Map<string, number>>();
+  for (const transaction of transactions) {
+    const phases = flows.get(transaction.spec.flow) ?? new Map<string, number>();
+    flows.set(transaction.spec.flow, phases);
+    const phase = phaseOf(transaction);
+    phases.set(phase, (phases.get(phase) ?? 0) + 1);
+  }
+  return flows;
+}
+
+/** By flow; 0 for a flow that has unfinished ones, none of them stuck. */
+function stuckBy(transactions: Iterable<OrderTransaction>): ReadonlyMap<string, number> {
+  const flows = new Map<string, number>();
+  for (const { spec, status } of transactions) {
+    if (status?.finishedAt !== undefined) continue;
+    flows.set(spec.flow, (flows.get(spec.flow) ?? 0) + (conditionIsTrue(status, 'Stuck') ? 1 : 0));
+  }
+  return flows;
 }
