@@ -1,5 +1,6 @@
 /**
- * Puts into a cluster what ordertx is made of there: the two CRDs and the admission policies that guard deletion.
+ * Puts into a cluster what ordertx is made of there: the two CRDs, the admission policies that guard deletion, and where the API
+ * server serves its kind the one that keeps managed fields out.
  *
  * The API server accepts these long before it acts on them, so the second half of the work is to ask until it does: a
  * transaction created a moment too early would be refused, one deleted a moment too early would be gone.
@@ -26,6 +27,9 @@ export type Cluster = {
 };
 
 const CRDS_FOLDER = join(import.meta.dirname, '..', 'crds');
+/** Only of use to API servers that serve this resource, which they do from 1.36 on. */
+const MANAGED_FIELDS_FILE = 'managed-fields.yaml';
+const MUTATING_POLICIES = { group: '/apis/admissionregistration.k8s.io/v1', plural: 'mutatingadmissionpolicies' };
 const CRD_NAMES = ['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'] as const;
 const EFFECTIVE_MS = 30_000;
 const CRD_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
@@ -40,38 +44,50 @@ export async function kubectl(
   return stdout;
 }
 
-/** Applies every file of crds/ itself and returns once CRDs are served and guards refuse. */
+/** Applies every file of crds/ that the API server has a use for, and returns once CRDs are served and policies act. */
 export async function installResources(cluster: Cluster): Promise<void> {
-  const files = (await readdir(CRDS_FOLDER)).filter((file) => file.endsWith('.yaml'));
+  const { admin } = cluster;
+  const managedFieldsGo = (await servedIn(admin, MUTATING_POLICIES.group)).has(MUTATING_POLICIES.plural);
+  const files = (await readdir(CRDS_FOLDER)).filter(
+    (file) => file.endsWith('.yaml') && (managedFieldsGo || file !== MANAGED_FIELDS_FILE),
+  );
   await kubectl(cluster, 'apply', '--server-side', ...files.flatMap((file) => ['-f', join(CRDS_FOLDER, file)]));
-  await waitFor(() => allServed(cluster.admin), { what: 'the CRDs to be served', deadlineMs: EFFECTIVE_MS });
-  await guardsEffective(cluster.admin);
+  await waitFor(() => allServed(admin), { what: 'the CRDs to be served', deadlineMs: EFFECTIVE_MS });
+  await guardsEffective(admin);
+  if (managedFieldsGo) await managedFieldsRemoved(admin);
+}
+
+/** The resources of a group's version, by their plural names. */
+async function servedIn(admin: ApiServer, group: string): Promise<ReadonlySet<string>> {
+  const { body } = await admin.request('GET', group);
+  return new Set(((body as { resources?: { name: string }[] }).resources ?? []).map(({ name }) => name));
 }
 
 async function allServed(admin: ApiServer): Promise<boolean> {
-  const { body } = await admin.request('GET', '/apis/ordertx.dev/v1alpha1');
-  const served = new Set(((body as { resources?: { name: string }[] }).resources ?? []).map(({ name }) => name));
+  const served = await servedIn(admin, '/apis/ordertx.dev/v1alpha1');
   return CRD_NAMES.every((crd) => served.has(crd.split('.')[0] ?? ''));
 }
 
+/** A transaction without a flow, which no controller would act on. */
+const PROBE_NAME = 'ordertx-guard-probe';
+const PROBE = {
+  apiVersion: 'ordertx.dev/v1alpha1',
+  kind: 'OrderTransaction',
+  metadata: { name: PROBE_NAME },
+  spec: { flow: PROBE_NAME, orderId: PROBE_NAME, payload: { named: true } },
+};
+
 /**
  * Asks each guard, by requests that are only tried (dryRun), until it refuses. Those for transactions can only be asked
- * about an object that exists: a transaction without a flow, which no controller would act on.
+ * about an object that exists.
  */
 async function guardsEffective(admin: ApiServer): Promise<void> {
   for (const crd of CRD_NAMES) await refuses(admin, 'DELETE', `${CRD_PATH}/${crd}`);
 
-  const name = 'ordertx-guard-probe';
-  const path = `${TRANSACTIONS_PATH}/${name}`;
-  const probe = {
-    apiVersion: 'ordertx.dev/v1alpha1',
-    kind: 'OrderTransaction',
-    metadata: { name },
-    spec: { flow: name, orderId: name, payload: { named: true } },
-  };
+  const path = `${TRANSACTIONS_PATH}/${PROBE_NAME}`;
   await waitFor(
     async () => {
-      const { status, body } = await admin.request('POST', TRANSACTIONS_PATH, probe);
+      const { status, body } = await admin.request('POST', TRANSACTIONS_PATH, PROBE);
       if (status === 201 || status === 409) return true;
       throw new Error(`creating a transaction was answered ${status}: ${JSON.stringify(body)}`);
     },
@@ -83,6 +99,22 @@ async function guardsEffective(admin: ApiServer): Promise<void> {
   await admin.request('PATCH', path, { metadata: { annotations: { 'ordertx.dev/abandon': 'was a probe' } } });
   const { status, body } = await admin.request('DELETE', path);
   if (status !== 200) throw new Error(`the probe of the delete guard could not be removed: ${JSON.stringify(body)}`);
+}
+
+/** Asks, by a creation that is only tried, until the policy takes the managed fields out. */
+async function managedFieldsRemoved(admin: ApiServer): Promise<void> {
+  await waitFor(
+    async () => {
+      const { status, body } = await admin.request('POST', `${TRANSACTIONS_PATH}?dryRun=All`, PROBE);
+      if (status === 201) return !hasManagedFields(body);
+      throw new Error(`a trial creation was answered ${status}: ${JSON.stringify(body).slice(0, 300)}`);
+    },
+    { what: 'the policy that removes managed fields', deadlineMs: EFFECTIVE_MS },
+  );
+}
+
+function hasManagedFields(body: unknown): boolean {
+  return (body as { readonly metadata: { readonly managedFields?: unknown } }).metadata.managedFields !== undefined;
 }
 
 async function refuses(admin: ApiServer, method: 'DELETE' | 'PATCH', path: string, change?: object): Promise<void> {

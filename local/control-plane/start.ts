@@ -18,6 +18,8 @@ import { findControlPlaneBinaries } from './binaries.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 
 export type ControlPlaneOptions = {
+  /** Its folder within the process group's. Default: control-plane. */
+  readonly folder?: string;
   /** Gives up etcd's durability for speed. For tests only: a figure measured with it says nothing. */
   readonly unsafeNoFsync?: boolean;
   /** Appended to kube-apiserver's flags; a later flag wins. */
@@ -51,7 +53,7 @@ export const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
 export async function startControlPlane(group: ProcessGroup, options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const binaries = await findControlPlaneBinaries(group);
-  const folder = join(group.folder, 'control-plane');
+  const folder = join(group.folder, options.folder ?? 'control-plane');
   await mkdir(folder, { mode: 0o700 });
   const { etcd, etcdUrl } = await startEtcd(group, binaries.etcd, folder, options);
 

@@ -14,6 +14,15 @@ export interface Shape {
 
 const CONCURRENCY = 8;
 const AT = '2026-11-22T23:10:00Z';
+export const EXPIRES = '2026-11-22T23:15Z';
+
+/** As crds/flows/create-order.yaml has it. */
+export const CREATE_ORDER: Shape = {
+  name: 'create-order: 2 branches, 2 messages',
+  flow: 'create-order',
+  payload: {},
+  messages: ['lock-dispatch', 'lock-wms'].map((name) => ({ name, delivery: 'Reliable', state: 'Pending' })),
+};
 
 export const SHAPES: readonly Shape[] = [
   { name: 'create-order: 2 branches, no messages', flow: 'create-order', payload: {}, messages: [] },
@@ -55,16 +64,18 @@ async function runTransaction(api: ApiServer, collection: string, group: string,
     return body as OrderTransaction;
   };
 
-  const path = `${collection}/${shape.flow}-o${++count}`;
-  const created = await send('POST', collection, manifest(group, shape, `${shape.flow}-o${count}`));
+  const transaction = manifest(group, shape, (count += 1));
+  const path = `${collection}/${transaction.metadata.name}`;
+  const created = await send('POST', collection, transaction);
   const decision = decided(shape);
   const confirming = await send('PUT', `${path}/status`, { ...created, status: decision });
   await send('PUT', `${path}/status`, { ...confirming, status: ended(decision) });
   await send('DELETE', path);
 }
 
-function manifest(group: string, shape: Shape, name: string): object {
-  const orderId = `o${count}`;
+export function manifest(group: string, shape: Shape, number: number) {
+  const orderId = `o${number}`;
+  const name = `${shape.flow}-${orderId}`;
   const lines = [
     { skuId: 'sku-1001', quantity: 2, unitPriceCents: 1299 },
     { skuId: 'sku-2044', quantity: 1, unitPriceCents: 8900 },
@@ -83,7 +94,7 @@ function manifest(group: string, shape: Shape, name: string): object {
 }
 
 /** The first write: the tries' results and the decision. */
-function decided({ messages }: Shape): OrderTransactionStatus {
+export function decided({ messages }: Shape): OrderTransactionStatus {
   return {
     phase: 'Confirming',
     decision: 'Confirm',
@@ -97,12 +108,12 @@ function decided({ messages }: Shape): OrderTransactionStatus {
 }
 
 /** The last write: everything after the decision. */
-function ended(decision: OrderTransactionStatus): OrderTransactionStatus {
+export function ended(decision: OrderTransactionStatus): OrderTransactionStatus {
   return {
     ...decision,
     phase: 'Succeeded',
     finishedAt: AT,
-    expires: '2026-11-22T23:15Z',
+    expires: EXPIRES,
     branches: decision.branches?.map((branch) => ({ ...branch, state: 'Confirmed' })),
     ...(decision.messages && {
       messages: decision.messages.map((message) => ({ ...message, state: 'Delivered', attempts: 1 })),

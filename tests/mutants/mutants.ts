@@ -18,6 +18,22 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'managed fields are taken from what people apply too',
+    breaks: 'what kubectl apply --server-side created, it changes without a conflict',
+    file: 'crds/managed-fields.yaml',
+    find: "m.operation == 'Update' && !m.manager.startsWith('kubectl')",
+    replace: "m.manager != ''",
+    tests: ['tests/crds/people-write.real.test.ts'],
+  },
+  {
+    name: 'the delete guard lets what is being confirmed pass as finished',
+    breaks: 'what is unfinished is not deleted by mistake',
+    file: 'crds/guards.yaml',
+    find: "!(oldObject.status.phase in ['Succeeded', 'Cancelled'])\n  variables:",
+    replace: "!(oldObject.status.phase in ['Confirming', 'Succeeded', 'Cancelled'])\n  variables:",
+    tests: ['tests/crds/guards.real.test.ts'],
+  },
+  {
     name: 'a migration waits for its table for as long as it takes',
     breaks: 'nobody waits behind a change of the schema for longer than its lock_timeout',
     file: 'services/kit/src/postgres/migrate.ts',

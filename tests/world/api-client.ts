@@ -34,6 +34,7 @@ export async function expectOk<T>(transport: Transport, request: ApiRequest): Pr
   throw new Error(`${request.method} ${request.path}: ${JSON.stringify(answer)}`);
 }
 
+/** As if by kubectl: its managed fields are kept (crds/managed-fields.yaml), as they are of everything on older API servers. */
 export function createTransaction(
   transport: Transport,
   namespace: string,
@@ -46,7 +47,8 @@ export function createTransaction(
     metadata: { name, namespace },
     spec: { flow: 'create-order', orderId: 'o1', payload: {}, ...spec },
   };
-  return expectOk(transport, { method: 'POST', path: pathOf(TRANSACTIONS, namespace), body });
+  const query = { fieldManager: 'kubectl-create' };
+  return expectOk(transport, { method: 'POST', path: pathOf(TRANSACTIONS, namespace), query, body });
 }
 
 /** Deletes a transaction whatever its phase: annotated as abandoned first, as the delete guard asks for. */
