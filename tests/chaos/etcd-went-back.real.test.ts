@@ -104,6 +104,7 @@ test.each([
     });
     expect((await requests()) - requestsBefore).toBeLessThan(NEW * REQUESTS_PER_ORDER_MAX + REQUESTS_BESIDES_MAX);
     expect(await refusedWrites()).toBe(0);
+    expect(await shop.violations()).toEqual([]);
   },
   STORY_MS,
 );

@@ -172,6 +172,11 @@ export class OrderFixture {
     return this.#steps('/tcc/close-order', `${namespace}/${name}`, { orderId, lines: TEAPOTS.lines, cause });
   }
 
+  /** A transaction as the creation's row has it. */
+  created({ transaction, flow, payload }: Pick<CreationRow, 'transaction' | 'flow' | 'payload'>): Steps {
+    return this.#steps(`/tcc/${flow}`, transaction, payload);
+  }
+
   #steps(path: string, transaction: string, payload: unknown): Steps {
     const call = (operation: Operation, words?: Words) =>
       callBranch({ ...{ url: this.service.url, path, branch: 'order', transaction, operation, payload }, ...words });

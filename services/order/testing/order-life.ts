@@ -15,12 +15,22 @@ import type { OnceHandler } from '../../kit/src/index.ts';
 import { handleOnce } from '../../kit/src/messages/inbox.ts';
 import { memoryLog } from '../../kit/testing/memory-log.ts';
 import { startClosing } from '../src/closing.ts';
+import { makeDueAgain } from '../src/creation/ended.ts';
 import { paymentSucceeded } from '../src/messages/payment-succeeded.ts';
 import type { PaymentLookup } from '../src/payments/payment-lookup.ts';
 import { wmsShipped } from '../src/messages/wms-shipped.ts';
 import { explain, type Happened, type Seen } from './one-after-another.ts';
-import { openModel, type OrderModel, type Close, type Contender, type Payment, type Step } from './order-model.ts';
-import { DEADLINE_MS, TOTAL_CENTS, type OrderFixture, type Steps } from './order-fixture.ts';
+import {
+  causeOf,
+  isAsBegun,
+  openModel,
+  type OrderModel,
+  type Close,
+  type Contender,
+  type Payment,
+  type Step,
+} from './order-model.ts';
+import { DEADLINE_MS, TOTAL_CENTS, type CreationRow, type OrderFixture, type Steps } from './order-fixture.ts';
 
 export type Decision = 'confirm' | 'cancel';
 /** A copy has another name, a twin another namespace; both have the first payment's payload, or the first close's. */
@@ -42,12 +52,14 @@ export type Intent =
   | { readonly kind: 'decide'; readonly of: ContenderName; readonly wish: Decision }
   | { readonly kind: 'captured'; readonly of: 'payment 1' | 'payment 2'; readonly copy: number }
   | { readonly kind: 'shipped'; readonly copy: number }
-  | { readonly kind: 'receipt' | 'withdrawal' | 'overdue' };
+  | { readonly kind: 'receipt' | 'withdrawal' | 'overdue' | 'replayed' };
 
 export interface LifeOptions {
   /** What the second payment is of. */
   readonly secondAmountCents: number;
 }
+
+type EndedRow = Pick<CreationRow, 'transaction' | 'flow' | 'payload'> & { readonly cause: string | null };
 
 const COPIES_MAX = 3;
 const LOOK_EVERY_MS = 10;
@@ -82,7 +94,7 @@ export class OrderLife {
   #close(number: number): Close {
     const { orderId, namespace } = this.#model;
     const transaction = `${namespace}/close-${orderId}-${String(number)}`;
-    return { kind: 'close', transaction, number, cause: number % 2 === 1 ? 'unpaid' : 'withdrawn', foreign: false };
+    return { kind: 'close', transaction, number, cause: causeOf(number), foreign: false };
   }
 
   #copy<C extends Contender>(of: C): C {
@@ -144,7 +156,7 @@ export class OrderLife {
         { kind: this.#decisions.get(of.transaction) ?? 'cancel', of },
       ]);
     const told = before.handled.flatMap((id) => this.#messages().filter((message) => message.id === id));
-    const steps = [...calls, ...told];
+    const steps: readonly Step[] = [...calls, ...told, { kind: 'replayed' }];
     for (let first = 0; first < steps.length; first += AT_ONCE_MAX)
       await this.#steps(steps.slice(first, first + AT_ONCE_MAX));
     if (!isDeepStrictEqual(this.#model, before)) throw new Error(`repeats have changed order ${before.orderId}`);
@@ -201,6 +213,7 @@ export class OrderLife {
       case 'receipt':
       case 'withdrawal':
       case 'overdue':
+      case 'replayed':
         return intent;
     }
   }
@@ -240,6 +253,8 @@ export class OrderLife {
         return this.#reprieve();
       case 'overdue':
         return this.#overdue();
+      case 'replayed':
+        return this.#replayed();
     }
   }
 
@@ -277,6 +292,39 @@ export class OrderLife {
     const what = `order ${orderId} to be closed or taken, now that it is overdue`;
     await waitFor(done, { what, deadlineMs: DEADLINE_MS, everyMs: LOOK_EVERY_MS });
     return lines.length === 0 ? 'scanned' : JSON.stringify(lines);
+  }
+
+  /** Each is tried, and then decided by what it was answered. */
+  async #replayed(): Promise<string> {
+    const said = await Promise.all(
+      (await this.#asCreatedAgain()).map(async (row) => {
+        const steps = this.#fixture.created(row);
+        const tried = await steps.try();
+        const ended = await (tried.status === 200 ? steps.confirm() : steps.cancel());
+        return `${row.transaction}: ${branchAnswer(tried)}, ${branchAnswer(ended)}`;
+      }),
+    );
+    return said.toSorted().join('; ');
+  }
+
+  /** What `creations again` makes due, taken back before the running service sees it: the coordinator played here creates it. */
+  async #asCreatedAgain(): Promise<readonly EndedRow[]> {
+    const { orderId } = this.#model;
+    const client = await this.#fixture.service.database.connect();
+    try {
+      await client.query('begin');
+      await makeDueAgain(client, { since: undefined, flow: undefined, orderIds: [orderId] }, 1_000);
+      const { rows } = await client.query<EndedRow>(
+        `select transaction, flow, payload, payload ->> 'cause' as cause
+         from ended_creation
+         where order_id = $1 and due_at is not null`,
+        [orderId],
+      );
+      return rows.filter(({ transaction, cause }) => isAsBegun(transaction, cause));
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
   }
 
   async #reprieve(): Promise<string> {
@@ -324,6 +372,11 @@ const ALL_OF_IT = `
       from creation
       where creation.order_id = orders.order_id
     ) as creations,
+    (
+      select coalesce(json_object_agg(transaction, payload ->> 'cause'), '{}')
+      from ended_creation
+      where ended_creation.order_id = orders.order_id
+    ) as ended,
     (select coalesce(json_agg(id), '[]') from ordertx_inbox where id = any($4)) as handled
   from orders
   where order_id = $1`;

@@ -38,7 +38,9 @@ export type Step =
   /** `wms.shipped`. */
   | { readonly kind: 'shipped'; readonly id: string }
   /** Overdue: its time to pay is over, and the scanner looks until it has done what it does about that. Reprieve: it has time again. */
-  | { readonly kind: 'receipt' | 'withdrawal' | 'overdue' | 'reprieve' };
+  | { readonly kind: 'receipt' | 'withdrawal' | 'overdue' | 'reprieve' }
+  /** `creations again`: the coordinator has lost them all, and begins each of them anew. */
+  | { readonly kind: 'replayed' };
 
 export interface Branch {
   readonly state: string;
@@ -63,6 +65,8 @@ export interface OrderModel {
   readonly branches: Readonly<Record<string, Branch>>;
   /** By transaction: the creation outbox's rows, with a close's cause. */
   readonly creations: Readonly<Record<string, string | null>>;
+  /** By transaction: ended creations, with a close's cause. */
+  readonly ended: Readonly<Record<string, string | null>>;
   /** Ids in the inbox. */
   readonly handled: readonly string[];
 }
@@ -70,7 +74,7 @@ export interface OrderModel {
 export function openModel(orderId: string, namespace: string): OrderModel {
   return {
     ...{ orderId, namespace, status: 'PENDING_PAYMENT', heldBy: null, paymentId: null, closes: 0, closing: null },
-    ...{ withdrawn: false, due: 'no', branches: {}, creations: {}, handled: [] },
+    ...{ withdrawn: false, due: 'no', branches: {}, creations: {}, ended: {}, handled: [] },
     history: [
       ['INIT', null],
       ['PENDING_PAYMENT', null],
@@ -114,6 +118,8 @@ export function actsOf(step: Step): readonly Act[] {
         (model) => ({ model: { ...model, due: 'now' }, said: '' }),
         (model) => (model.due === 'now' && scanned(model) !== undefined ? undefined : { model, said: 'scanned' }),
       ];
+    case 'replayed':
+      return [(model) => ({ model, said: replayed(model) })];
   }
 }
 
@@ -229,6 +235,28 @@ function captured(model: OrderModel, of: Payment, id: string): Told {
   return { model: wanted ? withCreation(heard, of.transaction, null) : heard, said: 'delivered' };
 }
 
+/** The cause with which somebody makes a close of this number by hand. */
+export function causeOf(number: number): CloseCause {
+  return number % 2 === 1 ? 'unpaid' : 'withdrawn';
+}
+
+/** Whether what the order service has begun was not made with another cause first: then that is what there is. */
+export function isAsBegun(transaction: string, cause: string | null): boolean {
+  return cause === null || cause === causeOf(Number(transaction.split('-').at(-1)));
+}
+
+/** What has ended stays as it ended, whoever begins it anew. */
+function replayed({ ended, branches }: OrderModel): string {
+  const said = Object.entries(ended)
+    .filter(([transaction, cause]) => isAsBegun(transaction, cause))
+    .map(([transaction]) =>
+      branches[transaction]?.state === 'Confirmed'
+        ? `${transaction}: 200 Confirmed, 200 Confirmed`
+        : `${transaction}: 409 Cancelled cancelled, 200 Cancelled`,
+    );
+  return said.toSorted().join('; ');
+}
+
 function shipped(model: OrderModel, id: string): Told {
   const { orderId, status, handled } = model;
   if (handled.includes(id)) return { model, said: 'delivered' };
@@ -296,8 +324,10 @@ function withCreation(model: OrderModel, transaction: string, cause: string | nu
 }
 
 function withoutCreation(model: OrderModel, { transaction }: Contender): OrderModel {
+  const isIts = ([name]: readonly [string, string | null]): boolean => name === transaction;
   return {
     ...model,
+    ended: { ...model.ended, ...Object.fromEntries(Object.entries(model.creations).filter(isIts)) },
     creations: Object.fromEntries(Object.entries(model.creations).filter(([name]) => name !== transaction)),
   };
 }
