@@ -19,6 +19,7 @@ interface Schema {
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
+  readonly additionalProperties?: Schema;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
 }
 
@@ -94,6 +95,8 @@ function toJsonSchema(
   if (schema.description !== undefined) result.description = schema.description.trim();
   if (schema.enum !== undefined) result.enum = [...schema.enum];
   if (schema.items !== undefined) result.items = toJsonSchema(schema.items, `${path}[]`, names, definitions);
+  if (schema.additionalProperties !== undefined)
+    result.additionalProperties = toJsonSchema(schema.additionalProperties, `${path}{}`, names, definitions);
   if (schema['x-kubernetes-preserve-unknown-fields']) result.additionalProperties = true;
   if (schema.properties !== undefined) {
     const properties = Object.entries(schema.properties);

@@ -22,6 +22,7 @@ export function renderMetrics(): string {
     callsUnderWay: () => 0,
     callsWaiting: () => 0,
     removalOverdueMs: () => 0,
+    breakers: () => new Map(),
   });
   const rows = (metrics.registry.getMetricsAsArray() as unknown as readonly Described[])
     .filter(({ name }) => !OF_THE_PROCESS.test(name))

@@ -91,6 +91,14 @@ const caller = new ParticipantCaller({
   allowed: allowed.allowed,
   clock,
   onCall: observe.call,
+  onBreaker: (endpoint, state) => {
+    if (state === 'open')
+      log.warn({ endpoint }, 'a participant answers nobody: it is asked again once a second, by turns');
+    else {
+      log.info({ endpoint }, 'a participant answers again: all that wait for it go on');
+      reconciler.revived();
+    }
+  },
   ...(config.serviceAccount !== undefined && config.auth === 'on'
     ? { tokens: new ServiceAccountTokens(transport, config.serviceAccount, clock) }
     : {}),
@@ -207,6 +215,7 @@ metrics.observe(CONTROLLER, {
   callsUnderWay: () => reconciler.underWay,
   callsWaiting: () => reconciler.waiting,
   removalOverdueMs: () => remover.overdueMs(),
+  breakers: () => caller.breakers(),
 });
 const keySet = new KeySet(transport, clock);
 const server = await startTelemetryServer({

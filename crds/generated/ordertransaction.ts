@@ -135,7 +135,7 @@ export interface OrderTransactionStatus {
    */
   readonly message?: string;
   /**
-   * The participant or message it fails on right now; empty when nothing is wrong. `kubectl get otx --field-selector status.waitingFor!=` lists all that fail.
+   * The participant or message it fails on right now, or that is on hold; empty when nothing is wrong. `kubectl get otx --field-selector status.waitingFor!=` lists all that wait so.
    */
   readonly waitingFor?: string;
   /**

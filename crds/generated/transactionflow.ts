@@ -43,6 +43,15 @@ export interface TransactionFlowSpec {
    * How long a finished transaction is kept before it is removed.
    */
   readonly ttlSecondsAfterFinished: number;
+  /**
+   * What is on hold for maintenance: the name of a participant or of a message, and why, in words that its transactions show.
+   *
+   * Nothing is sent to it for any transaction of this flow, earlier ones and later ones; no attempt is counted, and what waits for nothing else is not Stuck. Deadlines run on: an undecided transaction whose try is held is cancelled when its deadline comes. What is under way when the hold is set ends as it ends. Once the name is removed, all that waited goes on at once.
+   * Set: kubectl patch txflow NAME --type=merge -p '{"spec":{"hold":{"inventory":"stock count"}}}'. Release: the same with null instead of the reason.
+   */
+  readonly hold?: {
+    readonly [k: string]: string;
+  };
   readonly retry: Retry;
   /**
    * The services that take part, each with one branch. Names and paths are immutable, none can be added or removed.

@@ -5,18 +5,11 @@
  * once in `file` and becomes `replace`. `tests` are those that exist because of that promise; at least one of them has to
  * fail. tests/mutants/run.ts makes the mistakes, one at a time, in a copy.
  */
-export interface Mutant {
-  /** What the broken code does. */
-  readonly name: string;
-  /** Which promise that breaks. */
-  readonly breaks: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  readonly tests: readonly string[];
-}
+import { breakerAndHold } from './breaker-and-hold.ts';
+import type { Mutant } from './mutant.ts';
 
 export const mutants: readonly Mutant[] = [
+  ...breakerAndHold,
   {
     name: 'managed fields are taken from what people apply too',
     breaks: 'what kubectl apply --server-side created, it changes without a conflict',
@@ -101,9 +94,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'every edit of a flow is an attempt for each of its transactions',
     breaks: 'whoever edits a flow in a loop does not take the place of the back-off',
-    file: 'controller/src/transaction/calls.ts',
-    find: 'pauseEndsMs(view.outdated.get(name), nowMs) ?? nowMs',
-    replace: 'pauseEndsMs(view.outdated.get(name), -nowMs) ?? nowMs',
+    file: 'controller/src/transaction/requests.ts',
+    find: '(pauseEndsMs(changed.get(target), nowMs) ?? nowMs)',
+    replace: '(pauseEndsMs(undefined, nowMs) ?? nowMs)',
     tests: ['controller/src/reconcile/flow-edits.test.ts'],
   },
   {
@@ -154,8 +147,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a repetition that waits for its place holds up the deadline',
     breaks: 'T5: the deadline waits for one answer of each branch, and for nothing else',
     file: 'controller/src/transaction/try-all.ts',
-    find: 'view.asked.has(branch.name) && !view.busy.has(branch.name)',
-    replace: 'view.asked.has(branch.name) && !view.busy.has(branch.name) && !view.waiting.has(branch.name)',
+    find: 'wasAsked(name) && !view.busy.has(name)',
+    replace: 'wasAsked(name) && !view.busy.has(name) && !view.waiting.has(name)',
     tests: ['controller/src/reconcile/waiting-calls.test.ts'],
   },
   {

@@ -1,7 +1,7 @@
 /**
  * Makes one mistake in one text, and says what a test run means for it.
  */
-import type { Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
 
 export type Mutation =
   | { readonly kind: 'mutated'; readonly text: string }

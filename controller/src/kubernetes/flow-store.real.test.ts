@@ -42,6 +42,7 @@ const lateTransport: Transport = {
 };
 
 const everybodyAgrees: Participants = {
+  health: () => ({ downForMs: undefined, revivals: 0 }),
   async call(request) {
     if (request.current() === undefined) return { kind: 'withdrawn' };
     request.sent();

@@ -2,7 +2,7 @@
  * Calls participants: the controller's only way out to services.
  *
  * From a flow's participant to an Outcome, in order: does the payload fit, may it be called (endpoint.ts), a place at the
- * endpoint (limits.ts), token, exchange, and what the answer means (classify.ts, no-answer.ts).
+ * endpoint (limits.ts, breaker.ts), token, exchange, and what the answer means (classify.ts, no-answer.ts).
  *
  * 1. It resolves, never rejects: whatever happens on the way is a value.
  * 2. A call that is forbidden or too large is never sent, and takes no place at its endpoint.
@@ -12,20 +12,24 @@
  *    once more with a new one.
  * 5. What is sent is the call as it is at that moment. After each wait, for the place and for the token, it is looked at
  *    again: one that is not wanted any more is withdrawn, one whose endpoint was changed waits for a place at the new one.
+ * 6. What was sent tells the endpoint's breaker of life or of none (sign-of-life.ts); what was not tells it nothing.
  */
 import { Agent, type Dispatcher } from 'undici';
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
 import { stringifyAnyDepth } from '../../../services/protocol/src/deep-json.ts';
-import type { BranchCall, CallRequest, CallResult, Clock, Participants } from '../reconcile/ports.ts';
+import type { BranchCall, CallRequest, CallResult, Health, Participants } from '../reconcile/ports.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import type { AllowList } from './allow-list.ts';
 import { classify } from './classify.ts';
 import { Deadline, unlessEnded } from './deadline.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
 import { exchange, type Exchange } from './exchange.ts';
-import { EndpointLimits, type Claim } from './limits.ts';
+import type { Sign } from './breaker.ts';
+import { EndpointLimits, type Claim, type LimitsSettings } from './limits.ts';
 import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 import { requestHeaders } from './request-headers.ts';
+import { signOfLife } from './sign-of-life.ts';
 import { startTrace } from './trace.ts';
 
 /** [fixed] A payload above it is never sent. Small enough for every proxy's and etcd's own limits, large for a list of ids. */
@@ -68,19 +72,22 @@ export interface CallerSettings {
   readonly tokenMs?: number;
   /** After each call that had its place at the endpoint and was not withdrawn then. */
   readonly onCall?: (report: CallReport) => void;
+  /** An endpoint has been found to answer nobody, or to answer again. */
+  readonly onBreaker?: LimitsSettings['onBreaker'];
 }
 
 type Target = Extract<ResolvedEndpoint, { kind: 'allowed' }>;
 
 export class ParticipantCaller implements Participants {
   readonly #settings: CallerSettings;
-  readonly #limits = new EndpointLimits();
+  readonly #limits: EndpointLimits;
   readonly #agent = createAgent();
   /** Flows are replaced, never changed in place, so a participant's object stands for its endpoint. */
   readonly #endpoints = new WeakMap<Participant, { namespace: string; resolved: ResolvedEndpoint }>();
 
   constructor(settings: CallerSettings) {
     this.#settings = settings;
+    this.#limits = new EndpointLimits(settings);
   }
 
   async call(request: CallRequest, signal: AbortSignal): Promise<CallResult> {
@@ -94,15 +101,28 @@ export class ParticipantCaller implements Participants {
       if (target.kind === 'forbidden') return { kind: 'blocked', reason: 'EndpointForbidden', detail: target.detail };
       const place = this.#limits.acquire(claimOf(call, target.origin), request.withdrawn);
       if (place !== true && !(await place)) return WITHDRAWN;
+      let sign: Sign | undefined;
       try {
-        const result = await this.#attempt(request, place === true ? call : request.current(), target, body, signal);
+        const told = (news: Sign | undefined): void => void (sign = news);
+        const now = place === true ? call : request.current();
+        const result = await this.#attempt(request, now, target, body, signal, told);
         if (result.kind !== 'moved') return result;
       } finally {
-        this.#limits.release(target.origin);
+        this.#limits.release(target.origin, sign);
       }
       call = request.current();
     }
     return WITHDRAWN;
+  }
+
+  health({ transaction, participant }: Pick<BranchCall, 'transaction' | 'participant'>): Health {
+    const target = this.#resolve({ transaction, participant });
+    return target.kind === 'allowed' ? this.#limits.health(target.origin) : NEVER_CALLED;
+  }
+
+  /** By endpoint, of those that have failed: the breaker's state. */
+  breakers(): ReturnType<EndpointLimits['breakers']> {
+    return this.#limits.breakers();
   }
 
   /** Ends every connection at once; calls still under way become unknown. */
@@ -117,11 +137,12 @@ export class ParticipantCaller implements Participants {
     target: Target,
     body: Buffer,
     signal: AbortSignal,
+    told: (sign: Sign | undefined) => void,
   ): Promise<CallResult | Moved> {
     if (!call) return WITHDRAWN;
     if (!isSame(this.#resolve(call), target)) return MOVED;
     const startedAt = performance.now();
-    const result = await this.#send(request, target, body, signal);
+    const result = await this.#send(request, target, body, signal, told);
     if (result.kind === 'withdrawn' || result.kind === 'moved') return result;
     const seconds = (performance.now() - startedAt) / 1000;
     const { participant, operation } = call;
@@ -129,7 +150,13 @@ export class ParticipantCaller implements Participants {
     return result;
   }
 
-  async #send(request: CallRequest, target: Target, body: Buffer, signal: AbortSignal): Promise<CallResult | Moved> {
+  async #send(
+    request: CallRequest,
+    target: Target,
+    body: Buffer,
+    signal: AbortSignal,
+    told: (sign: Sign | undefined) => void,
+  ): Promise<CallResult | Moved> {
     const token = await this.#token(target.audience, [signal, request.withdrawn]);
     const call = request.current();
     if (!call) return WITHDRAWN;
@@ -139,7 +166,10 @@ export class ParticipantCaller implements Participants {
     request.sent();
     const trace = startTrace(call);
     const sending = { call, target, body, traceparent: trace.traceparent };
-    const outcome = this.#meaningOf(call, await this.#exchangeWithToken(sending, token.value, signal));
+    const { revivals } = this.#limits.health(target.origin);
+    const result = await this.#exchangeWithToken(sending, token.value, signal);
+    told(signTo(call, result, revivals));
+    const outcome = this.#meaningOf(call, result);
     trace.end(outcome);
     return outcome;
   }
@@ -196,7 +226,7 @@ export class ParticipantCaller implements Participants {
     return token !== undefined && this.#settings.tokens?.drop(audience, token) === true;
   }
 
-  #resolve({ transaction, participant }: BranchCall): ResolvedEndpoint {
+  #resolve({ transaction, participant }: Pick<BranchCall, 'transaction' | 'participant'>): ResolvedEndpoint {
     const namespace = transaction.metadata.namespace ?? '';
     const known = this.#endpoints.get(participant);
     if (known?.namespace === namespace) return known.resolved;
@@ -225,18 +255,27 @@ interface Moved {
 
 const MOVED: Moved = { kind: 'moved' };
 const WITHDRAWN = { kind: 'withdrawn' } as const;
+const NEVER_CALLED: Health = { downForMs: undefined, revivals: 0 };
+
+function signTo({ transaction }: BranchCall, result: Exchange, revivals: number): Sign | undefined {
+  const life = signOfLife(result);
+  if (life === 'nothing') return undefined;
+  const { namespace, name } = transaction.metadata;
+  return life === 'alive' ? { kind: 'alive' } : { kind: 'failed', transaction: `${namespace}/${name}`, revivals };
+}
 
 function isSame(now: ResolvedEndpoint, target: Target): boolean {
   if (now.kind === 'forbidden') return false;
   return now.origin === target.origin && now.path === target.path && now.audience === target.audience;
 }
 
-function claimOf({ transaction, participant, operation, overdue }: BranchCall, endpoint: string): Claim {
+function claimOf({ transaction, participant, operation, overdue, requested }: BranchCall, endpoint: string): Claim {
+  const rank = operation !== 'try' ? 'settling' : overdue ? 'overdue' : 'trying';
   return {
     endpoint,
     holder: `${transaction.metadata.namespace}/${transaction.spec.flow}/${participant.name}`,
     maxConcurrency: participant.maxConcurrency,
-    rank: operation !== 'try' ? 'settling' : overdue ? 'overdue' : 'trying',
+    rank: requested ? 'requested' : rank,
   };
 }
 

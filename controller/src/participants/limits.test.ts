@@ -1,6 +1,7 @@
 /** Who may call an endpoint when; the numbered rules are those of limits.ts. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { ManualClock } from '../runtime/manual-clock.ts';
 import { EndpointLimits, type Claim } from './limits.ts';
 
 const NEVER = new AbortController().signal;
@@ -26,7 +27,7 @@ function asker(limits: EndpointLimits, started: string[]) {
 const settled = () => new Promise(setImmediate);
 
 test('calls up to the limit start at once, the others in the order they came', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   for (const name of ['a', 'b', 'c', 'd']) void ask(name, { maxConcurrency: 2 });
@@ -39,7 +40,7 @@ test('calls up to the limit start at once, the others in the order they came', a
 });
 
 test('confirms and cancels go before tries that came earlier', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   void ask('running');
@@ -56,13 +57,13 @@ test('confirms and cancels go before tries that came earlier', async () => {
 });
 
 test('endpoints do not wait for each other', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   expect(limits.acquire(claim(), NEVER)).toBe(true);
   expect(limits.acquire(claim({ endpoint: 'http://order.shop.svc:80' }), NEVER)).toBe(true);
 });
 
 test('flows that share an endpoint are each held to their own limit, and none is overtaken', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   void ask('wide 1', { holder: 'wide', maxConcurrency: 3 });
@@ -76,7 +77,7 @@ test('flows that share an endpoint are each held to their own limit, and none is
 });
 
 test('a raised limit lets those start that already wait, a lowered one holds them', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   for (const name of ['a', 'b', 'c']) void ask(name, { maxConcurrency: 1 });
@@ -94,7 +95,7 @@ test('a raised limit lets those start that already wait, a lowered one holds the
 });
 
 test('a waiter that is aborted leaves, and those behind it go on', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   const abort = new AbortController();
@@ -107,7 +108,7 @@ test('a waiter that is aborted leaves, and those behind it go on', async () => {
 });
 
 test('with a signal that is aborted already nothing waits', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   void limits.acquire(claim(), NEVER);
   expect(await limits.acquire(claim(), AbortSignal.abort())).toBe(false);
 });
@@ -123,7 +124,7 @@ test('whatever comes and goes, no limit is passed, everyone gets a turn, and not
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-      const limits = new EndpointLimits();
+      const limits = new EndpointLimits({ clock: new ManualClock() });
       const running: string[] = [];
       let waiting = 0;
       const releaseOne = () => {
@@ -155,7 +156,7 @@ test('whatever comes and goes, no limit is passed, everyone gets a turn, and not
 });
 
 test('where both wait, every fourth place goes to a try, however many confirms come', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   void ask('running');
@@ -171,7 +172,7 @@ test('where both wait, every fourth place goes to a try, however many confirms c
 });
 
 test('the tries’ share is counted from the first try that waits, not saved up', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   void ask('running');
@@ -187,7 +188,7 @@ test('the tries’ share is counted from the first try that waits, not saved up'
 });
 
 test('an overdue try goes before the other tries and takes no more than their share', async () => {
-  const limits = new EndpointLimits();
+  const limits = new EndpointLimits({ clock: new ManualClock() });
   const started: string[] = [];
   const ask = asker(limits, started);
   void ask('running');

@@ -1,8 +1,8 @@
 /**
  * How many calls run at an endpoint at once, and whose turn it is.
  *
- * One service serves several flows, so the limit belongs to the resolved endpoint (its origin) and not to a flow's
- * participant. What else concerns an endpoint as a whole, a circuit breaker above all, belongs to its gate as well.
+ * One service serves several flows, so limit and breaker belong to the resolved endpoint (its origin) and not to a flow's
+ * participant. When a breaker opens, closes and lets through is breaker.ts's.
  *
  * 1. A call gets a place while fewer calls run at the endpoint than its own participant's maxConcurrency. Flows may
  *    disagree about the number: each waiter is held to its own.
@@ -11,11 +11,24 @@
  * 3. Among the tries the overdue go first: their transactions' deadlines wait for nothing else (T5).
  * 4. Among equals the first to come is the first to go, also where a later one's limit would let it pass.
  * 5. A changed maxConcurrency holds from the participant's next claim on, for those that already wait too.
- * 6. An endpoint nobody calls takes no memory.
+ * 6. An endpoint that nobody calls takes no memory, unless its breaker has something to remember.
+ * 7. What a person asks for goes first. It needs a place, but no breaker holds it back.
+ * 8. A breaker that closes lets all that wait go, as places allow.
  */
+import type { Cancel, Clock } from '../runtime/clock.ts';
+import {
+  admission,
+  gone,
+  heard,
+  NEVER_OPENED,
+  nextTurnAtMs,
+  type Admission,
+  type Breaker,
+  type Sign,
+} from './breaker.ts';
 
-/** A confirm or cancel; a try that is asked for the first time although its deadline has come; any other try. */
-export type Rank = 'settling' | 'overdue' | 'trying';
+/** What a person asked for; a confirm or cancel; a try that is asked for the first time although its deadline has come; any other try. */
+export type Rank = 'requested' | 'settling' | 'overdue' | 'trying';
 
 export interface Claim {
   /** The resolved origin. */
@@ -24,6 +37,19 @@ export interface Claim {
   readonly holder: string;
   readonly maxConcurrency: number;
   readonly rank: Rank;
+}
+
+export interface EndpointHealth {
+  /** How long its breaker has been open; undefined while it is closed. */
+  readonly downForMs: number | undefined;
+  /** How often its breaker has closed again. */
+  readonly revivals: number;
+}
+
+export interface LimitsSettings {
+  readonly clock: Pick<Clock, 'monotonicMs' | 'setTimer'>;
+  /** A breaker has opened or closed. */
+  readonly onBreaker?: (endpoint: string, state: Breaker['state']) => void;
 }
 
 /**
@@ -38,6 +64,7 @@ interface Waiter {
 }
 
 interface Gate {
+  readonly endpoint: string;
   running: number;
   /** Places that confirms and cancels got in a row while a try waited. */
   settledInARow: number;
@@ -45,10 +72,18 @@ interface Gate {
   readonly limits: Map<string, number>;
   /** Sets keep the order of arrival and let a withdrawn waiter leave from the middle. */
   readonly waiting: Readonly<Record<Rank, Set<Waiter>>>;
+  breaker: Breaker;
+  /** Until somebody who waits may go through the open breaker. */
+  timer: { readonly atMs: number; readonly cancel: Cancel } | undefined;
 }
 
 export class EndpointLimits {
+  readonly #settings: LimitsSettings;
   readonly #gates = new Map<string, Gate>();
+
+  constructor(settings: LimitsSettings) {
+    this.#settings = settings;
+  }
 
   /**
    * True once the call has its place, at once where one is free; whoever got true calls `release` when it has ended.
@@ -57,33 +92,49 @@ export class EndpointLimits {
   acquire(claim: Claim, signal: AbortSignal): true | Promise<boolean> {
     if (signal.aborted) return Promise.resolve(false);
     const gate = this.#gate(claim.endpoint);
-    const nobodyWaits = RANKS.every((rank) => gate.waiting[rank].size === 0);
     gate.limits.set(claim.holder, claim.maxConcurrency);
-    if (nobodyWaits && gate.running < claim.maxConcurrency) {
+    if (nobodyWaits(gate) && gate.running < claim.maxConcurrency && gate.breaker.state === 'closed') {
       gate.running += 1;
       return true;
     }
     return this.#wait(gate, claim, signal);
   }
 
-  release(endpoint: string): void {
+  /** @param sign what the call tells of the participant; absent where it tells nothing */
+  release(endpoint: string, sign?: Sign): void {
     const gate = this.#gates.get(endpoint);
     if (!gate) throw new Error(`release of ${endpoint} without acquire`);
     gate.running -= 1;
-    startWaiting(gate);
-    this.#forgetIfIdle(endpoint, gate);
+    const before = gate.breaker.state;
+    if (sign) gate.breaker = heard(gate.breaker, sign, this.#settings.clock.monotonicMs());
+    this.#startWaiting(gate);
+    this.#forgetIfIdle(gate);
+    if (gate.breaker.state !== before) this.#settings.onBreaker?.(endpoint, gate.breaker.state);
   }
 
-  /** Endpoints with calls running or waiting. */
+  health(endpoint: string): EndpointHealth {
+    const { breaker } = this.#gates.get(endpoint) ?? { breaker: NEVER_OPENED };
+    const downForMs = breaker.state === 'open' ? this.#settings.clock.monotonicMs() - breaker.sinceMs : undefined;
+    return { downForMs, revivals: breaker.revivals };
+  }
+
+  /** Endpoints with calls running or waiting, and those whose breaker remembers something. */
   get endpoints(): number {
     return this.#gates.size;
+  }
+
+  /** By endpoint, of those that have failed: whether it is open. */
+  breakers(): ReadonlyMap<string, Breaker['state']> {
+    const known = [...this.#gates.values()].filter(({ breaker }) => breaker !== NEVER_OPENED);
+    return new Map(known.map(({ endpoint, breaker }) => [endpoint, breaker.state]));
   }
 
   #gate(endpoint: string): Gate {
     let gate = this.#gates.get(endpoint);
     if (!gate) {
-      const waiting = { settling: new Set<Waiter>(), overdue: new Set<Waiter>(), trying: new Set<Waiter>() };
-      gate = { running: 0, settledInARow: 0, limits: new Map(), waiting };
+      const waiting = { requested: none(), settling: none(), overdue: none(), trying: none() };
+      const idle = { endpoint, running: 0, settledInARow: 0, limits: new Map<string, number>(), waiting };
+      gate = { ...idle, breaker: NEVER_OPENED, timer: undefined };
       this.#gates.set(endpoint, gate);
     }
     return gate;
@@ -95,8 +146,8 @@ export class EndpointLimits {
       const leave = () => {
         queue.delete(waiter);
         // Who waited behind a waiter with a lower limit may be able to start now.
-        startWaiting(gate);
-        this.#forgetIfIdle(claim.endpoint, gate);
+        this.#startWaiting(gate);
+        this.#forgetIfIdle(gate);
         resolve(false);
       };
       const waiter: Waiter = {
@@ -109,31 +160,70 @@ export class EndpointLimits {
       queue.add(waiter);
       signal.addEventListener('abort', leave, { once: true });
       // Others may wait for less than this one does, or this one for less than the others: a limit may have been raised.
-      startWaiting(gate);
+      this.#startWaiting(gate);
     });
   }
 
-  #forgetIfIdle(endpoint: string, gate: Gate): void {
-    if (gate.running === 0 && RANKS.every((rank) => gate.waiting[rank].size === 0)) this.#gates.delete(endpoint);
+  #startWaiting(gate: Gate): void {
+    const { clock } = this.#settings;
+    let nowMs: number;
+    for (;;) {
+      nowMs = clock.monotonicMs();
+      const as = admission(gate.breaker, gate.waiting.overdue.size > 0, nowMs);
+      const queue = nextQueue(gate, as);
+      const [first] = queue ?? [];
+      if (!queue || !first || gate.running >= (gate.limits.get(first.holder) ?? 1)) break;
+      queue.delete(first);
+      gate.running += 1;
+      if (queue !== gate.waiting.requested) gate.breaker = gone(gate.breaker, as, nowMs);
+      const aTryWaits = gate.waiting.overdue.size + gate.waiting.trying.size > 0;
+      gate.settledInARow = aTryWaits && queue === gate.waiting.settling ? gate.settledInARow + 1 : 0;
+      first.start();
+    }
+    this.#arm(gate, nowMs);
+  }
+
+  /**
+   * Comes back when the breaker lets somebody go; for who waits for a place, `release` does.
+   *
+   * @param nowMs when nobody was let go: a later look at the clock may find the turn come, and leave it to nobody
+   */
+  #arm(gate: Gate, nowMs: number): void {
+    const { clock } = this.#settings;
+    const dueAtMs = nobodyWaits(gate) ? undefined : nextTurnAtMs(gate.breaker, gate.waiting.overdue.size > 0);
+    const atMs = dueAtMs !== undefined && dueAtMs > nowMs ? dueAtMs : undefined;
+    if (gate.timer?.atMs === atMs) return;
+    gate.timer?.cancel();
+    gate.timer = undefined;
+    if (atMs === undefined) return;
+    const fire = (): void => {
+      gate.timer = undefined;
+      this.#startWaiting(gate);
+    };
+    gate.timer = { atMs, cancel: clock.setTimer(atMs - nowMs, fire) };
+  }
+
+  #forgetIfIdle(gate: Gate): void {
+    const { breaker } = gate;
+    const remembersNothing = breaker.state === 'closed' && breaker.revivals === 0 && breaker.failed.length === 0;
+    if (gate.running === 0 && nobodyWaits(gate) && remembersNothing) this.#gates.delete(gate.endpoint);
   }
 }
 
-const RANKS: readonly Rank[] = ['settling', 'overdue', 'trying'];
+const RANKS: readonly Rank[] = ['requested', 'settling', 'overdue', 'trying'];
 
-function startWaiting(gate: Gate): void {
-  for (;;) {
-    const queue = nextQueue(gate);
-    const [first] = queue;
-    if (!first || gate.running >= (gate.limits.get(first.holder) ?? 1)) return;
-    queue.delete(first);
-    gate.running += 1;
-    const aTryWaits = gate.waiting.overdue.size + gate.waiting.trying.size > 0;
-    gate.settledInARow = aTryWaits && queue === gate.waiting.settling ? gate.settledInARow + 1 : 0;
-    first.start();
-  }
+function none(): Set<Waiter> {
+  return new Set();
 }
 
-function nextQueue({ waiting, settledInARow }: Gate): Set<Waiter> {
+function nobodyWaits({ waiting }: Gate): boolean {
+  return RANKS.every((rank) => waiting[rank].size === 0);
+}
+
+function nextQueue({ waiting, settledInARow }: Gate, as: Admission): Set<Waiter> | undefined {
+  if (waiting.requested.size > 0) return waiting.requested;
+  if (as === 'nobody') return undefined;
+  if (as === 'never sent') return waiting.overdue;
   const tries = waiting.overdue.size > 0 ? waiting.overdue : waiting.trying;
   if (tries.size === 0 || waiting.settling.size === 0) return tries.size === 0 ? waiting.settling : tries;
   return settledInARow < SETTLING_IN_A_ROW_MAX ? waiting.settling : tries;

@@ -6,6 +6,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from 'node:net';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { BranchCall, CallRequest } from '../reconcile/ports.ts';
 import { ParticipantCaller, type CallerSettings } from './caller.ts';
 
@@ -95,7 +96,15 @@ export function participantAt(origin: string, changes: Partial<Participant> = {}
 }
 
 export function branchCallTo(participant: Participant, changes: Partial<BranchCall> = {}): BranchCall {
-  return { transaction: TRANSACTION, participant, operation: 'try', attempt: 1, overdue: false, ...changes };
+  return {
+    transaction: TRANSACTION,
+    participant,
+    operation: 'try',
+    attempt: 1,
+    overdue: false,
+    requested: false,
+    ...changes,
+  };
 }
 
 /** A call that stays wanted, and as it is. */
@@ -108,7 +117,7 @@ export function callTo(participant: Participant, changes: Partial<BranchCall> = 
 export function callerFor(origins: readonly string[], changes: Partial<CallerSettings> = {}): ParticipantCaller {
   return new ParticipantCaller({
     allowed: { origins: new Set(origins), services: new Set() },
-    clock: { now: () => Date.now() },
+    clock: systemClock,
     ...changes,
   });
 }

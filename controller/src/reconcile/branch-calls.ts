@@ -20,12 +20,13 @@ import type {
   CallResult,
   Clock,
   FlowStore,
+  Health,
   Key,
   Ownership,
   Participants,
   TransactionStore,
 } from './ports.ts';
-import type { WaitingCall, Work } from './work.ts';
+import type { Surroundings, WaitingCall, Work } from './work.ts';
 
 export interface CallPorts {
   readonly transactions: TransactionStore;
@@ -49,6 +50,11 @@ export class BranchCalls {
     this.#isCurrent = isCurrent;
   }
 
+  surroundings(transaction: OrderTransaction, brokerAway: string | undefined): Surroundings {
+    const health = (participant: Participant): Health => this.#ports.participants.health({ transaction, participant });
+    return { brokerAway, health, nowMs: this.#ports.clock.now() };
+  }
+
   /** Withdraws what waits and is not among `calls`, or is by now another call; returns those that have to be begun. */
   sift(work: Work, flow: TransactionFlow | undefined, calls: readonly Call[]): readonly Call[] {
     for (const waiting of [...work.waiting.values()]) {
@@ -69,9 +75,10 @@ export class BranchCalls {
     call: Call,
     told: (result: CallResult) => void,
   ): Promise<void> {
-    const { branch, operation, overdue } = call;
+    const { branch, operation, overdue, requested } = call;
     const participant = participantOf(flow, call);
-    const waiting: WaitingCall = { branch, operation, overdue, participant, withdrawal: new AbortController() };
+    const wanted = { branch, operation, overdue, requested, participant };
+    const waiting: WaitingCall = { ...wanted, withdrawal: new AbortController() };
     work.waiting.set(branch, waiting);
     const request = {
       current: () => this.#current(key, work, waiting),
@@ -79,7 +86,7 @@ export class BranchCalls {
       withdrawn: waiting.withdrawal.signal,
     };
     const answer = await this.#ports.participants.call(request, this.#ports.stopping);
-    const isOutlived = work.end(waiting, answer.kind === 'withdrawn', this.#ports.clock.now());
+    const isOutlived = work.end(waiting, answer, this.#ports.clock.now());
     const result: CallResult = operation === 'try' && isOutlived ? { kind: 'withdrawn' } : answer;
     if (operation === 'try' && result.kind !== 'withdrawn') work.tried(branch, result);
     if (!waiting.withdrawal.signal.aborted) told(result);
@@ -92,7 +99,8 @@ export class BranchCalls {
     if (!this.#ports.ownership.owns(transaction)) return undefined;
     const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
     // No call depends on the broker.
-    const named = callsNamed(work.view(transaction, flow, undefined), flow, this.#ports.clock.now());
+    const nowMs = this.#ports.clock.now();
+    const named = callsNamed(work.view(transaction, flow, this.surroundings(transaction, undefined)), flow, nowMs);
     const call = named.find(({ branch, operation }) => branch === waiting.branch && operation === waiting.operation);
     return call && { ...toldWith(transaction), ...call, transaction, participant: participantOf(flow, call) };
   }
@@ -129,7 +137,8 @@ function toldWith({ status = {} }: OrderTransaction): Pick<BranchCall, 'reason' 
 
 /** Its place in the queue is kept, unless the place is at another endpoint, under another limit, or more urgent by now. */
 function isStill(waiting: WaitingCall, call: Call, participant: Participant): boolean {
-  if (waiting.operation !== call.operation || waiting.overdue !== call.overdue) return false;
+  if (waiting.operation !== call.operation) return false;
+  if (waiting.overdue !== call.overdue || waiting.requested !== call.requested) return false;
   const known = waiting.participant;
   return (
     known === participant ||

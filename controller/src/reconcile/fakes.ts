@@ -6,7 +6,8 @@
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
-import { EndpointLimits } from '../participants/limits.ts';
+import type { Sign } from '../participants/breaker.ts';
+import { EndpointLimits, type Rank } from '../participants/limits.ts';
 import { illegalStep } from '../transaction/legality.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   CallResult,
   Clock,
   FlowStore,
+  Health,
   Key,
   Participants,
   ReadResult,
@@ -25,8 +27,29 @@ import type {
 
 export class ManualClock implements Clock {
   ms = Date.parse('2026-01-01T00:00:00Z');
+  readonly #timers = new Set<{ readonly atMs: number; readonly fire: () => void }>();
   now(): number {
     return this.ms;
+  }
+  monotonicMs(): number {
+    return this.ms;
+  }
+  setTimer(delayMs: number, fire: () => void): () => void {
+    const timer = { atMs: this.ms + delayMs, fire };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+  /** Fires what has fallen due since the time was set. */
+  fireTimers(): void {
+    for (const timer of this.#timers) {
+      if (timer.atMs > this.ms) continue;
+      this.#timers.delete(timer);
+      timer.fire();
+    }
+  }
+  /** When the next timer is due. */
+  nextTimerMs(): number | undefined {
+    return this.#timers.size > 0 ? Math.min(...[...this.#timers].map(({ atMs }) => atMs)) : undefined;
   }
 }
 
@@ -222,7 +245,9 @@ export class FencedParticipants implements Participants {
   readonly effects = new Map<string, number>();
   readonly calls: { readonly operation: Operation; readonly branch: string; readonly decided: string | undefined }[] =
     [];
-  readonly #limits = new EndpointLimits();
+  readonly #limits: EndpointLimits;
+  /** An endpoint answers nobody any more, or answers again. */
+  readonly onBreaker: (() => void)[] = [];
   /** Calls begun, sent or not. */
   begun = 0;
   /** Told of each call as it goes out. */
@@ -234,9 +259,40 @@ export class FencedParticipants implements Participants {
   refusesTry: (branch: string) => boolean = () => false;
   fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' = () => 'none';
 
+  constructor(clock: ManualClock) {
+    this.#limits = new EndpointLimits({ clock, onBreaker: () => this.onBreaker.forEach((told) => told()) });
+  }
+
+  health({ participant }: Pick<BranchCall, 'participant'>): Health {
+    return this.#limits.health(endpointOf(participant));
+  }
+
+  /** Calls for so many other transactions fail at this endpoint. */
+  failFor(endpoint: string, transactions: number): void {
+    for (let nth = 0; nth < transactions; nth += 1) {
+      this.#forOther(endpoint, {
+        kind: 'failed',
+        transaction: `other ${nth}`,
+        revivals: this.#limits.health(endpoint).revivals,
+      });
+    }
+  }
+
+  /** A call for another transaction is answered there. */
+  answerOther(endpoint: string): void {
+    this.#forOther(endpoint, { kind: 'alive' });
+  }
+
+  #forOther(endpoint: string, sign: Sign): void {
+    const claim = { endpoint, holder: 'someone else', maxConcurrency: Infinity, rank: 'requested' } as const;
+    const place = this.#limits.acquire(claim, new AbortController().signal);
+    if (place === true) this.#limits.release(endpoint, sign);
+    else void place.then(() => this.#limits.release(endpoint, sign));
+  }
+
   /** Takes a place at this endpoint, or the next one that comes, until the function it returns is called. */
-  occupy(endpoint: string): () => void {
-    const claim = { endpoint, holder: 'someone else', maxConcurrency: Infinity, rank: 'settling' } as const;
+  occupy(endpoint: string, rank: Rank = 'settling'): () => void {
+    const claim = { endpoint, holder: 'someone else', maxConcurrency: Infinity, rank };
     const place = this.#limits.acquire(claim, new AbortController().signal);
     return () => {
       if (place === true) this.#limits.release(endpoint);
@@ -252,19 +308,32 @@ export class FencedParticipants implements Participants {
       const place = this.#limits.acquire(
         {
           ...{ endpoint, holder: call.participant.name, maxConcurrency: call.participant.maxConcurrency },
-          rank: call.operation !== 'try' ? 'settling' : call.overdue ? 'overdue' : 'trying',
+          rank: call.requested
+            ? 'requested'
+            : call.operation !== 'try'
+              ? 'settling'
+              : call.overdue
+                ? 'overdue'
+                : 'trying',
         },
         request.withdrawn,
       );
       if (place !== true && !(await place)) break;
+      const { revivals } = this.#limits.health(endpoint);
+      let sign: Sign | undefined;
       try {
         const now = request.current();
         if (now && endpointOf(now.participant) === endpoint) {
           request.sent();
-          return await this.#answer(now);
+          const outcome = await this.#answer(now);
+          sign =
+            outcome.kind === 'unknown'
+              ? { kind: 'failed', transaction: keyOf(now.transaction), revivals }
+              : { kind: 'alive' };
+          return outcome;
         }
       } finally {
-        this.#limits.release(endpoint);
+        this.#limits.release(endpoint, sign);
       }
     }
     return { kind: 'withdrawn' };

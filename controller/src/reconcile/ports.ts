@@ -60,6 +60,16 @@ export interface BranchCall {
   readonly detail?: string;
   /** A try that its deadline waits for: it goes before other tries. */
   readonly overdue: boolean;
+  /** A person asked for it: one attempt, at once. */
+  readonly requested: boolean;
+}
+
+/** What is known of a participant's endpoint by the calls of all transactions. */
+export interface Health {
+  /** For how long it has answered nobody, so that its calls go out by turns; undefined while it answers. */
+  readonly downForMs: number | undefined;
+  /** How often it was found to answer again. */
+  readonly revivals: number;
 }
 
 /** A call from the moment it is due until it ends. It may wait long before it is sent, and what is sent must fit that moment. */
@@ -78,6 +88,7 @@ export type CallResult = Outcome | { readonly kind: 'withdrawn' };
 export interface Participants {
   /** Resolves, never rejects; waits for a place at the endpoint first. `signal` aborts at shutdown what was sent. */
   call(request: CallRequest, signal: AbortSignal): Promise<CallResult>;
+  health(call: Pick<BranchCall, 'transaction' | 'participant'>): Health;
 }
 
 /** One publication of one message; its id is the same on every one (T7). */

@@ -91,7 +91,8 @@ export class Reconciler {
         continue;
       }
       const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
-      const step = decide(work.view(transaction, flow, this.#ports.messages.away), flow, this.#ports.clock.now());
+      const around = this.#calls.surroundings(transaction, this.#ports.messages.away);
+      const step = decide(work.view(transaction, flow, around), flow, around.nowMs);
       switch (step.kind) {
         case 'rest':
           this.#forget(key);
@@ -120,6 +121,11 @@ export class Reconciler {
   /** The transactions of this namespace were listed anew, because it could not be shown that the store did not go back. */
   beginAnew(namespace: string): void {
     for (const [key, work] of this.#works) if (key.startsWith(`${namespace}/`)) work.beginAnew();
+  }
+
+  /** A participant answers again: who waits for the end of a back-off waits for nothing. */
+  revived(): void {
+    for (const [key, work] of this.#works) if (work.isRevived) this.#ports.schedule.soon(key);
   }
 
   /** Resolves once every call begun has ended. */
@@ -238,7 +244,7 @@ export class Reconciler {
       const template = flow?.spec.messages?.find((each) => each.name === message);
       if (!template) throw new Error(`decide named the message ${message}, which its flow does not have`);
       const reason = status.decisionReason ?? '';
-      work.busy.add(message);
+      work.publish(message, this.#ports.clock.now());
       this.#track(async () => {
         const publication = { transaction, template, attempt, reason, detail: decisionDetail(status) };
         const outcome = await this.#ports.messages.publish(publication);
@@ -282,8 +288,10 @@ export class Reconciler {
     switch (result.kind) {
       case 'stored':
         checkpoint.stored(this.#ports.clock.now());
-        if (step.status.lastHandledRetryAt !== transaction.status?.lastHandledRetryAt)
+        if (step.status.lastHandledRetryAt !== transaction.status?.lastHandledRetryAt) {
           work.retriedAtMs = this.#ports.clock.now();
+          work.request(step.status);
+        }
         this.#tell(transaction, result.transaction);
         this.#publish(key, work, result.transaction, flow, step.publications);
         return true;

@@ -53,7 +53,7 @@ export class Shop {
   readonly clock = new ManualClock();
   readonly server = new MemoryApiServer();
   readonly flows = new MemoryFlows();
-  readonly participants = new FencedParticipants();
+  readonly participants = new FencedParticipants(this.clock);
   readonly warnings: string[] = [];
   readonly ended: string[] = [];
   readonly published: string[] = [];
@@ -175,6 +175,7 @@ export class Controller {
       stopping: this.#stopping.signal,
     });
     this.queue.soon(KEY);
+    shop.participants.onBreaker.push(() => this.#reconciler.revived());
   }
 
   /** Everything that can be done at this moment. */
@@ -194,6 +195,21 @@ export class Controller {
       await this.#reconciler.reconcile(key);
       await settle();
     }
+  }
+
+  /** Passes, turns and back-offs in this time, without waiting for what they began. */
+  async passesFor(durationMs: number): Promise<void> {
+    const { clock } = this.#shop;
+    const endMs = clock.now() + durationMs;
+    for (;;) {
+      clock.fireTimers();
+      await settle();
+      await this.passes();
+      const nextMs = Math.min(this.queue.nextAtMs() ?? Infinity, clock.nextTimerMs() ?? Infinity);
+      if (nextMs > endMs) break;
+      clock.ms = Math.max(clock.ms, nextMs);
+    }
+    clock.ms = endMs;
   }
 
   /** One pass only, without waiting for what it began. */

@@ -4,10 +4,11 @@
  */
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { Branch, Decision, OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { settle } from '../runtime/manual-clock.ts';
 import { branchesOf, branchIsOpen, operationFor } from '../transaction/phase.ts';
+import { RETRY_ANNOTATION } from '../transaction/requests.ts';
 import { endpointOf, FORBIDDEN } from './fakes.ts';
 import type { BranchCall } from './ports.ts';
 import { type Controller, flowNamed, KEY, Shop } from './shop-fake.ts';
@@ -19,6 +20,8 @@ let controller: Controller;
 
 /** Calls that went out, as `<operation> <branch> <endpoint>`. */
 let sent: string[];
+let retries = 0;
+let othersWork = false;
 
 beforeEach(() => {
   shop = new Shop();
@@ -271,9 +274,19 @@ describe('whatever happens while calls wait', () => {
     fc.constantFrom('suspend' as const, 'resume' as const, 'ask for cancel' as const, 'settle by hand' as const),
     fc.constantFrom('move inventory' as const, 'lose the shard' as const, 'hold the shard' as const),
     fc.constantFrom('refuse' as const, 'lose answers' as const, 'answer' as const, 'lose writes' as const),
+    fc.constantFrom(
+      'inventory answers nobody' as const,
+      'inventory answers another' as const,
+      'ask for a retry' as const,
+    ),
     fc.constantFrom('another controller works' as const, 'a second passes' as const, 'the deadline passes' as const),
   );
   type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
+
+  /** A stored Tried counts only for the controller that has heard it (T5). */
+  function isAskedAnew({ state }: Branch, decision: Decision | undefined): boolean {
+    return othersWork && decision === undefined && state === 'Tried';
+  }
 
   function isWanted(call: BranchCall): boolean {
     const { spec, status = {} } = shop.now;
@@ -285,7 +298,7 @@ describe('whatever happens while calls wait', () => {
       !spec.suspend &&
       !settled &&
       call.operation === operationFor(status.decision) &&
-      (branch === undefined || branchIsOpen(branch, status.decision)) &&
+      (branch === undefined || branchIsOpen(branch, status.decision) || isAskedAnew(branch, status.decision)) &&
       participant !== undefined &&
       endpointOf(participant) === endpointOf(call.participant)
     );
@@ -336,6 +349,18 @@ describe('whatever happens while calls wait', () => {
         await controller.passes();
         controller.store.fault = () => 'none';
         return;
+      case 'inventory answers nobody':
+        shop.participants.failFor('inventory', 3);
+        return;
+      case 'inventory answers another':
+        shop.participants.answerOther('inventory');
+        return;
+      case 'ask for a retry': {
+        retries += 1;
+        const annotations = { [RETRY_ANNOTATION]: String(retries) };
+        shop.server.edit(KEY, (stored) => ({ ...stored, metadata: { ...stored.metadata, annotations } }));
+        return;
+      }
       case 'another controller works': {
         const other = shop.controller();
         await other.pass();
@@ -362,16 +387,18 @@ describe('whatever happens while calls wait', () => {
           if (!isWanted(call) || (!controller.owns && !othersWork))
             unwanted.push(`${call.operation} ${call.participant.name}`);
         };
-        let othersWork = false;
+        othersWork = false;
         const occupied: (() => void)[] = [];
         for (const step of acts) {
           othersWork = step === 'another controller works';
           await perform(step, occupied);
+          shop.clock.fireTimers();
           await settle();
         }
         othersWork = false;
         expect(unwanted).toEqual([]);
         for (const free of occupied) free();
+        shop.participants.answerOther('inventory');
         shop.participants.fault = () => 'none';
         controller.owns = true;
         edit({ suspend: false });

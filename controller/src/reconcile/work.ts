@@ -4,23 +4,40 @@
  * All of it may be lost at any moment: a restarted controller begins with nothing, repeats calls that the fence makes
  * harmless, and comes to the same end (T3).
  */
-import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { Answer } from '../transaction/answers.ts';
 import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import { unheardAsUntried } from '../transaction/stored-answers.ts';
-import type { View } from '../transaction/step.ts';
+import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
+import { branchesOf, branchIsOpen, messagesOf } from '../transaction/phase.ts';
+import { createdAtMs, type View } from '../transaction/step.ts';
+import type { CallResult, Health } from './ports.ts';
 
 /** A call that is due and not sent yet. */
 export interface WaitingCall {
   readonly branch: string;
   readonly operation: Operation;
   readonly overdue: boolean;
+  readonly requested: boolean;
   /** As it was when the call began to wait. */
   readonly participant: Participant;
   readonly withdrawal: AbortController;
 }
+
+/** What concerns a transaction and is not its own. */
+export interface Surroundings {
+  readonly brokerAway: string | undefined;
+  readonly health: (participant: Participant) => Health;
+  readonly nowMs: number;
+}
+
+/**
+ * A creation is dated in whole seconds, rounded down, by a clock that is known to about a second: what was created later than
+ * this after an endpoint was found to answer nobody was certainly created after it.
+ */
+const CREATED_AFTER_MS = 1_000;
 
 export class Work {
   readonly uid: string | undefined;
@@ -49,6 +66,18 @@ export class Work {
   readonly #outlived = new Set<WaitingCall>();
   /** The flow's version at each branch's last call, and when another one was first called under. */
   readonly #calledUnder = new Map<string, { readonly version: string; readonly changedAtMs: number | undefined }>();
+  /** How often each branch's endpoint had come back when it was last called. */
+  readonly #calledIn = new Map<string, number>();
+  /** Branches whose participant has said when it wants to be asked again: neither turns nor its coming back change that. */
+  readonly #toldWhen = new Set<string>();
+  readonly #requested = new Set<string>();
+  /** What the flow had on hold when it was last looked at. */
+  #held: readonly string[] | undefined;
+  readonly #released = new Set<string>();
+  /** When something was last called or published because it was released. */
+  readonly #actedOnReleaseMs = new Map<string, number>();
+  #heldUntilMs: number | undefined;
+  #health: Surroundings['health'] | undefined;
   #storedAtMs: number;
   /** Not yet in the stored status. */
   #answers: readonly Answer[] = [];
@@ -62,25 +91,37 @@ export class Work {
     this.#storedAtMs = nowMs;
   }
 
-  view(transaction: OrderTransaction, flow: TransactionFlow | undefined, brokerAway: string | undefined): View {
+  view(transaction: OrderTransaction, flow: TransactionFlow | undefined, around: Surroundings): View {
     this.#flow = flow ?? this.#flow;
     if (this.#flowAsRead?.flow !== flow) this.#flowAsRead = undefined;
+    this.#health = around.health;
+    this.#noteHold(transaction, around.nowMs);
     this.#askAgainShouldTheStoreGoBack(transaction);
     const believed = unheardAsUntried(transaction.status ?? {}, this.#heard);
     // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
     const stored = withBranches(believed, this.#calledUnder.keys());
+    const status = this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored;
+    if (this.#flow && waitsOnlyForHold({ transaction, status }, this.#flow)) this.#heldUntilMs = around.nowMs;
     return {
       transaction,
-      status: this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored,
+      status,
       busy: this.busy,
       unended: this.unended,
-      brokerAway,
+      brokerAway: around.brokerAway,
       waiting: this.waiting,
       asked: this.asked,
       attempted: this.attempted,
       flowIsRead: this.#flowAsRead !== undefined,
       retriedAtMs: this.retriedAtMs,
       outdated: this.#outdated(),
+      released: new Map([...this.#released].map((name) => [name, this.#actedOnReleaseMs.get(name)])),
+      heldUntilMs: this.#heldUntilMs,
+      down: { has: (branch) => this.#downForMs(branch) !== undefined && !this.#toldWhen.has(branch) },
+      deafToAll: {
+        has: (branch) => createdAtMs(transaction) - CREATED_AFTER_MS > around.nowMs - (this.#downForMs(branch) ?? 0),
+      },
+      revived: { has: (branch) => this.#hasComeBack(branch) },
+      requested: this.#requested,
       storedAtMs: this.#storedAtMs,
     };
   }
@@ -89,6 +130,46 @@ export class Work {
   flowWasRead(flow: TransactionFlow | undefined): void {
     this.#flowAsRead = { flow };
     this.apiFailures = 0;
+  }
+
+  /** A hold that another process has seen stands in the stored sentence: what is released since is so from the first look on. */
+  #noteHold({ status }: OrderTransaction, nowMs: number): void {
+    const held = this.#flow?.spec.hold ?? {};
+    const before = this.#held ?? (isAboutHold(status?.message) ? namesOf(status) : []);
+    const wereReleased = this.#released.size;
+    for (const name of before) if (held[name] === undefined) this.#released.add(name);
+    this.#held = Object.keys(held);
+    for (const name of this.#held) this.#released.delete(name);
+    if (this.#released.size > wereReleased) this.#heldUntilMs = nowMs;
+  }
+
+  #healthOf(branch: string): Health | undefined {
+    const participant = this.#flow?.spec.participants.find(({ name }) => name === branch);
+    return participant && this.#health?.(participant);
+  }
+
+  #downForMs(branch: string): number | undefined {
+    return this.#healthOf(branch)?.downForMs;
+  }
+
+  #revivals(branch: string): number {
+    return this.#healthOf(branch)?.revivals ?? 0;
+  }
+
+  /** A person wants all that is open called at once; what is under way just now is. */
+  request(status: OrderTransactionStatus): void {
+    for (const branch of branchesOf(status)) {
+      if (branchIsOpen(branch, status.decision) && !this.busy.has(branch.name)) this.#requested.add(branch.name);
+    }
+  }
+
+  /** Whether a participant of its flow has come back since it was last called for it. */
+  get isRevived(): boolean {
+    return this.#flow?.spec.participants.some(({ name }) => this.#hasComeBack(name)) === true;
+  }
+
+  #hasComeBack(branch: string): boolean {
+    return this.#revivals(branch) > (this.#calledIn.get(branch) ?? 0) && !this.#toldWhen.has(branch);
   }
 
   /**
@@ -109,6 +190,12 @@ export class Work {
     this.busy.add(call.branch);
     this.#sent.add(call);
     this.#called(call.branch, nowMs);
+    this.#calledIn.set(call.branch, this.#revivals(call.branch));
+  }
+
+  publish(message: string, nowMs: number): void {
+    this.busy.add(message);
+    this.#actedOnRelease(message, nowMs);
   }
 
   /**
@@ -116,10 +203,16 @@ export class Work {
    *
    * @returns whether its answer may be of a life that the store has forgotten
    */
-  end(call: WaitingCall, isWithdrawn: boolean, nowMs: number): boolean {
-    if (this.waiting.get(call.branch) === call) this.waiting.delete(call.branch);
-    if (this.#sent.delete(call)) this.busy.delete(call.branch);
-    else if (!isWithdrawn) this.#called(call.branch, nowMs);
+  end(call: WaitingCall, result: CallResult, nowMs: number): boolean {
+    const { branch } = call;
+    if (this.waiting.get(branch) === call) this.waiting.delete(branch);
+    if (this.#sent.delete(call)) this.busy.delete(branch);
+    else if (result.kind !== 'withdrawn') this.#called(branch, nowMs);
+    if (result.kind === 'withdrawn') return this.#outlived.delete(call);
+    // An answer is as new as what is known of its endpoint by it; none is as old as its call.
+    if (result.kind !== 'unknown') this.#calledIn.set(branch, this.#revivals(branch));
+    if ('retryAfterMs' in result && result.retryAfterMs !== undefined) this.#toldWhen.add(branch);
+    else this.#toldWhen.delete(branch);
     return this.#outlived.delete(call);
   }
 
@@ -138,7 +231,13 @@ export class Work {
     if (outcome.kind !== 'unsent' && outcome.kind !== 'blocked') this.asked.add(branch);
   }
 
+  #actedOnRelease(target: string, nowMs: number): void {
+    if (this.#released.delete(target)) this.#actedOnReleaseMs.set(target, nowMs);
+  }
+
   #called(branch: string, nowMs: number): void {
+    this.#requested.delete(branch);
+    this.#actedOnRelease(branch, nowMs);
     const version = versionOf(this.#flow);
     const last = this.#calledUnder.get(branch);
     if (last?.version === version) return;
@@ -184,6 +283,10 @@ export class Work {
       },
     };
   }
+}
+
+function namesOf(status: OrderTransactionStatus = {}): readonly string[] {
+  return [...branchesOf(status), ...messagesOf(status)].map(({ name }) => name);
 }
 
 function saysTried(answer: Answer): boolean {

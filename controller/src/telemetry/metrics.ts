@@ -21,7 +21,16 @@ export interface Sources {
   readonly callsUnderWay: () => number;
   readonly callsWaiting: () => number;
   readonly removalOverdueMs: () => number;
+  /** The breaker's state by endpoint, of those that have failed. */
+  readonly breakers: () => ReadonlyMap<string, 'open' | 'closed'>;
 }
+
+type MakeGauge = (
+  metric: string,
+  help: string,
+  collect: (gauge: Gauge) => void,
+  labelNames: readonly string[],
+) => Gauge;
 
 export class ControllerMetrics {
   readonly registry = new Registry();
@@ -162,7 +171,7 @@ export class ControllerMetrics {
   /** Gauges that are read off the parts at each scrape. */
   observe(name: string, sources: Sources): void {
     const { registry } = this;
-    const gauge = (metric: string, help: string, collect: (gauge: Gauge) => void, labelNames: readonly string[]) =>
+    const gauge: MakeGauge = (metric, help, collect, labelNames) =>
       new Gauge({
         name: metric,
         help,
@@ -182,18 +191,7 @@ export class ControllerMetrics {
       (each) => each.set({ name }, sources.queue().longestRunningMs / 1000),
       ['name'],
     );
-    gauge(
-      'ordertx_participant_calls_under_way',
-      'Calls and publications begun and not ended.',
-      (each) => each.set(sources.callsUnderWay()),
-      [],
-    );
-    gauge(
-      'ordertx_participant_calls_waiting',
-      'Of those, calls that wait to be sent, for a place at their endpoint (maxConcurrency) or a token: what is too slow for its load shows here.',
-      (each) => each.set(sources.callsWaiting()),
-      [],
-    );
+    observeParticipants(gauge, sources);
     gauge(
       'ordertx_removal_overdue_seconds',
       'For how long the oldest ended transaction that is known might have been removed; 0 where none waits, or another replica removes.',
@@ -250,4 +248,27 @@ function stuckBy(transactions: Iterable<OrderTransaction>): ReadonlyMap<string, 
     flows.set(spec.flow, (flows.get(spec.flow) ?? 0) + (conditionIsTrue(status, 'Stuck') ? 1 : 0));
   }
   return flows;
+}
+
+function observeParticipants(gauge: MakeGauge, sources: Sources): void {
+  gauge(
+    'ordertx_participant_calls_under_way',
+    'Calls and publications begun and not ended.',
+    (each) => each.set(sources.callsUnderWay()),
+    [],
+  );
+  gauge(
+    'ordertx_participant_calls_waiting',
+    'Of those, calls that wait to be sent, for a place at their endpoint (maxConcurrency), their turn at one that answers nobody, or a token: what is too slow for its load shows here.',
+    (each) => each.set(sources.callsWaiting()),
+    [],
+  );
+  gauge(
+    'ordertx_participant_breaker_open',
+    'Whether this replica asks an endpoint by turns, once a second, because it answers nobody: 1 or 0. Endpoints that have never failed are not listed.',
+    (each) => {
+      for (const [endpoint, state] of sources.breakers()) each.set({ endpoint }, state === 'open' ? 1 : 0);
+    },
+    ['endpoint'],
+  );
 }

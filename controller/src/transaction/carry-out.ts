@@ -17,7 +17,7 @@ export function carryOut(unsettled: View, flow: TransactionFlow, nowMs: number):
   const view = withResolutions(unsettled, nowMs);
   const { status } = view;
   if (branchesOf(status).some((branch) => branchIsOpen(branch, status.decision))) {
-    const { calls, wakeAtMs } = dueCalls(view, flow.spec.retry, nowMs, () => false);
+    const { calls, wakeAtMs } = dueCalls(view, flow, nowMs, () => false);
     return act(calls, [], [wakeAtMs]);
   }
   const awaited = messagesOf(status).some((message) => message.delivery === 'Reliable' && messageIsOpen(message));

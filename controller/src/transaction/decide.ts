@@ -20,10 +20,12 @@ import { afterEnd } from './finish.ts';
 import { isFinal } from './phase.ts';
 import { endAlarm } from './sentences.ts';
 import { noticeTime } from './notice.ts';
+import { tellHold } from './hold.ts';
 import { tellBrokerAway } from './publications.ts';
 import { isKept, missingFlow, waitForFlow } from './flow-guard.ts';
 import { acknowledgeResume, acknowledgeSuspend, takeRetryRequest, wakeForRetryRequest } from './requests.ts';
 import { act, type Step, type View } from './step.ts';
+import { tellWhoAnswersNobody } from './unanswering.ts';
 
 export function decide(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
   if (isFinal(view.transaction.status?.phase)) return afterEnd(view, flow, nowMs);
@@ -32,11 +34,13 @@ export function decide(view: View, flow: TransactionFlow | undefined, nowMs: num
   if (missing !== undefined) return waitForFlow(view, missing, nowMs);
   const usable = flow as TransactionFlow;
   if (!isKept(usable)) return noticeTime(view, usable, act([], [], []), nowMs);
-  const asked = acknowledgeResume(takeRetryRequest(foundAgain(view, nowMs), nowMs), nowMs);
+  const known = tellWhoAnswersNobody(foundAgain(view, nowMs), usable);
+  const asked = acknowledgeResume(takeRetryRequest(known, nowMs), nowMs);
   const told =
     asked.status.decision === undefined ? alarmIfTorn(asked, usable, nowMs) : tellBrokerAway(asked, usable, nowMs);
-  const step = told.status.decision === undefined ? tryAll(told, usable, nowMs) : carryOut(told, usable, nowMs);
-  return wakeForRetryRequest(view, noticeTime(told, usable, step, nowMs), nowMs);
+  const all = tellHold(told, usable, nowMs);
+  const step = all.status.decision === undefined ? tryAll(all, usable, nowMs) : carryOut(all, usable, nowMs);
+  return wakeForRetryRequest(view, noticeTime(all, usable, step, nowMs), nowMs);
 }
 
 /** The flow is there: the alarm about it ends. */

@@ -10,7 +10,9 @@
  */
 import type { Message, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { MessageTemplate, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
+import { isHeld } from './hold.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from './phase.ts';
+import { dueByChangeMs } from './requests.ts';
 import { dueMs, republishDelayMs } from './retry.ts';
 import { describe } from './sentences.ts';
 import { act, stamped, type Publication, type Step, type View } from './step.ts';
@@ -19,9 +21,13 @@ export function publishDue(view: View, flow: TransactionFlow, nowMs: number): St
   const status = givenUp(view.status, flow, nowMs, view.unended);
   const current = { ...view, status };
   const idle = messagesOf(status).filter(
-    (message) => messageIsOpen(message) && !view.busy.has(message.name) && !view.unended.has(message.name),
+    ({ name, ...message }) =>
+      messageIsOpen({ name, ...message }) && !isHeld(flow, name) && !view.busy.has(name) && !view.unended.has(name),
   );
-  const dueAtMs = (message: Message): number => dueMs(message.nextAttemptTime, flow.spec.retry, nowMs);
+  const dueAtMs = ({ name, delivery, nextAttemptTime }: Message): number => {
+    const byReleaseMs = delivery === 'Reliable' ? dueByChangeMs(view.released, name, nowMs) : Infinity;
+    return Math.min(byReleaseMs, dueMs(nextAttemptTime, flow.spec.retry, nowMs));
+  };
   const due = idle.filter((message) => dueAtMs(message) <= nowMs);
   const waiting = idle.filter((message) => !due.includes(message)).map(dueAtMs);
   if (view.brokerAway !== undefined) return act([], [], waiting);
@@ -40,6 +46,7 @@ export function tellBrokerAway(view: View, flow: TransactionFlow, nowMs: number)
     message.state === 'Pending' &&
     message.lastError !== brokerAway &&
     !busy.has(message.name) &&
+    !isHeld(flow, message.name) &&
     dueMs(message.nextAttemptTime, flow.spec.retry, nowMs) <= nowMs;
   if (!messagesOf(status).some(concerns)) return view;
   const messages = messagesOf(status).map((each) => (concerns(each) ? { ...each, lastError: brokerAway } : each));

@@ -88,6 +88,11 @@ export function pauseEndsMs(actedOnMs: number | undefined, nowMs: number): numbe
   return nowMs < endsMs ? endsMs : undefined;
 }
 
+/** When a target is due because of what people have changed, whatever its back-off says; Infinity where nothing has changed. */
+export function dueByChangeMs(changed: ReadonlyMap<string, number | undefined>, target: string, nowMs: number): number {
+  return changed.has(target) ? (pauseEndsMs(changed.get(target), nowMs) ?? nowMs) : Infinity;
+}
+
 /**
  * The form in which a token is stored and compared: itself, whatever it is (an empty one too), or where it is longer than
  * the schema allows its beginning and a digest of all of it, so that two long ones that begin alike are still two.

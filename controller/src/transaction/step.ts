@@ -24,6 +24,21 @@ export interface View {
    * called for the first time under a new version, by this process.
    */
   readonly outdated: ReadonlyMap<string, number | undefined>;
+  /**
+   * Branches and messages that were on hold, and have not been called or published since: their back-off says nothing any more. With
+   * each, when it was last called or published because of a release, by this process.
+   */
+  readonly released: ReadonlyMap<string, number | undefined>;
+  /** When something that it waits for was last known to be on hold; undefined where it never was. */
+  readonly heldUntilMs: number | undefined;
+  /** Branches whose participant answers nobody at present: their calls are made by turns and not by their back-offs. */
+  readonly down: Pick<ReadonlySet<string>, 'has'>;
+  /** Of those, the ones that have answered nobody since before the transaction was created: it, too, is asked in vain. */
+  readonly deafToAll: Pick<ReadonlySet<string>, 'has'>;
+  /** Branches whose participant answers again since they were last called: their back-off says nothing any more. */
+  readonly revived: Pick<ReadonlySet<string>, 'has'>;
+  /** Branches that a person wants called at once, and that have not been since. */
+  readonly requested: Pick<ReadonlySet<string>, 'has'>;
   /** Messages whose last publication their consumer has not ended yet: it waits there, or is being handled. Best effort only. */
   readonly unended: ReadonlySet<string>;
   /** Why nothing can be published just now, in words; undefined while the broker takes messages. */
@@ -43,6 +58,8 @@ export interface Call {
   readonly attempt: number;
   /** A try that has never been sent and that the deadline waits for. */
   readonly overdue: boolean;
+  /** A person asked for it. */
+  readonly requested: boolean;
 }
 
 export interface Publication {

@@ -6,6 +6,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import { dueCalls } from './calls.ts';
 import { branchFrom, messageFrom } from './carried.ts';
 import { clip, CONDITION_MESSAGE_CHARS_MAX, withCondition } from './conditions.ts';
+import { holdOf, isHeld } from './hold.ts';
 import { branchesOf, isConfirmedBefore, messagesOf } from './phase.ts';
 import { raiseAlarm } from './sentences.ts';
 import { act, createdAtMs, store, type Step, type View } from './step.ts';
@@ -24,7 +25,7 @@ export function tryAll(view: View, flow: TransactionFlow, nowMs: number): Step {
   const deadlineMs = deadlineOf(view, flow);
   // One attempt each: what could not be sent then comes again by its back-off, like everything else.
   const hurried = (branch: Branch): boolean => nowMs >= deadlineMs && !view.attempted.has(branch.name);
-  const { calls, wakeAtMs } = dueCalls(view, flow.spec.retry, nowMs, hurried);
+  const { calls, wakeAtMs } = dueCalls(view, flow, nowMs, hurried);
   const tries = calls.map((call) => ({ ...call, overdue: nowMs >= deadlineMs && !view.asked.has(call.branch) }));
   return act(tries, [], [wakeAtMs, deadlineMs > nowMs ? deadlineMs : undefined]);
 }
@@ -50,9 +51,11 @@ function reasonToCancel(view: View, flow: TransactionFlow, nowMs: number): Decid
   const missing = missingOf(view);
   const refused = missing.find((branch) => branch.state === 'Refused');
   if (refused) return { reason: 'Refused', why: `${refused.name} refused: ${refused.lastError ?? 'no reason given'}` };
-  const everyOneWasAsked = missing.every((branch) => view.asked.has(branch.name) && !view.busy.has(branch.name));
+  const wasAsked = (branch: string): boolean =>
+    view.asked.has(branch) || view.deafToAll.has(branch) || isHeld(flow, branch);
+  const everyOneWasAsked = missing.every(({ name }) => wasAsked(name) && !view.busy.has(name));
   if (nowMs < deadlineOf(view, flow) || !everyOneWasAsked) return undefined;
-  return { reason: 'DeadlineExceeded', why: deadlineSentence(missing, flow.spec.timeoutSeconds) };
+  return { reason: 'DeadlineExceeded', why: deadlineSentence(missing, flow) };
 }
 
 /**
@@ -72,9 +75,12 @@ export function alarmIfTorn(view: View, flow: TransactionFlow, nowMs: number): V
   return { ...view, status: raiseAlarm(told, 'ConfirmedBefore', sentence, nowMs) };
 }
 
-function deadlineSentence(missing: readonly Branch[], timeoutSeconds: number): string {
-  const parts = missing.map((branch) => (branch.lastError ? `${branch.name} (${branch.lastError})` : branch.name));
-  return `no answer to the try within ${timeoutSeconds} s from ${parts.join(', ')}`;
+function deadlineSentence(missing: readonly Branch[], flow: TransactionFlow): string {
+  const parts = missing.map(({ name, lastError }) => {
+    const why = holdOf(flow, name) ?? lastError;
+    return why ? `${name} (${why})` : name;
+  });
+  return `no answer to the try within ${flow.spec.timeoutSeconds} s from ${parts.join(', ')}`;
 }
 
 /** The decision is stored on its own, with all its branches and messages named, before anything is confirmed or cancelled (T1). */
