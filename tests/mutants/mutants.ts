@@ -6,10 +6,12 @@
  * fail. tests/mutants/run.ts makes the mistakes, one at a time, in a copy.
  */
 import { breakerAndHold } from './breaker-and-hold.ts';
+import { manyAndEnded } from './many-and-ended.ts';
 import type { Mutant } from './mutant.ts';
 
 export const mutants: readonly Mutant[] = [
   ...breakerAndHold,
+  ...manyAndEnded,
   {
     name: 'managed fields are taken from what people apply too',
     breaks: 'what kubectl apply --server-side created, it changes without a conflict',

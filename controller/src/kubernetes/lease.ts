@@ -18,8 +18,11 @@ import type { Clock } from '../runtime/clock.ts';
 import { LEASES, pathOf, type ObjectMeta } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 
-/** client-go's default: after this the work of a dead holder goes on. */
-export const LEASE_DURATION_MS = 15_000;
+/**
+ * After this the work of a dead holder goes on: with the round in which its last sign of life is seen (shards.ts) and what there is to
+ * do then, within 15 s. Several renewals fit into it. Two owners do no harm, so it may be shorter than client-go's 15 s.
+ */
+export const LEASE_DURATION_MS = 10_000;
 
 export interface LeaseOptions {
   readonly transport: Transport;
@@ -82,6 +85,13 @@ export class Lease {
   /** When `owns` turns true unless another holder is seen before, on the monotonic clock; undefined where it is true. */
   ownsFromMs(): number | undefined {
     return this.owns() ? undefined : this.#standsInFromMs() + 1;
+  }
+
+  /** In how many milliseconds it can be taken should its holder stay silent; undefined where it is ours, or is free already. */
+  freeInMs(): number | undefined {
+    if (this.#sight.kind !== 'present' || this.#held() !== undefined) return undefined;
+    const ms = this.#watchedMs + this.#patienceMs() + 1 - this.#now();
+    return ms > 0 ? ms : undefined;
   }
 
   /** Who stood in it when we last looked. */

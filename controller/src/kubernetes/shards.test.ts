@@ -19,6 +19,8 @@ const TRANSACTIONS = Array.from(
 );
 /** A death is noticed after a Lease's duration, or half of one more where the Lease cannot be taken, and a round or two. */
 const NOTICED_MS = 1.5 * LEASE_DURATION_MS + 5_000;
+/** One that dies while it can be taken: its duration, and the look in which its last sign of life was seen. */
+const REPLACED_MS = 13_000;
 const COUNTS = [1, 2, 3, 4];
 
 class Replicas {
@@ -151,6 +153,21 @@ describe('two replicas', () => {
     await Promise.all(censuses.map((census) => census.stop()));
   });
 });
+
+test.each(Array.from({ length: 12 }, (_, index) => index * 200))(
+  'what a replica owned that died %d ms into a round is another’s 13 s later',
+  async (intoMs) => {
+    const replicas = new Replicas();
+    replicas.start('a', 4);
+    const dying = replicas.start('b', 4);
+    await replicas.clock.advance(60_000 + intoMs);
+    expect(dying.held()).toHaveLength(2);
+    replicas.crash(dying);
+    await replicas.clock.advance(REPLACED_MS);
+    expect(replicas.owners()).toEqual(TRANSACTIONS.map(() => 1));
+    await replicas.end();
+  },
+);
 
 test('whoever starts, stops or dies, with whatever number of shards, a transaction has an owner again soon', async () => {
   const act = fc.record({

@@ -108,8 +108,9 @@ export class Shards implements Ownership {
       this.#toldTrouble(lease);
       await this.#share(lease);
       this.#told();
-      // Replicas that look at the same moment would go on colliding.
-      await delay(clock, roundMs * (0.8 + 0.4 * Math.random()), stopping);
+      // Replicas that look at the same moment would go on colliding. One that dies is replaced as soon as it may be.
+      const pauseMs = roundMs * (0.8 + 0.4 * Math.random());
+      await delay(clock, Math.min(pauseMs, lease.freeInMs() ?? Infinity), stopping);
     }
   }
 

@@ -1,0 +1,13 @@
+/** What must not become of replicas that share, and of what has ended. */
+import type { Mutant } from './mutant.ts';
+
+export const manyAndEnded: readonly Mutant[] = [
+  {
+    name: 'a replica that died is replaced at the round after it may be',
+    breaks: 'what a dead replica owned goes on within 15 s',
+    file: 'controller/src/kubernetes/shards.ts',
+    find: 'Math.min(pauseMs, lease.freeInMs() ?? Infinity)',
+    replace: 'Math.max(pauseMs, lease.freeInMs() ?? 0)',
+    tests: ['controller/src/kubernetes/shards.test.ts'],
+  },
+];
