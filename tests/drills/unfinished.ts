@@ -112,6 +112,8 @@ interface Look {
   readonly calls: number;
   readonly told: number;
   readonly residentMiB: number;
+  readonly heapMiB: number;
+  readonly externalMiB: number;
 }
 
 class Drill {
@@ -129,6 +131,18 @@ class Drill {
 
   async run({ count, seconds, lanes }: Numbers, inspectorPort: number): Promise<void> {
     const controller = await this.#startController();
+    await this.#measure(controller, { count, seconds, lanes }, inspectorPort).catch(async (error: unknown) => {
+      say(await controller.part.process.logTail());
+      say(JSON.stringify(await this.#look(controller)));
+      throw error;
+    });
+  }
+
+  async #measure(
+    controller: RunningController,
+    { count, seconds, lanes }: Numbers,
+    inspectorPort: number,
+  ): Promise<void> {
     await this.#storeAll(count, lanes);
     await this.#until('every transaction to be told once', SETTLED_MS, async () => {
       return (await this.#look(controller)).told >= count;
@@ -138,9 +152,12 @@ class Drill {
     await this.#rest(controller, seconds);
     await this.#create('live', count + 1);
     say(`a new order beside them ended after ${(await this.#untilEnded(count + 1)).toFixed(0)} ms`);
-    const { residentMiB } = await this.#look(controller);
+    const { residentMiB, heapMiB, externalMiB } = await this.#look(controller);
     const held = await heapAfterGc(inspectorPort);
-    say(`memory: ${residentMiB.toFixed(0)} MiB resident; ${held.heapMiB.toFixed(0)} MiB of objects once collected`);
+    say(
+      `memory: ${residentMiB.toFixed(0)} MiB resident, of it ${heapMiB.toFixed(0)} heap and ${externalMiB.toFixed(0)} buffers; ` +
+        `once collected ${held.residentMiB.toFixed(0)} MiB and ${held.heapMiB.toFixed(0)} MiB of objects`,
+    );
 
     controller.part.process.kill('SIGKILL');
     await controller.part.process.exited;
@@ -213,6 +230,8 @@ class Drill {
       calls: sumOf(text, 'ordertx_participant_calls_total'),
       told: sumOf(text, 'ordertx_status_writes_total', { result: 'stored' }),
       residentMiB: sumOf(text, 'process_resident_memory_bytes') / MEBIBYTE,
+      heapMiB: sumOf(text, 'nodejs_heap_size_total_bytes') / MEBIBYTE,
+      externalMiB: sumOf(text, 'nodejs_external_memory_bytes') / MEBIBYTE,
     };
   }
 }
