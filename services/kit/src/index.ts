@@ -20,6 +20,7 @@ export * from './commands/process.ts';
 export * from './ids.ts';
 export * from './log.ts';
 export type * from './messages/handler.ts';
+export { forgetMessage } from './messages/inbox.ts';
 export { tell, type OutgoingMessage } from './messages/outbox.ts';
 export type * from './participant/branch.ts';
 export * from './participant/cleaning.ts';

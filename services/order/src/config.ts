@@ -162,16 +162,16 @@ export function readSettleConfig(environment: NodeJS.ProcessEnv = process.env): 
   return readSettingsOrExit(settleSettings, environment);
 }
 
-/** What `creations` needs of them. */
+/** What `creations again` needs of them. */
 const creationsSettings = { creationsKeptDays: orderSettings.creationsKeptDays };
 
 export function readCreationsConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof creationsSettings> {
   return readSettingsOrExit(creationsSettings, environment);
 }
 
-/** What `creations given-up` and `creations cancel` need of them. */
-const givenUpSettings = { paymentUrl: orderSettings.paymentUrl };
+/** What `creations cancel` needs of them. */
+const cancelSettings = { paymentUrl: orderSettings.paymentUrl };
 
-export function readGivenUpConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof givenUpSettings> {
-  return readSettingsOrExit(givenUpSettings, environment);
+export function readCancelConfig(environment: NodeJS.ProcessEnv = process.env): ValuesOf<typeof cancelSettings> {
+  return readSettingsOrExit(cancelSettings, environment);
 }

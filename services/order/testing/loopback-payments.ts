@@ -11,6 +11,8 @@ export interface LoopbackPayments {
   readonly url: string;
   /** As it is from now on. */
   know(payment: KnownPayment): void;
+  /** As after a restore to before it was asked for. */
+  forget(paymentId: string): void;
   /** Whether it answers 503 to everything from now on. */
   away(away: boolean): void;
   stop(): Promise<void>;
@@ -36,6 +38,7 @@ export async function startPayments(): Promise<LoopbackPayments> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     know: (payment) => void known.set(payment.paymentId, payment),
+    forget: (paymentId) => void known.delete(paymentId),
     away: (away) => void (isAway = away),
     async stop() {
       server.close();

@@ -11,6 +11,7 @@ import {
   createName,
   foreignMessage,
   isAttempt,
+  paymentIdOf,
   payName,
   sentBy,
   type AttemptMessage,
@@ -25,6 +26,7 @@ test('names are made of ids, and give them back', () => {
   expect([createdOrderIdOf('create-o1'), closedOrderIdOf('close-o-1-3'), closeNumberOf('close-o-1-3', 'o-1')]).toEqual([
     ...['o1', 'o-1', 3],
   ]);
+  expect(['pay-p-1', 'pay-', 'pay', 'create-o1'].map(paymentIdOf)).toEqual(['p-1', undefined, undefined, undefined]);
 });
 
 test.each(['close-o1', 'close-o1-', 'close-o1-0', 'close-o1-01', 'close-o1-1a', 'close-o1-1234567', 'close-o2-1', 'x'])(

@@ -20,6 +20,11 @@ export function payName(paymentId: string): string {
   return `pay-${paymentId}`;
 }
 
+/** The reverse of `payName`; undefined for any other name. */
+export function paymentIdOf(name: string): string | undefined {
+  return /^pay-(.+)$/.exec(name)?.[1];
+}
+
 /** Of an order's `number`th close-order transaction, counted from 1 in the order's row. */
 export function closeName(orderId: string, number: number): string {
   return `close-${orderId}-${number}`;

@@ -23,6 +23,11 @@ export const paymentSucceededSchema = z
   .describe('Data of payment.succeeded');
 export type PaymentSucceeded = z.infer<typeof paymentSucceededSchema>;
 
+/** The message's id: the same however often the payment service tells of it. */
+export function paymentSucceededId(paymentId: string): string {
+  return `payment/payment.succeeded/${paymentId}`;
+}
+
 export const wmsShippedSchema = z.strictObject({ orderId: orderIdSchema }).describe('Data of wms.shipped');
 export type WmsShipped = z.infer<typeof wmsShippedSchema>;
 

@@ -14,6 +14,7 @@ import type { Delivered, ForeignMessage, NotYet, OnceHandler, ReceivedMessage, R
 
 const findMessage = { name: 'find-message', text: sqlFile(import.meta.url, './sql/find-message.sql') };
 const insertMessage = { name: 'insert-message', text: sqlFile(import.meta.url, './sql/insert-message.sql') };
+const forgetStatement = sqlFile(import.meta.url, './sql/forget-message.sql');
 
 /** Another message was handled under this id. */
 export interface Conflict {
@@ -52,6 +53,11 @@ export async function handleOnce<Data>(
   });
   if (result.kind === 'delivered') result.afterwards?.();
   return result;
+}
+
+/** The message counts as never handled from now on: should it come once more, it is judged afresh. */
+export async function forgetMessage(client: PoolClient, id: string): Promise<void> {
+  await client.query(forgetStatement, [id]);
 }
 
 async function handledBefore(

@@ -1,5 +1,5 @@
 /**
- * The command line of `creations`: `node services/order/src/main.ts creations again --since 2026-11-26T08:00:00Z`, after the API
+ * The command line of `creations again`: `node services/order/src/main.ts creations again --since 2026-11-26T08:00:00Z`, after the API
  * server's etcd or a participant's database was restored from an older snapshot. The running service creates what is made due.
  */
 import { readFile } from 'node:fs/promises';
@@ -7,9 +7,10 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { countChosen, makeDueAgain, type ChosenCount, type Choice } from './ended.ts';
+import { CREATIONS_USAGE } from './usage.ts';
 
 export interface AgainCommand {
-  /** What follows the word `creations`. */
+  /** What follows the words `creations again`. */
   readonly args: readonly string[];
   readonly databaseUrl: string;
   readonly keptDays: number;
@@ -17,9 +18,6 @@ export interface AgainCommand {
   /** Where `--orders-from -` reads; default: the process's own. */
   readonly stdin?: NodeJS.ReadableStream;
 }
-
-export const AGAIN_USAGE =
-  'creations again --since <RFC 3339 time> [--flow <name>] [--order <id>]... [--orders-from <file, or - for stdin>] [--per-second <1 to 1000>] [--dry-run]; --since may be left out where orders are named';
 
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
 const FLOWS: readonly string[] = ['create-order', 'pay-order', 'close-order'];
@@ -31,7 +29,7 @@ const DAY_MS = 24 * 3_600_000;
 export async function againCommand(command: AgainCommand): Promise<number> {
   const asked = await readArguments(command);
   if (typeof asked === 'string') {
-    command.print(`${asked}\nusage: ${AGAIN_USAGE}`);
+    command.print(`${asked}\n${CREATIONS_USAGE}`);
     return 2;
   }
   // A connection of its own: a choice among millions of rows takes longer than any time-out of the pool.
@@ -89,9 +87,7 @@ interface Asked {
 
 /** A sentence where the arguments are not usable. */
 async function readArguments(command: AgainCommand): Promise<Asked | string> {
-  const [verb, ...rest] = command.args;
-  if (verb !== 'again') return 'say what to do with the creations: again, given-up or cancel';
-  const values = parse(rest);
+  const values = parse(command.args);
   if (typeof values === 'string') return values;
   const since = readSince(values.since);
   if (typeof since === 'string') return since;

@@ -65,7 +65,7 @@ async function creations(args: string, stdin?: string): Promise<{ code: number; 
   const lines: string[] = [];
   const code = await againCommand({
     ...{
-      args: args.split(' '),
+      args: args.split(' ').filter((word) => word !== ''),
       databaseUrl: fixture.service.databaseUrl,
       keptDays: 7,
       print: (line) => lines.push(line),
@@ -103,7 +103,7 @@ test.each(['confirm', 'cancel'] as const)(
     await lose(name);
     const before = await fixture.seen(orderId);
 
-    expect(await creations(`again --order ${orderId}`)).toEqual({
+    expect(await creations(`--order ${orderId}`)).toEqual({
       code: 0,
       output: 'created again, within about 1 s, by the running service: 1 create-order',
     });
@@ -121,11 +121,11 @@ test.each(['confirm', 'cancel'] as const)(
 test('what was made again is not repeated: removed once more, it stays away until somebody asks again', async () => {
   const { orderId, name } = await ended();
   await lose(name);
-  await creations(`again --order ${orderId}`);
+  await creations(`--order ${orderId}`);
   await madeAgain(orderId);
   await lose(name);
   const { orderId: other } = await ended();
-  await creations(`again --order ${other}`);
+  await creations(`--order ${other}`);
   // Whoever was due before the other one would have been made before it.
   await madeAgain(other);
   expect(await fixture.transaction(name)).toBeUndefined();
@@ -134,7 +134,7 @@ test('what was made again is not repeated: removed once more, it stays away unti
 test('a transaction that is still there settles it: nothing is made twice', async () => {
   const { orderId, name } = await ended();
   const { uid } = (await fixture.transactionSoon(name)).metadata;
-  await creations(`again --order ${orderId}`);
+  await creations(`--order ${orderId}`);
   await madeAgain(orderId);
   expect((await fixture.transactionSoon(name)).metadata.uid).toBe(uid);
 });
@@ -143,7 +143,7 @@ test('with the API server away it stays due, says why, and is made when the API 
   const { orderId, name } = await ended();
   await lose(name);
   proxy.break('cut');
-  await creations(`again --order ${orderId}`);
+  await creations(`--order ${orderId}`);
   await waitFor(async () => ((await endedRow(orderId))?.failures ?? 0) > 0, {
     ...{ what: 'an attempt in vain', deadlineMs: SOON_MS },
   });
@@ -160,12 +160,12 @@ describe('of all that ended, those are chosen', () => {
     const { rows } = await fixture.service.database.query<{ now: Date }>('select clock_timestamp() as now');
     const { orderId: after } = await ended('cancel');
     const since = rows[0]!.now.toISOString();
-    expect(await creations(`again --since ${since} --dry-run`)).toEqual({
+    expect(await creations(`--since ${since} --dry-run`)).toEqual({
       code: 0,
       output: 'would be created again: 1 create-order',
     });
     expect(await endedRow(after)).toMatchObject({ due_at: null });
-    expect((await creations(`again --since ${since} --per-second 1`)).output).toContain('1 create-order');
+    expect((await creations(`--since ${since} --per-second 1`)).output).toContain('1 create-order');
     expect((await endedRow(before))?.due_at).toBeNull();
     await madeAgain(after);
   });
@@ -180,7 +180,7 @@ describe('of all that ended, those are chosen', () => {
         [`${namespace}/${flow}-${orderId}`, flow, orderId, index],
       );
     }
-    expect((await creations(`again --order ${orderId} --flow pay-order --dry-run`)).output).toBe(
+    expect((await creations(`--order ${orderId} --flow pay-order --dry-run`)).output).toBe(
       'would be created again: 1 pay-order',
     );
     // So slow that nobody takes the later two; the first is nonsense that is refused, and put off for some minutes at most.
@@ -195,9 +195,9 @@ describe('of all that ended, those are chosen', () => {
 
   test('whose order is named, also by what another command prints', async () => {
     const [one, two, three] = [await ended(), await ended(), await ended()];
-    const answer = await creations('again --orders-from - --dry-run', `${one.orderId}\n${two.orderId}\n`);
+    const answer = await creations('--orders-from - --dry-run', `${one.orderId}\n${two.orderId}\n`);
     expect(answer).toEqual({ code: 0, output: 'would be created again: 2 create-order' });
-    expect(await creations('again --orders-from - --dry-run', '')).toEqual({
+    expect(await creations('--orders-from - --dry-run', '')).toEqual({
       code: 0,
       output: 'no other ended creation is kept that fits',
     });
@@ -213,31 +213,29 @@ test('what ended longer ago than it is kept is forgotten, and the command says t
   expect(await cleanInBatches(database, { statement: CLEAN_ENDED_CREATIONS, retentionDays: 7 })).toBe(1);
   expect(await endedRow(old)).toBeUndefined();
   expect(await endedRow(young)).toBeDefined();
-  expect((await creations(`again --since ${LONG_AGO} --dry-run`)).output).toMatch(
+  expect((await creations(`--since ${LONG_AGO} --dry-run`)).output).toMatch(
     /^ended creations are kept for 7 days: those before that cannot be made again\n/,
   );
 });
 
 test.each([
-  ['', /say what to do/],
-  ['list', /say what to do/],
-  ['again', /--since must say from when on/],
-  ['again --since yesterday', /--since must be a time as RFC 3339/],
-  ['again --since 2026-11-26', /--since must be a time as RFC 3339/],
-  ['again --since 2999-01-01T00:00:00Z', /must not lie in the future/],
-  [`again --since ${LONG_AGO} --flow refund`, /--flow must be one of/],
-  [`again --since ${LONG_AGO} --per-second 0`, /--per-second must be/],
-  ['again --orders-from nowhere.txt', /--orders-from must be a file/],
-  [`again --since ${LONG_AGO} --force`, /force/],
-])('`creations %s` is refused with what is wrong and how it is used', async (args, complaint) => {
+  ['', /--since must say from when on/],
+  ['--since yesterday', /--since must be a time as RFC 3339/],
+  ['--since 2026-11-26', /--since must be a time as RFC 3339/],
+  ['--since 2999-01-01T00:00:00Z', /must not lie in the future/],
+  [`--since ${LONG_AGO} --flow refund`, /--flow must be one of/],
+  [`--since ${LONG_AGO} --per-second 0`, /--per-second must be/],
+  ['--orders-from nowhere.txt', /--orders-from must be a file/],
+  [`--since ${LONG_AGO} --force`, /force/],
+])('`creations again %s` is refused with what is wrong and how it is used', async (args, complaint) => {
   const { code, output } = await creations(args);
   expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(complaint) });
-  expect(output).toContain('usage: creations again --since');
+  expect(output).toContain('creations again --since');
 });
 
 test('without its database it says that nobody knows, and ends with 1', async () => {
   const lines: string[] = [];
-  const args = ['again', '--since', LONG_AGO];
+  const args = ['--since', LONG_AGO];
   const databaseUrl = 'postgres://nobody@127.0.0.1:1/nowhere';
   expect(await againCommand({ args, databaseUrl, keptDays: 7, print: (line) => lines.push(line) })).toBe(1);
   expect(lines.join()).toContain('it is not known whether anything was changed');

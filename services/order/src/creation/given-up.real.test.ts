@@ -1,9 +1,11 @@
-/** A payment whose creation was given up, and `creations given-up` and `creations cancel`; on a real database and a real API server. */
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+/** A payment that nobody creates any more, and `creations given-up` and `creations cancel`; on a real database and a real API server. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { waitFor } from '../../../../local/deadline.ts';
 import { DEADLINE_MS, done, OrderFixture, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-fixture.ts';
 import { paymentService, type PaymentService } from '../payments/payment-service.ts';
+import { cancelCommand } from './cancel-command.ts';
+import { creationsCommand } from './creations-command.ts';
 import { givenUpCommand } from './given-up-command.ts';
 
 let fixture: OrderFixture;
@@ -45,19 +47,22 @@ async function isGivenUp({ transaction }: PaymentSteps): Promise<boolean> {
   return rowCount === 1;
 }
 
-async function creations(...args: readonly string[]): Promise<{ code: number; output: string }> {
+async function creations(verb: string, ...args: readonly string[]): Promise<{ code: number; output: string }> {
   const lines: string[] = [];
-  const code = await givenUpCommand({
-    args,
-    pool: fixture.service.database,
-    payments,
-    print: (line) => lines.push(line),
-  });
+  const common = { args, pool: fixture.service.database, print: (line: string) => void lines.push(line) };
+  const code = verb === 'given-up' ? await givenUpCommand(common) : await cancelCommand({ ...common, payments });
   return { code, output: lines.join('\n') };
 }
 
 const cancel = ({ transaction }: PaymentSteps, ...more: readonly string[]) =>
   creations('cancel', '--transaction', transaction, '--reason', 'TICKET-1: lost for a week', ...more);
+
+const says = (code: number, ...words: readonly string[]) => ({
+  code,
+  output: expect.stringMatching(
+    new RegExp(words.map((each) => each.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('[^]*')),
+  ),
+});
 
 const attempt = async ({ orderId, payment }: GivenUpPayment): Promise<unknown> =>
   (await fetch(`${fixture.service.url}/orders/${orderId}/payments/${payment.paymentId}`)).json();
@@ -138,14 +143,87 @@ test('one that was refused by the order before can be cancelled as well', async 
   expect(await fixture.fenceState(payment.transaction)).toBe('Cancelled');
 });
 
+describe('where the payment service has forgotten the capture', () => {
+  test('of a payment that it knows, the provider repeats its call, and the money goes back by the service', async () => {
+    const given = await givenUp();
+    const { orderId, payment } = given;
+    const { paymentId } = payment;
+    fixture.payments.know({ paymentId, orderId, status: 'PENDING', capturedCents: null });
+    expect(await cancel(payment)).toEqual(
+      says(0, 'is PENDING there', 'repeat its success call', `refund --payment ${paymentId}`),
+    );
+    expect(await fixture.fenceState(payment.transaction)).toBe('Cancelled');
+    expect(await isGivenUp(payment)).toBe(true);
+    fixture.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: TOTAL_CENTS });
+    expect(await cancel(payment, '--returned-by-provider')).toEqual(says(1, 'nothing was changed', 'is SUCCEEDED'));
+    expect(await cancel(payment)).toEqual(says(0, `run next refund --payment ${paymentId}`, 'this command again'));
+    refunding(given);
+    expect(await cancel(payment)).toEqual(says(0, 'nothing is left to do'));
+    expect(await isGivenUp(payment)).toBe(false);
+  });
+
+  test('of a payment that it does not know, the provider gives the money back, and a person says so', async () => {
+    const { payment } = await givenUp();
+    fixture.payments.forget(payment.paymentId);
+    const first = await cancel(payment);
+    expect(first).toEqual(
+      says(0, 'is not known to the payment service', 'have the provider give it back', '--returned-by-provider'),
+    );
+    expect(first.output).not.toContain('refund --payment');
+    expect(await isGivenUp(payment)).toBe(true);
+    expect(await cancel(payment, '--returned-by-provider')).toEqual(says(0, 'nothing is left to do'));
+    expect(await isGivenUp(payment)).toBe(false);
+    expect(await fixture.fenceState(payment.transaction)).toBe('Cancelled');
+    expect(await cancel(payment)).toEqual(says(0, 'nothing is left to do'));
+  });
+});
+
+describe('where no creation of it waits', () => {
+  test('one that was captured is kept from paying, once its order is named; then its money can go back', async () => {
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    const { paymentId, transaction } = payment;
+    fixture.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: TOTAL_CENTS });
+    expect(await cancel(payment)).toEqual(says(1, 'nothing was changed', '--order <id>'));
+    expect(await cancel(payment, '--order', orderId, '--dry-run')).toEqual(says(0, 'would be kept from paying'));
+    expect(await fixture.fenceState(transaction)).toBeUndefined();
+    expect(await cancel(payment, '--order', orderId)).toEqual(
+      says(0, 'can never pay', `run next refund --payment ${paymentId}`),
+    );
+    expect(await payment.try()).toMatchObject({ status: 409, state: 'Cancelled' });
+    expect(await cancel(payment, '--order', orderId)).toEqual(
+      says(0, 'nothing is left to do here', 'refund --payment'),
+    );
+    await done(fixture.payment(orderId), 'try', 'confirm');
+  });
+
+  test('one of which no money is known, of another order, or in another namespace is left alone and named', async () => {
+    const [orderId, otherId] = [await fixture.placed(), await fixture.placed()];
+    const payment = fixture.payment(orderId);
+    const { paymentId } = payment;
+    const isLeft = async (of: PaymentSteps, order: string, ...words: readonly string[]) => {
+      expect(await cancel(of, '--order', order)).toEqual(says(1, 'nothing was changed', ...words));
+      expect(await fixture.fenceState(of.transaction)).toBeUndefined();
+    };
+    fixture.payments.forget(paymentId);
+    await isLeft(payment, orderId, 'knows no payment');
+    fixture.payments.know({ paymentId, orderId, status: 'PENDING', capturedCents: null });
+    await isLeft(payment, orderId, 'nothing was captured');
+    fixture.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: TOTAL_CENTS });
+    await isLeft(payment, otherId, 'knows no payment');
+    const copy = fixture.payment(orderId, { paymentId, transaction: `${TWIN_NAMESPACE}/pay-${paymentId}` });
+    await isLeft(copy, orderId, `is ${payment.transaction}`);
+  });
+});
+
 test('one whose transaction lives is left alone and named, whether it is tried or confirmed', async () => {
   const { orderId, payment } = await givenUp();
   await done(payment, 'try');
   const tried = await cancel(payment);
-  expect(tried).toMatchObject({ code: 1, output: expect.stringContaining(`${payment.transaction} lives`) });
+  expect(tried).toEqual(says(1, 'its transaction lives', 'settle its branches as Cancelled'));
   expect(await fixture.fenceState(payment.transaction)).toBe('Tried');
   await done(payment, 'confirm');
-  expect(await cancel(payment)).toMatchObject({ code: 1, output: expect.stringContaining('its branch is Confirmed') });
+  expect(await cancel(payment)).toEqual(says(1, 'is Confirmed here: its payment is applied'));
   expect(await fixture.status(orderId)).toBe('PAID');
 });
 
@@ -162,7 +240,7 @@ test('a try at the same moment either holds the order or is refused: never both'
 test('one that is not given up is left alone', async () => {
   const orderId = await fixture.placed();
   const payment = fixture.payment(orderId);
-  expect(await cancel(payment)).toMatchObject({ code: 1, output: expect.stringContaining('nothing to cancel') });
+  expect(await cancel(payment)).toMatchObject({ code: 1, output: expect.stringContaining('--order <id>') });
   await fixture.announce(orderId, payment);
   expect(await cancel(payment)).toMatchObject({ code: 1, output: expect.stringContaining('is not given up') });
   expect(await fixture.fenceState(payment.transaction)).toBeUndefined();
@@ -176,9 +254,35 @@ test('nothing is changed while the payment service is away, nor by a dry run', a
   expect(await fixture.fenceState(payment.transaction)).toBeUndefined();
 });
 
-test.each<[readonly string[], RegExp]>([
+test('what there is to run and what it reads is told where nothing usable is asked for', async () => {
+  const { databaseUrl } = fixture.service;
+  for (const args of [[], ['list']]) {
+    const lines: string[] = [];
+    expect(await creationsCommand({ args, databaseUrl, print: (line) => lines.push(line) })).toBe(2);
+    for (const word of [
+      'creations again',
+      'creations given-up',
+      'creations cancel',
+      'ORDER_CREATIONS_KEPT_DAYS',
+      'PAYMENT_URL',
+    ])
+      expect(lines.join('\n')).toContain(word);
+  }
+});
+
+test('given-up is listed without the address of the payment service', async () => {
+  const { payment } = await givenUp();
+  const lines: string[] = [];
+  const { databaseUrl } = fixture.service;
+  expect(await creationsCommand({ args: ['given-up'], databaseUrl, print: (line) => lines.push(line) })).toBe(0);
+  expect(lines.join('\n')).toContain(payment.transaction);
+});
+
+test.each<[readonly [string, ...string[]], RegExp]>([
   [['cancel'], /--transaction must be/],
   [['cancel', '--transaction', 'pay-p1'], /--transaction must be/],
+  [['cancel', '--transaction', 'shop/create-o1', '--reason', 'why'], /--transaction must be/],
+  [['cancel', '--transaction', 'shop/pay-p1', '--reason', 'why', '--order', 'O 1'], /--order must be/],
   [['cancel', '--transaction', 'shop/pay-p1', '--reason', ' '], /--reason must say why/],
   [['cancel', '--force'], /--force/],
   [['given-up', '--dry-run'], /takes no options/],
@@ -186,5 +290,5 @@ test.each<[readonly string[], RegExp]>([
   const { code, output } = await creations(...args);
   expect(code).toBe(2);
   expect(output).toMatch(words);
-  expect(output).toContain('usage: creations given-up');
+  expect(output).toContain('creations given-up');
 });

@@ -20,7 +20,7 @@ import {
   type UncheckedRequest,
   type ServiceBase,
 } from '../../../kit/src/index.ts';
-import { problemSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
+import { paymentSucceededId, problemSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
 import {
   addSurplus,
   capturePayment,
@@ -162,6 +162,6 @@ async function pay(pool: Pool, paymentId: string, call: CaptureCall, traceparent
 
 function succeeded({ paymentId, orderId }: Payment, amountCents: number, traceparent?: string): OutgoingMessage {
   const data: PaymentSucceeded = { paymentId, orderId, amountCents };
-  const type = 'payment.succeeded';
-  return { id: `payment/${type}/${paymentId}`, stream: 'order', type, subject: orderId, data, traceparent };
+  const id = paymentSucceededId(paymentId);
+  return { id, stream: 'order', type: 'payment.succeeded', subject: orderId, data, traceparent };
 }

@@ -69,9 +69,9 @@ test('gives back once what was captured, however often it is run, and keeps why'
 });
 
 test.each<[string, Readonly<Record<string, unknown>>, string]>([
-  ['that the order has not refused for good', { state: 'None' }, 'creations cancel --transaction shop/pay-'],
-  ['that the order has refused, and might take yet', { state: 'Refused' }, 'creations cancel --transaction shop/pay-'],
-  ['for which the order is held', { state: 'Tried' }, 'lives'],
+  ['that the order has not refused for good', { state: 'None' }, '--order o1 --reason'],
+  ['that the order has refused, and might take yet', { state: 'Refused' }, '--order o1 --reason'],
+  ['for which the order is held', { state: 'Tried' }, 'settle its branches as Cancelled'],
   ['that has paid', { state: 'Confirmed', applied: true }, 'the order is paid by this payment'],
   ['that has paid, long ago', { state: 'None', applied: true }, 'the order is paid by this payment'],
   ['of which another attempt is told', { paymentId: 'p-other' }, 'something else'],
@@ -97,8 +97,12 @@ test('changes nothing while the order service is away, nor by a dry run', async 
 test('has nothing to do for a payment that was not captured, or that nobody asked for', async () => {
   const paymentId = await payment.asked('o1', 900);
   attempt(paymentId, {});
-  expect(await refund(paymentId)).toMatchObject({ code: 1, output: expect.stringContaining('never captured') });
-  expect(await refund('p-unknown')).toMatchObject({ code: 1, output: expect.stringContaining('no payment p-unknown') });
+  const [pending, unknown] = [await refund(paymentId), await refund('p-unknown')];
+  expect(pending).toMatchObject({ code: 1, output: expect.stringContaining('never captured') });
+  expect(pending.output).toContain('have the provider repeat its success call, and then run this command again');
+  expect(unknown).toMatchObject({ code: 1, output: expect.stringContaining('no payment p-unknown') });
+  expect(unknown.output).toContain('creations cancel --transaction <namespace>/pay-p-unknown');
+  for (const { output } of [pending, unknown]) expect(output).toContain('--returned-by-provider');
 });
 
 test.each<[readonly string[], RegExp]>([

@@ -81,12 +81,17 @@ async function objectionTo(
   paymentId: string,
   payment: Payment | undefined,
 ): Promise<string | undefined> {
-  if (payment === undefined) return `there is no payment ${paymentId}`;
-  if (payment.status === 'PENDING') return `payment ${paymentId} was never captured: there is nothing to refund`;
-  return objectionOf(await orders.attempt(payment));
+  const returned = `creations cancel --transaction ${payment?.namespace ?? '<namespace>'}/pay-${paymentId} --reason "<why>" --returned-by-provider`;
+  if (payment === undefined)
+    return `there is no payment ${paymentId}; ${IF_LOST} have the provider give it back, and then end the alarm of the order service, if it has one: ${returned}`;
+  if (payment.status === 'PENDING')
+    return `payment ${paymentId} was never captured, so there is nothing to refund; ${IF_LOST} have the provider repeat its success call, and then run this command again; or have it give the money back, and then end the alarm of the order service, if it has one: ${returned}`;
+  return objectionOf(payment, await orders.attempt(payment));
 }
 
-function objectionOf(attempt: Attempt): string | undefined {
+const IF_LOST = 'if it was captured all the same, and this database has lost that (it was restored),';
+
+function objectionOf({ orderId }: Payment, attempt: Attempt): string | undefined {
   if (attempt.kind === 'unavailable') return `it is not known whether the payment can still be applied: ${attempt.why}`;
   const { transaction, applied, state } = attempt;
   if (applied || state === 'Confirmed') return `the order is paid by this payment (${transaction})`;
@@ -94,10 +99,10 @@ function objectionOf(attempt: Attempt): string | undefined {
     case 'Cancelled':
       return undefined;
     case 'Tried':
-      return `the order is held for this payment: ${transaction} lives, and the controller will decide it`;
+      return `the order is held for this payment: ${transaction} lives, and the controller will decide it; if \`kubectl get otx\` does not show it, settle its branches as Cancelled (docs/operating/giving-up.md, step 3), and then run this command again`;
     case 'None':
     case 'Refused':
-      return `the order has not refused this payment for good; if the creation of ${transaction} was given up, run first, of the order service, creations cancel --transaction ${transaction} --reason "<why>"`;
+      return `the order has not refused this payment for good, and may take it yet; if nothing will create ${transaction} any more, run first, of the order service, creations cancel --transaction ${transaction} --order ${orderId} --reason "<why>"`;
   }
 }
 
