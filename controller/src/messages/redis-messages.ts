@@ -97,12 +97,14 @@ export class RedisMessages implements Messages {
     const { stream } = publication.template;
     return new Promise((told) => {
       this.#waiting.push({ publication: { stream, event: this.#event(publication) }, told });
-      if (!this.#flushing) void this.#flush();
+      if (this.#flushing) return;
+      this.#flushing = true;
+      // A transaction's messages are published one after the other in the same turn: they go together.
+      queueMicrotask(() => void this.#flush());
     });
   }
 
   async #flush(): Promise<void> {
-    this.#flushing = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH_MAX);
       const results = (await this.#publisher?.publish(batch.map(({ publication }) => publication))) ?? [];

@@ -6,6 +6,7 @@
  * 2. What is no receipt, or does not prove that its sender could read the message, is deleted and counted. Nothing that lies on the
  *    stream can hold up what lies behind it.
  * 3. Receipts that could not be recorded stay and come again, after a pause.
+ * 4. What was handed on is deleted in the same flight that asks for more: a write to the socket costs both ends more than the command.
  */
 import type { Redis } from 'ioredis';
 import { RECEIPT_FIELD, receiptSchema, type Receipt } from '../../protocol/src/index.ts';
@@ -16,8 +17,10 @@ import { Trouble, type Telling } from './trouble.ts';
 const RECEIPTS_PER_READ_MAX = 500;
 /** How long a read waits for the first receipt; bounds how late a shutdown is seen. */
 const READ_BLOCK_MS = 500;
-/** A sender that is gone for this long leaves no stream behind. Renewed with every read. */
+/** A sender that is gone for this long leaves no stream behind. */
 export const RECEIPTS_EXPIRE_SECONDS = 3_600;
+/** Whoever writes the first receipt to a new stream lets it expire as well, so no stream is without an end meanwhile. */
+const RENEW_EVERY_MS = 60_000;
 /** A receipt has an id, a name, a token and a reason of 2,048 characters, which JSON may write six times as long. */
 const RECEIPT_CHARS_MAX = 32 * 1024;
 const CLOSE_PATIENCE_MS = 2 * READ_BLOCK_MS;
@@ -50,6 +53,9 @@ export class ReceiptsReader {
   readonly #trouble: Trouble;
   readonly #closing = new AbortController();
   readonly #toldAtMs = new Map<Dropped, number>();
+  /** Handed on, and still on the stream. */
+  #handedOn: readonly string[] = [];
+  #renewAtMs = 0;
   readonly #reading: Promise<void>;
 
   /** Starts at once; a Redis that is away is waited for. */
@@ -77,18 +83,34 @@ export class ReceiptsReader {
         await this.#trouble.pause(signal);
       }
     }
+    if (this.#handedOn.length > 0)
+      await this.#connection.xdel(this.#options.stream, ...this.#handedOn).catch(() => undefined);
   }
 
   async #readOnce(): Promise<void> {
-    const { stream, settle } = this.#options;
-    const read = (await this.#connection.xread(
-      ...(['COUNT', RECEIPTS_PER_READ_MAX, 'BLOCK', READ_BLOCK_MS, 'STREAMS', stream, '0'] as const),
-    )) as readonly [stream: string, entries: readonly Entry[]][] | null;
-    const entries = read?.[0]?.[1] ?? [];
+    const entries = await this.#nextEntries();
     const receipts = entries.flatMap(([, fields]) => this.#proven(fields ?? []));
-    if (receipts.length > 0) await settle(receipts);
-    if (entries.length > 0) await this.#connection.xdel(stream, ...entries.map(([id]) => id));
-    await this.#connection.expire(stream, RECEIPTS_EXPIRE_SECONDS);
+    if (receipts.length > 0) await this.#options.settle(receipts);
+    this.#handedOn = entries.map(([id]) => id);
+  }
+
+  /** Takes what was handed on off the stream, and waits a moment for the first of the others. */
+  async #nextEntries(): Promise<readonly Entry[]> {
+    const { stream } = this.#options;
+    const query = ['COUNT', RECEIPTS_PER_READ_MAX, 'BLOCK', READ_BLOCK_MS, 'STREAMS', stream, '0'] as const;
+    const handedOn = this.#handedOn;
+    const renew = performance.now() >= this.#renewAtMs;
+    // Alone it is sent again by itself after the connection was lost, which says nothing while nothing comes.
+    if (handedOn.length === 0 && !renew) return entriesIn(await this.#connection.xread(...query));
+    const commands = this.#connection.pipeline();
+    if (handedOn.length > 0) commands.xdel(stream, ...handedOn);
+    if (renew) commands.expire(stream, RECEIPTS_EXPIRE_SECONDS);
+    const answers = (await commands.xread(...query).exec()) ?? [];
+    const failed = answers.find(([error]) => error !== null)?.[0];
+    if (failed) throw failed;
+    this.#handedOn = [];
+    if (renew) this.#renewAtMs = performance.now() + RENEW_EVERY_MS;
+    return entriesIn(answers.at(-1)?.[1]);
   }
 
   #proven(fields: readonly string[]): readonly Receipt[] {
@@ -104,6 +126,11 @@ export class ReceiptsReader {
     this.#options.onDropped(why, tell);
     return [];
   }
+}
+
+function entriesIn(read: unknown): readonly Entry[] {
+  const streams = read as readonly [stream: string, entries: readonly Entry[]][] | null;
+  return streams?.[0]?.[1] ?? [];
 }
 
 /** Undefined for what is no receipt. */

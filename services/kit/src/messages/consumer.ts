@@ -4,8 +4,8 @@
  * 1. The receipt is sent only after the commit; then the entry is acknowledged and deleted. A crash between any two of these leads
  *    to a second handling, which the inbox turns into a second receipt.
  * 2. A receipt that cannot be sent holds up nothing: not its entry, which is taken off the stream all the same, so that a Redis that
- *    is full gets room again. Its sender publishes again, after its own pauses. So the two are never one MULTI: one refused command in
- *    it would undo the other.
+ *    is full gets room again. Its sender publishes again, after its own pauses. So the two go in one flight and never in one MULTI: one
+ *    refused command in it would undo the other.
  * 3. What nobody could handle right now (a fault, a database that is away, "not yet") is taken off the stream without a receipt:
  *    its sender publishes it again, and a stream never fills with what cannot be handled.
  * 4. A receipt goes nowhere but to a receipts stream. One that nobody renews expires. It echoes the message's token, which proves
@@ -14,7 +14,6 @@
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import { brokerMetrics, type BrokerMetrics } from '../../../broker/src/metrics.ts';
-import { RECEIPTS_EXPIRE_SECONDS } from '../../../broker/src/receipts.ts';
 import { Trouble } from '../../../broker/src/trouble.ts';
 import { REASON_CHARS_MAX, RECEIPT_FIELD, type Receipt } from '../../../protocol/src/index.ts';
 import { withLogFields, type Log } from '../log.ts';
@@ -29,8 +28,6 @@ import { keepUnanswerable } from './unanswerable.ts';
 const HANDLED_AT_ONCE_MAX = 8;
 /** Far longer than a database transaction may take, and short beside the longest pause of a sender. */
 const TAKEOVER_IDLE_MS = 30_000;
-/** A safety net for a sender that has gone: it would never have read so many. */
-const RECEIPTS_MAX = 100_000;
 /** Senders come and go; what is forgotten of one that cannot be answered is told once more. */
 const UNREACHABLE_MAX = 100;
 
@@ -149,8 +146,7 @@ export class Consumer {
         : { message: judged.sender?.id };
     await withLogFields(identity, async () => {
       const outcome = await this.#outcomeOf(judged, fields);
-      await this.#answer(judged.sender, outcome);
-      await this.#group.end(entryId);
+      await this.#end(entryId, judged.sender, outcome);
       const type = judged.kind === 'message' ? judged.message.type : judged.type;
       this.#metrics.handled(type, nameOf(outcome), (performance.now() - startedMs) / 1_000);
     });
@@ -189,21 +185,22 @@ export class Consumer {
     return { kind: 'foreign', detail, replayed: false };
   }
 
-  /** Never rejects: see 2. */
-  async #answer(sender: Sender | undefined, outcome: Outcome): Promise<void> {
-    const { service } = this.#options;
-    const receipt = sender === undefined ? undefined : receiptOf(sender, service, outcome);
-    if (sender === undefined || receipt === undefined) return;
-    try {
-      const commands = this.#group.commands.pipeline();
-      commands.xadd(sender.replyTo, 'MAXLEN', '~', RECEIPTS_MAX, '*', RECEIPT_FIELD, JSON.stringify(receipt));
-      commands.expire(sender.replyTo, RECEIPTS_EXPIRE_SECONDS, 'NX');
-      const failed = (await commands.exec())?.find(([error]) => error !== null)?.[0];
-      if (failed) throw failed;
-      this.#unreachable.get(sender.replyTo)?.worked();
-    } catch (error) {
-      this.#receiptTrouble(sender.replyTo).failed(this.#group.reasonOf(error));
+  /** See 2. Rejects where it could not be taken off the stream. */
+  async #end(entryId: string, sender: Sender | undefined, outcome: Outcome): Promise<void> {
+    const receipt = sender === undefined ? undefined : receiptOf(sender, this.#options.service, outcome);
+    if (sender === undefined || receipt === undefined) {
+      await this.#group.end(entryId, undefined);
+      return;
     }
+    const { replyTo } = sender;
+    const noteTrouble = (error: unknown): void => this.#receiptTrouble(replyTo).failed(this.#group.reasonOf(error));
+    const answer = { stream: replyTo, field: RECEIPT_FIELD, text: JSON.stringify(receipt) };
+    const notTaken = await this.#group.end(entryId, answer).catch((error: unknown) => {
+      noteTrouble(error);
+      throw error;
+    });
+    if (notTaken === undefined) this.#unreachable.get(replyTo)?.worked();
+    else noteTrouble(notTaken);
   }
 
   /** Each sender has a stream of its own, and one that cannot be written says nothing of the others. */

@@ -9,8 +9,9 @@
  *    it is read again after each reconnect and each failure.
  */
 import { once } from 'node:events';
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { blockingConnection, closeReader, commandConnection, reasonOf } from '../../../broker/src/connections.ts';
+import { RECEIPTS_EXPIRE_SECONDS } from '../../../broker/src/receipts.ts';
 import { messagesStream } from '../../../protocol/src/index.ts';
 
 /** How long a read waits for the first entry; bounds how late a shutdown is seen. */
@@ -21,11 +22,22 @@ const SILENT_CONSUMER_MS = 3_600_000;
 /** At the start, and below what a shutdown waits for. */
 const CONNECT_PATIENCE_MS = 900;
 const CLOSE_PATIENCE_MS = 2 * READ_BLOCK_MS;
+/** A safety net for a sender that has gone: it would never have read so many. */
+const ANSWERS_MAX = 100_000;
+/** XACK and XDEL. */
+const TAKEN_OFF_BY = 2;
 
 /** An entry's id, and its fields' names and values in turn. */
 export type Entry = readonly [id: string, fields: readonly string[]];
 /** Without fields where it was deleted under us. */
 type RawEntry = readonly [id: string, fields: readonly string[] | null];
+
+/** An entry for its sender's stream. */
+export interface Answer {
+  readonly stream: string;
+  readonly field: string;
+  readonly text: string;
+}
 
 export interface GroupOptions {
   readonly redisUrl: string;
@@ -71,14 +83,23 @@ export class Group {
     return entries;
   }
 
-  /** Its handling is over. Rejects where it could not be taken off the stream: then it comes again. */
-  async end(id: string): Promise<void> {
+  /**
+   * Its handling is over: it is answered, and taken off the stream whether that answer is taken or not. Rejects where it could not be
+   * taken off: then it comes again.
+   *
+   * @returns why the answer was not taken
+   */
+  async end(id: string, answer: Answer | undefined): Promise<Error | undefined> {
     const { service } = this.#options;
     try {
-      // In one flight, but not in MULTI: acknowledged and not deleted costs nothing but space.
-      const answers = await this.commands.pipeline().xack(this.stream, service, id).xdel(this.stream, id).exec();
-      const failed = answers?.find(([error]) => error !== null)?.[0];
+      // In one flight, but not in MULTI, where one refused command would undo the others. Acknowledged and not deleted costs only space.
+      const commands = this.commands.pipeline();
+      if (answer !== undefined) addAnswer(commands, answer);
+      commands.xack(this.stream, service, id).xdel(this.stream, id);
+      const errors = ((await commands.exec()) ?? []).map(([error]) => error);
+      const failed = errors.slice(-TAKEN_OFF_BY).find((error) => error !== null);
       if (failed) throw failed;
+      return errors.find((error) => error !== null) ?? undefined;
     } catch (error) {
       this.#ownFrom = '0';
       throw error;
@@ -175,6 +196,12 @@ export class Group {
 /** The stream or its group is not there, or was deleted while we waited at it. */
 export function isGroupMissing(error: unknown): boolean {
   return error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
+}
+
+/** A stream that is new with this entry, because its reader is gone or has read nothing yet, goes by itself. */
+function addAnswer(commands: ChainableCommander, { stream, field, text }: Answer): void {
+  commands.xadd(stream, 'MAXLEN', '~', ANSWERS_MAX, '*', field, text);
+  commands.expire(stream, RECEIPTS_EXPIRE_SECONDS, 'NX');
 }
 
 function entriesIn(read: unknown): readonly Entry[] {
