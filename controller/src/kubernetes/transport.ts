@@ -18,6 +18,7 @@ import { delay, systemClock } from '../runtime/clock.ts';
 import type { DatedAnswer } from '../runtime/remote-clock.ts';
 import { readCredentials, serverOf, type Credentials } from './credentials.ts';
 import { linesOf } from './lines.ts';
+import { wholeAnswer, type WholeAnswer } from './whole-answer.ts';
 
 export type ApiAnswer<T> =
   | { readonly kind: 'ok'; readonly body: T }
@@ -138,8 +139,12 @@ export class HttpTransport implements Transport {
   ): Promise<ApiAnswer<AsyncIterable<string>>> {
     const limit = new TimeLimit(STREAM_OPENS_MS, signal);
     try {
-      const response = await this.#send({ method: 'GET', path, query }, undefined, limit, 'streams');
-      if (response.statusCode >= 300) return await errorAnswer(response);
+      const response = await this.#sent(limit, { method: 'GET' }, async ({ credentials, dispatchers }) => {
+        const options = this.#optionsOf({ method: 'GET', path, query }, undefined, credentials);
+        return limit.race(dispatchers.streams.request({ ...options, signal: limit.signal }));
+      });
+      if (response.statusCode >= 300)
+        return { kind: 'error', error: errorOf(response.statusCode, await response.body.text()) };
       limit.lift();
       return { kind: 'ok', body: linesOf(response.body) };
     } catch (error) {
@@ -155,58 +160,59 @@ export class HttpTransport implements Transport {
 
   async #attempt<T>(request: ApiRequest, body: string | undefined, limit: TimeLimit): Promise<Attempt<T>> {
     try {
-      const response = await this.#send(request, body, limit, 'requests');
-      if (response.statusCode >= 300) {
-        const answer = await errorAnswer(response);
-        const retryAfterMs = retryAfterMsOf(response.headers['retry-after']);
-        return retryAfterMs === undefined ? answer : { ...answer, retryAfterMs };
-      }
-      return { kind: 'ok', body: parseExact(await response.body.text()) as T };
+      const { statusCode, headers, text } = await this.#sent(limit, request, ({ credentials, dispatchers }) =>
+        wholeAnswer(dispatchers.requests, this.#optionsOf(request, body, credentials), limit.signal),
+      );
+      if (statusCode < 300) return { kind: 'ok', body: parseExact(text) as T };
+      const retryAfterMs = retryAfterMsOf(headers['retry-after']);
+      const error = errorOf(statusCode, text);
+      return { kind: 'error', error, ...(retryAfterMs !== undefined && { retryAfterMs }) };
     } catch (error) {
       return { kind: 'unanswered', message: unansweredBecause(error) };
     }
   }
 
-  async #send(
-    request: ApiRequest,
-    body: string | undefined,
+  async #sent<A extends Pick<WholeAnswer, 'statusCode' | 'headers'>>(
     limit: TimeLimit,
-    over: keyof Dispatchers,
-  ): Promise<Dispatcher.ResponseData> {
-    const { method } = request;
+    { method }: Pick<ApiRequest, 'method'>,
+    send: (session: Session) => Promise<A>,
+  ): Promise<A> {
     const { host } = this;
     const session = this.#freshSession() ?? (await limit.race(this.#renew()));
     const sentMs = performance.now();
     try {
-      const sent = session.dispatchers[over].request({
-        origin: this.#origin,
-        path: this.#basePath + withQuery(request.path, request.query),
-        method,
-        headers: {
-          ...session.credentials.headers,
-          accept: 'application/json, */*;q=0.1',
-          'user-agent': this.#options.userAgent,
-          ...(body !== undefined && { 'content-type': contentTypeOf(method) }),
-        },
-        body: body ?? null,
-        signal: limit.signal,
-        // Both are the callers' affair (R2); undici's own would cut a quiet watch.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      });
-      const response = await limit.race(sent);
-      this.#options.onAnswer?.({ code: String(response.statusCode), method, host });
-      this.#dated(response, sentMs);
-      if (response.statusCode === 401 && this.#session === session) this.#session = { ...session, expiresMs: 0 };
-      return response;
+      const answer = await send(session);
+      this.#options.onAnswer?.({ code: String(answer.statusCode), method, host });
+      this.#dated(answer, sentMs);
+      if (answer.statusCode === 401 && this.#session === session) this.#session = { ...session, expiresMs: 0 };
+      return answer;
     } catch (error) {
       this.#options.onAnswer?.({ code: '<error>', method, host });
       throw error;
     }
   }
 
+  #optionsOf(request: ApiRequest, body: string | undefined, { headers }: Credentials): Dispatcher.DispatchOptions {
+    const { method } = request;
+    return {
+      origin: this.#origin,
+      path: this.#basePath + withQuery(request.path, request.query),
+      method,
+      headers: {
+        ...headers,
+        accept: 'application/json, */*;q=0.1',
+        'user-agent': this.#options.userAgent,
+        ...(body !== undefined && { 'content-type': contentTypeOf(method) }),
+      },
+      body: body ?? null,
+      // Both are the callers' affair (R2); undici's own would cut a quiet watch.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    };
+  }
+
   /** Errors do not count: a proxy on the way gives them too, by a clock of its own. */
-  #dated({ statusCode, headers }: Dispatcher.ResponseData, sentMs: number): void {
+  #dated({ statusCode, headers }: Pick<WholeAnswer, 'statusCode' | 'headers'>, sentMs: number): void {
     if (statusCode >= 300 || typeof headers.date !== 'string') return;
     this.#options.onDated?.({ dateMs: Date.parse(headers.date), sentMs, receivedMs: performance.now() });
   }
@@ -322,16 +328,14 @@ function withQuery(path: string, query: ApiRequest['query']): string {
   return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`;
 }
 
-async function errorAnswer(response: Dispatcher.ResponseData): Promise<{ kind: 'error'; error: ApiError }> {
-  const text = await response.body.text();
-  const status = response.statusCode;
+function errorOf(status: number, text: string): ApiError {
   try {
     const body = JSON.parse(text) as { reason?: string; message?: string; details?: { name?: string } };
     const { reason = '', message = text, details } = body;
     const objectName = details?.name;
-    return { kind: 'error', error: { status, reason, message, ...(objectName !== undefined && { objectName }) } };
+    return { status, reason, message, ...(objectName !== undefined && { objectName }) };
   } catch {
-    return { kind: 'error', error: { status, reason: '', message: text.slice(0, 512).trim() } };
+    return { status, reason: '', message: text.slice(0, 512).trim() };
   }
 }
 

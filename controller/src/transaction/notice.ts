@@ -62,7 +62,7 @@ function hasNews(stored: OrderTransactionStatus, status: OrderTransactionStatus)
     (saysAnother(stored, status) && !isOldOfHold(stored, status)) ||
     // An empty token is one too: taken and not stored, it would be taken again at once, for ever.
     stored.lastHandledRetryAt !== status.lastHandledRetryAt ||
-    conditionsText(stored) !== conditionsText(status)
+    (stored.conditions !== status.conditions && conditionsText(stored) !== conditionsText(status))
   );
 }
 
@@ -91,10 +91,12 @@ function conditionsText(status: OrderTransactionStatus): string {
 }
 
 function hasProgress(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
-  return (
-    JSON.stringify(branchesOf(stored)) !== JSON.stringify(branchesOf(status)) ||
-    JSON.stringify(messagesOf(stored)) !== JSON.stringify(messagesOf(status))
-  );
+  return areDifferent(branchesOf(stored), branchesOf(status)) || areDifferent(messagesOf(stored), messagesOf(status));
+}
+
+/** What no answer has touched is the very same list. */
+function areDifferent(one: readonly object[], other: readonly object[]): boolean {
+  return one !== other && JSON.stringify(one) !== JSON.stringify(other);
 }
 
 /** Trying and Delivering are stored only with news: on the happy path nobody sees them (T6). */

@@ -101,7 +101,8 @@ export function createApp(options: AppOptions): App {
           waiting.add(controller);
           response.once('close', () => {
             waiting.delete(controller);
-            controller.abort();
+            // After the answer nothing waits any more, and an abort makes an error with its stack.
+            if (!response.writableFinished) controller.abort();
           });
           if (draining) controller.abort();
           if (hasGone(response)) return;

@@ -180,6 +180,9 @@ class Access {
     this.#tls = fingerprint;
     void last?.close();
     return new Agent({
+      // One creation at a time on each connection: HTTP/2 costs both ends more CPU for it, and one lost packet stops them all.
+      allowH2: false,
+      pipelining: 1,
       // An abort is not heeded while a connection is being made, so that has a limit of its own.
       connect: { ...tls, keepAlive: true, timeout: TIMEOUT_MS },
       headersTimeout: TIMEOUT_MS,
