@@ -167,6 +167,7 @@ const queue = new WorkQueue({
   workersMax: WORKERS_MAX,
   handle: (key) => observe.pass(() => reconciler.reconcile(key)),
   clock,
+  begin: setImmediate,
   onPanic: (key, error) => log.error({ transaction: key, err: error }, 'a pass threw: this is a bug'),
   metrics: observe.queue,
 });
@@ -194,7 +195,7 @@ function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
     if (needsWork(transaction.status) && concerns(transaction)) queue.add(keyOf(transaction));
   }
 }
-transactions.onChange((key) => queue.add(key));
+store.onNews((key) => queue.add(key));
 flows.onChange((namespace, name) =>
   lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
 );

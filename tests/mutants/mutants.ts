@@ -236,6 +236,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['controller/src/kubernetes/transaction-store.real.test.ts'],
   },
   {
+    name: 'every change is taken for the echo of an own write',
+    breaks: 'S6: only our own write is no news',
+    file: 'controller/src/kubernetes/transaction-store.ts',
+    find: 'return resourceVersion === version && (heard === undefined || heard.metadata.uid === uid);',
+    replace: 'return true;',
+    tests: ['controller/src/kubernetes/transaction-store.test.ts'],
+  },
+  {
     name: 'retrying gives up after ten attempts',
     breaks: 'T4: confirm and cancel are retried for ever',
     file: 'controller/src/transaction/calls.ts',
@@ -336,9 +344,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an entry stays on the stream when its receipt cannot be written',
     breaks: 'M2: a receipt that cannot be written holds up nothing, so that a full Redis gets room',
-    file: 'services/kit/src/messages/consumer.ts',
-    find: '      this.#receiptTrouble(sender.replyTo).failed(this.#group.reasonOf(error));\n',
-    replace: '      this.#receiptTrouble(sender.replyTo).failed(this.#group.reasonOf(error));\n      throw error;\n',
+    file: 'services/kit/src/messages/group.ts',
+    find: 'const commands = this.commands.pipeline();',
+    replace: 'const commands = this.commands.multi();',
     tests: ['services/kit/src/messages/sick-broker.real.test.ts'],
   },
   {

@@ -1,5 +1,5 @@
 /** What a read says is the truth at once, whatever the cache remembers; the informer lists again where the two do not fit. */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
 import { silentLog } from '../runtime/log.ts';
@@ -22,11 +22,19 @@ function copy(resourceVersion: string, uid = 'u1'): OrderTransaction {
 
 const NOT_FOUND = { status: 404, reason: 'NotFound', message: 'not found', objectName: 't' };
 
-/** Of one object; its watches are open and say nothing, as while nobody has noticed yet. */
+/** Of one object; its watches are open and say only what the test has them tell, as while nobody has noticed yet. */
 class SilentApiServer implements Transport {
   readonly host = 'memory';
   stored: OrderTransaction | undefined;
   lists = 0;
+  readonly #told: string[] = [];
+  #tell = (): void => undefined;
+
+  /** An event on every watch. */
+  tell(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: OrderTransaction): void {
+    this.#told.push(JSON.stringify({ type, object }));
+    this.#tell();
+  }
 
   request<T>({ method, path, query, body }: ApiRequest): Promise<ApiAnswer<T>> {
     if (method === 'PUT') {
@@ -49,7 +57,19 @@ class SilentApiServer implements Transport {
     _query: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<ApiAnswer<AsyncIterable<string>>> {
-    return answered(silence(signal));
+    return answered(this.#lines(signal));
+  }
+
+  async *#lines(signal: AbortSignal): AsyncGenerator<string, void, void> {
+    for (;;) {
+      const line = this.#told.shift();
+      if (line !== undefined) yield line;
+      else
+        await new Promise<void>((resolve, reject) => {
+          this.#tell = resolve;
+          signal.addEventListener('abort', () => reject(new Error('cut')));
+        });
+    }
   }
 
   close(): Promise<void> {
@@ -65,11 +85,6 @@ function structuredCloneOf<T>(body: T): T {
   return typeof (body as object | undefined) === 'object' && !(Symbol.asyncIterator in (body as object))
     ? structuredClone(body)
     : body;
-}
-
-async function* silence(signal: AbortSignal): AsyncGenerator<string, void, void> {
-  await new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('cut'))));
-  yield '';
 }
 
 async function open(stored: OrderTransaction) {
@@ -131,4 +146,56 @@ test('however many reads do not fit, a list is begun at most every ten seconds',
   expect(server.lists).toBeGreaterThan(3);
   expect(server.lists).toBeLessThanOrEqual(7);
   await informers.stop();
+});
+
+describe('of what the watch tells', () => {
+  async function withNews() {
+    const opened = await open(copy('900'));
+    const news: string[] = [];
+    opened.store.onNews((key) => news.push(key));
+    return { ...opened, news };
+  }
+
+  test('our own write is no news, and what another has stored afterwards is', async () => {
+    const { clock, server, informers, store, news } = await withNews();
+    await store.writeStatus(store.get(KEY)!, {});
+    server.tell('MODIFIED', copy('901'));
+    await clock.advance(0);
+    expect([news, store.remembered]).toEqual([[], 0]);
+    server.tell('MODIFIED', copy('902'));
+    await clock.advance(0);
+    expect(news).toEqual([KEY]);
+    await informers.stop();
+  });
+
+  test('our own write is news where it is told before its answer has come', async () => {
+    const { clock, server, informers, news } = await withNews();
+    server.tell('MODIFIED', copy('901'));
+    await clock.advance(0);
+    expect(news).toEqual([KEY]);
+    await informers.stop();
+  });
+
+  test('that it leaves by our own write is no news, that somebody has deleted it is', async () => {
+    for (const [version, told] of [
+      ['901', []],
+      ['902', [KEY]],
+    ] as const) {
+      const { clock, server, informers, store, news } = await withNews();
+      await store.writeStatus(store.get(KEY)!, {});
+      server.tell('DELETED', copy(version));
+      await clock.advance(0);
+      expect([news, informers.size, store.remembered]).toEqual([told, 0, 0]);
+      await informers.stop();
+    }
+  });
+
+  test('another object of its name is news, also under the same version', async () => {
+    const { clock, server, informers, store, news } = await withNews();
+    await store.writeStatus(store.get(KEY)!, {});
+    server.tell('ADDED', copy('901', 'u2'));
+    await clock.advance(0);
+    expect(news).toEqual([KEY]);
+    await informers.stop();
+  });
 });

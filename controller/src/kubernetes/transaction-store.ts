@@ -12,6 +12,7 @@
  *      object go, or took a list that was begun after it. So what is remembered is bounded by what is in flight.
  *  S5  Where the informer holds only what needs work, a transaction leaves it as it comes to rest, before or after the answer
  *      to the write that ended it. What rests is remembered only as long as the informer holds an older copy of it.
+ *  S6  The watch also tells of our own writes. Whoever has stored a copy has gone on from it, so that is no news and wakes nobody.
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcile/ports.ts';
@@ -30,6 +31,8 @@ interface Known {
   readonly disproved: OrderTransaction | undefined;
   /** How many lists had begun when the answer came: only a later one must have it. */
   readonly listsStarted: number;
+  /** It is what a write of ours has stored. */
+  readonly isOwnWrite: boolean;
 }
 
 export interface TransactionStoreOptions {
@@ -46,13 +49,23 @@ export class ApiTransactionStore implements TransactionStore {
   readonly #informers: Informers<OrderTransaction>;
   readonly #clock: Clock;
   readonly #known = new Map<Key, Known>();
+  readonly #newsListeners: ((key: Key) => void)[] = [];
 
   constructor({ transport, informers, clock }: TransactionStoreOptions) {
     this.#transport = transport;
     this.#informers = informers;
     this.#clock = clock;
-    informers.onChange((key, transaction, version) => this.#caughtUp(key, transaction, version));
+    informers.onChange((key, transaction, version) => {
+      const isNews = !this.#isOwnWrite(key, transaction, version);
+      this.#caughtUp(key, transaction, version);
+      if (isNews) for (const listener of this.#newsListeners) listener(key);
+    });
     informers.onList((informer, listNumber) => this.#listed(informer, listNumber));
+  }
+
+  /** Called for every change but the echo of our own writes (S6), after `get` answers with it. */
+  onNews(listener: (key: Key) => void): void {
+    this.#newsListeners.push(listener);
   }
 
   /** How many keys the informer has not caught up with. */
@@ -116,7 +129,7 @@ export class ApiTransactionStore implements TransactionStore {
     if (this.#hasLeft(key, transaction)) return;
     const newest = this.get(key);
     if (newest !== undefined && !isNewer(resourceVersionOf(transaction), resourceVersionOf(newest))) return;
-    this.#know(key, transaction, this.#known.get(key)?.disproved);
+    this.#know(key, transaction, this.#known.get(key)?.disproved, true);
   }
 
   /** What a read has found (S3). @param before what was known when it was asked for */
@@ -145,8 +158,22 @@ export class ApiTransactionStore implements TransactionStore {
     return transaction;
   }
 
-  #know(key: Key, transaction: OrderTransaction | undefined, disproved: OrderTransaction | undefined): void {
-    this.#known.set(key, { transaction, disproved, listsStarted: this.#informers.of(key)?.listsStarted ?? 0 });
+  #know(
+    key: Key,
+    transaction: OrderTransaction | undefined,
+    disproved: OrderTransaction | undefined,
+    isOwnWrite = false,
+  ): void {
+    const listsStarted = this.#informers.of(key)?.listsStarted ?? 0;
+    this.#known.set(key, { transaction, disproved, listsStarted, isOwnWrite });
+  }
+
+  /** What leaves the informer by a write of ours, because it rests, is told with that write's version; what was deleted, with a later one. */
+  #isOwnWrite(key: Key, heard: OrderTransaction | undefined, version: string): boolean {
+    const known = this.#known.get(key);
+    if (known?.transaction === undefined || !known.isOwnWrite) return false;
+    const { uid, resourceVersion } = known.transaction.metadata;
+    return resourceVersion === version && (heard === undefined || heard.metadata.uid === uid);
   }
 
   #expectNews(key: Key, cached: OrderTransaction): void {

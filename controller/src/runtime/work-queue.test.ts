@@ -82,6 +82,19 @@ test('keys are handled in the order they came, also thousands of them', async ()
   expect(order).toEqual(keys);
 });
 
+test('what comes in the same turn of the event loop is handled once, after all of it has come', async () => {
+  const handled: string[] = [];
+  const { queue } = queueWith(async (key) => void handled.push(key), { begin: setImmediate });
+  const answers = ['a', 'b', 'a', 'c', 'a'].map(async (key) => Promise.resolve().then(() => queue.add(key)));
+  await Promise.all(answers);
+  expect(handled).toEqual([]);
+  await new Promise(setImmediate);
+  expect(handled).toEqual(['a', 'b', 'c']);
+  queue.add('a');
+  await new Promise(setImmediate);
+  expect(handled).toEqual(['a', 'b', 'c', 'a']);
+});
+
 describe('a delayed add', () => {
   test('comes at its moment and not before', async () => {
     const gate = new Gate();

@@ -34,6 +34,8 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly onPanic: (key: string, error: unknown) => void;
   readonly metrics?: WorkQueueMetrics;
+  /** Begins what is due: after everything that came in the same turn of the event loop, so that it is handled once. Default: at once. */
+  readonly begin?: (work: () => void) => void;
   /** In [0, 1); spreads the retries of panicking handlers. */
   readonly random?: () => number;
 }
@@ -58,6 +60,7 @@ export class WorkQueue {
   #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #whenIdle: (() => void) | undefined;
+  #beginning = false;
 
   constructor(options: WorkQueueOptions) {
     this.name = options.name;
@@ -92,7 +95,7 @@ export class WorkQueue {
     this.#dirty.add(key);
     if (this.#startedMs.has(key)) return;
     this.#enqueue(key);
-    this.#work();
+    this.#begin();
   }
 
   /** Adds the key when that much time has passed; of several the earliest counts (Q4, Q6). */
@@ -139,6 +142,20 @@ export class WorkQueue {
 
   #enqueue(key: string): void {
     this.#ready.push({ key, sinceMs: this.#options.clock.monotonicMs() });
+  }
+
+  #begin(): void {
+    const { begin } = this.#options;
+    if (begin === undefined) {
+      this.#work();
+      return;
+    }
+    if (this.#beginning) return;
+    this.#beginning = true;
+    begin(() => {
+      this.#beginning = false;
+      this.#work();
+    });
   }
 
   #work(): void {
