@@ -31,6 +31,7 @@ const CONTROLLER_RULES: readonly Rule[] = [
   { apiGroups: ['ordertx.dev'], resources: ['ordertransactions/status'], verbs: ['update'] },
   // It keeps a finalizer on every flow, which is metadata of the object itself.
   { apiGroups: ['ordertx.dev'], resources: ['transactionflows'], verbs: ['get', 'list', 'watch', 'patch'] },
+  { apiGroups: ['ordertx.dev'], resources: ['transactionflows/status'], verbs: ['patch'] },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'list', 'create', 'update'] },
   { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [CONTROLLER_ACCOUNT], verbs: ['create'] },

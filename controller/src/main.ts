@@ -14,6 +14,7 @@ import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
 import { ApiEvents } from './kubernetes/events.ts';
 import { FlowFinalizer } from './kubernetes/flow-finalizer.ts';
+import { FlowRemovalReport } from './kubernetes/flow-removal-report.ts';
 import { InformedFlowStore } from './kubernetes/flow-store.ts';
 import { Informers } from './kubernetes/informers.ts';
 import { KeySet } from './kubernetes/jwks.ts';
@@ -159,6 +160,8 @@ const remover = new Remover({
     metrics.removalFailing.set(trouble === undefined ? 0 : 1);
     metrics.archiveFailing.set(trouble?.of === 'archive' ? 1 : 0);
   },
+  report: new FlowRemovalReport({ transport, flows: flowInformers, apiClock, log }),
+  onUnarchivable: (transaction, reason) => events.warn(transaction, 'Unarchivable', reason),
 });
 
 const stopping = new AbortController();

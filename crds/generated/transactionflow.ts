@@ -159,7 +159,7 @@ export interface TransactionFlowStatus {
    */
   readonly observedGeneration?: number;
   /**
-   * Standard Kubernetes conditions, one per type.
+   * Standard Kubernetes conditions, one per type. RemovalFailing: True while ended transactions stay because they cannot be removed, or archived before; absent where it never was so.
    */
   readonly conditions?: readonly FlowCondition[];
 }

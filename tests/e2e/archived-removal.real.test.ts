@@ -1,6 +1,6 @@
 /**
- * With an archive nothing is removed that it does not keep: while its database is away all stay and everything else goes on; killed
- * between keeping and removing, a controller's successors do both again, and each transaction is kept once.
+ * With an archive nothing is removed that it does not keep: while its database is away all stay, every flow says so, and everything
+ * else goes on; killed between keeping and removing, a controller's successors do both again, and each transaction is kept once.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -8,12 +8,13 @@ import type { OrderTransaction, OrderTransactionStatus } from '../../crds/genera
 import { findByName } from '../../controller/src/archive/queries.ts';
 import { pathOf, TRANSACTIONS } from '../../controller/src/kubernetes/stored-object.ts';
 import type { RunningController } from '../../local/controllers.ts';
+import { kubectl } from '../../local/cluster.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { adminTransport, createTransaction, expectOk } from '../world/api-client.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { startTcpProxy, type TcpProxy } from '../world/tcp-proxy.ts';
-import { freshDatabase } from '../world/world.ts';
+import { freshDatabase, world } from '../world/world.ts';
 
 const ENDED = 8;
 const DEADLINE_MS = 60_000;
@@ -67,6 +68,11 @@ const metric = async ({ url }: RunningController, name: string) =>
   sumOf(await (await fetch(`${url}/metrics`)).text(), name);
 const resting = async () =>
   (await shop.transactions()).filter(({ status }) => status?.expires === '2026-01-01T00:05Z').length;
+const saysOfRemoval = async () => {
+  const conditions = (await shop.flow())?.status?.conditions ?? [];
+  const found = conditions.find(({ type }) => type === 'RemovalFailing');
+  return found && `${found.status} ${found.reason}`;
+};
 const rows = async (): Promise<number> =>
   pool
     .query<{ readonly rows: string }>('select count(*) as rows from ordertx_archive')
@@ -78,9 +84,11 @@ test(
   async () => {
     proxy.break('cut');
     const stored = new Map<string, string | undefined>();
+    const versions = new Map<string, string | undefined>();
     for (let number = 0; number < ENDED; number += 1) {
       const { metadata } = await ended(`ended-${number}`);
       stored.set(metadata.name, metadata.uid);
+      versions.set(metadata.name, metadata.resourceVersion);
     }
     const first = await startController(1);
     await until('it to be told', async () => (await metric(first, 'ordertx_archive_failing')) === 1);
@@ -88,6 +96,10 @@ test(
     await shop.stock('tea', 10);
     expect((await shop.order([{ skuId: 'tea', quantity: 1, unitPriceCents: 450 }], 30)).status).toBe(201);
     expect(await resting()).toBe(ENDED);
+    await until('the flows to say so', async () => (await saysOfRemoval()) === 'True ArchiveUnavailable');
+    expect(await kubectl(world(), 'get', 'txflow', 'create-order', '--namespace', shop.namespace)).toMatch(/ True /);
+    for (const { metadata } of (await shop.transactions()).filter(({ metadata }) => versions.has(metadata.name)))
+      expect(metadata.resourceVersion).toBe(versions.get(metadata.name));
 
     proxy.heal();
     await until('all to be kept', async () => (await rows()) === ENDED);
@@ -105,6 +117,7 @@ test(
       expect(JSON.stringify(found)).not.toContain('managedFields');
     }
     for (const each of successors) expect(await metric(each, 'ordertx_archive_failing')).toBe(0);
+    await until('the flows to take it back', async () => (await saysOfRemoval()) === 'False Removing');
 
     const { metadata } = await ended('ended-0');
     await startController(200);

@@ -10,4 +10,12 @@ export const manyAndEnded: readonly Mutant[] = [
     replace: 'Math.max(pauseMs, lease.freeInMs() ?? 0)',
     tests: ['controller/src/kubernetes/shards.test.ts'],
   },
+  {
+    name: 'a flow is told anew after every look',
+    breaks: 'ADR 36: a flow is written once when it begins and once when it is over',
+    file: 'controller/src/kubernetes/flow-removal-report.ts',
+    find: 'if (before?.reason === said.reason || ',
+    replace: 'if (',
+    tests: ['controller/src/kubernetes/flow-removal-report.real.test.ts'],
+  },
 ];

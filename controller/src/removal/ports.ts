@@ -47,3 +47,12 @@ export type ArchiveResult =
 export interface Archive {
   keep(transactions: readonly OrderTransaction[]): Promise<ArchiveResult>;
 }
+
+/** Why nothing is removed now. */
+export type Trouble = { readonly of: 'archive' | 'api'; readonly message: string };
+
+/** Where people see it. */
+export interface RemovalReport {
+  /** Called after each look of the replica that removes; what cannot be reported is reported after the next. Never rejects. */
+  looked(trouble: Trouble | undefined, signal: AbortSignal): Promise<void>;
+}

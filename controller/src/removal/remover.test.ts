@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
 import type { Log } from '../runtime/log.ts';
-import type { ArchiveResult } from './ports.ts';
-import { Remover, type RemoverOptions, type Trouble } from './remover.ts';
+import type { ArchiveResult, Trouble } from './ports.ts';
+import { Remover, type RemoverOptions } from './remover.ts';
 import { RestingFake } from './resting-fake.ts';
 
 const START = Date.UTC(2030, 0, 1, 12, 0, 30);
@@ -181,10 +181,30 @@ test('one that no archive can take stays, and stops nobody else', async () => {
   const archive = new ArchiveFake();
   archive.never.add('ended-7');
   for (let number = 0; number < 250; number += 1) api.ended(`ended-${number}`, '2030-01-01T11:00Z');
-  start({ archive });
+  const told: string[] = [];
+  start({ archive, onUnarchivable: ({ metadata }, reason) => told.push(`${metadata.name}: ${reason}`) });
   await clock.advance(10_000);
   expect(api.names).toEqual(['ended-7']);
   expect(counts).toEqual({ removed: 249, unarchivable: 1 });
+  expect(told).toEqual(['ended-7: it cannot be stored']);
+});
+
+test('after each look the replica that removes reports how it went, and no other', async () => {
+  const archive = new ArchiveFake();
+  archive.away = true;
+  api.ended('ended', '2030-01-01T11:00Z');
+  const reports: (Trouble['of'] | 'none')[] = [];
+  let isOurs = false;
+  const report = { looked: async (trouble: Trouble | undefined) => void reports.push(trouble?.of ?? 'none') };
+  start({ archive, report, isOurs: () => isOurs });
+  await clock.advance(MINUTE_MS);
+  expect(reports).toEqual([]);
+  isOurs = true;
+  await clock.advance(MINUTE_MS);
+  expect(new Set(reports)).toEqual(new Set(['archive']));
+  archive.away = false;
+  await clock.advance(MINUTE_MS);
+  expect(reports.at(-1)).toBe('none');
 });
 
 test('a copy that changed since it was archived stays until that one is archived as well', async () => {

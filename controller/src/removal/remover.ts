@@ -11,7 +11,7 @@
  *  V5  Minutes are looked at one by one, because the API server's selectors know equality only. `expires` is never written with a
  *      minute that has long passed (transaction/finish.ts), so that a minute is done with soon after it. Whoever begins, and
  *      once an hour, looks through all that rest instead: whatever was left goes then.
- *  V6  What fails is begun anew, later and later, and said once.
+ *  V6  What fails is begun anew, later and later, and said once: to the log, and to every flow (ADR 36).
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
@@ -19,10 +19,7 @@ import { delay, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { dueMs, mayGo, MINUTE_MS, minuteOf } from './due.ts';
 import { Pace } from './pace.ts';
-import type { Archive, RemoveResult, Resting, RestingTransactions } from './ports.ts';
-
-/** Why nothing is removed now, for metrics and people. */
-export type Trouble = { readonly of: 'archive' | 'api'; readonly message: string };
+import type { Archive, RemovalReport, RemoveResult, Resting, RestingTransactions, Trouble } from './ports.ts';
 
 export interface RemoverOptions {
   readonly resting: RestingTransactions;
@@ -39,6 +36,9 @@ export interface RemoverOptions {
   readonly onRemoved?: (result: RemoveResult['kind'] | 'unarchivable', transactions: number) => void;
   /** Called when it begins, becomes another, and with undefined when it has ended. */
   readonly onTrouble?: (trouble: Trouble | undefined) => void;
+  readonly report?: RemovalReport;
+  /** The archive cannot take this one: it stays. */
+  readonly onUnarchivable?: (transaction: OrderTransaction, reason: string) => void;
   readonly lookEveryMs?: number;
   readonly sweepEveryMs?: number;
 }
@@ -95,12 +95,14 @@ export class Remover {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, isOurs, lookEveryMs = LOOK_EVERY_MS } = this.#options;
+    const { clock, isOurs, report, lookEveryMs = LOOK_EVERY_MS } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       const ended = isOurs() ? await this.#look(signal) : this.#leave();
       failures = ended.kind === 'failed' ? failures + 1 : 0;
-      this.#tell(ended.kind === 'failed' ? ended.trouble : undefined);
+      const trouble = ended.kind === 'failed' ? ended.trouble : undefined;
+      this.#tell(trouble);
+      if (isOurs() && ended.kind !== 'stopped') await report?.looked(trouble, signal);
       await delay(clock, failures > 0 ? backoffMs(BACKOFF, failures, Math.random()) : lookEveryMs, signal);
     }
   }
@@ -211,10 +213,12 @@ export class Remover {
     this.#oldestDueMs = Math.min(this.#oldestDueMs ?? Infinity, ms);
   }
 
-  #isUnarchivable({ metadata }: OrderTransaction, reason: string | undefined): boolean {
+  #isUnarchivable(transaction: OrderTransaction, reason: string | undefined): boolean {
     if (reason === undefined) return false;
-    const { log, onRemoved } = this.#options;
+    const { log, onRemoved, onUnarchivable } = this.#options;
+    const { metadata } = transaction;
     onRemoved?.('unarchivable', 1);
+    onUnarchivable?.(transaction, reason);
     log.error(
       { transaction: `${metadata.namespace}/${metadata.name}`, reason },
       'the archive cannot take it: it stays',
