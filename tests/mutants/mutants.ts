@@ -398,6 +398,22 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/order/src/creation/api-server.real.test.ts'],
   },
   {
+    name: 'whoever creates a pay-order transaction pays an order without money',
+    breaks: 'a payment counts only where the payment service has confirmed that it was captured',
+    file: 'services/order/sql/take-for-payment.sql',
+    find: '      $4\n      or exists',
+    replace: '      $4 is not null\n      or exists',
+    tests: ['services/order/src/branches/pay-order.real.test.ts'],
+  },
+  {
+    name: 'a capture that comes after its attempt was cancelled by hand is taken for done',
+    breaks: 'every captured payment is applied or refunded, or somebody is told',
+    file: 'services/order/src/messages/payment-succeeded.ts',
+    find: 'creation === undefined && (await',
+    replace: 'creation !== undefined && (await',
+    tests: ['services/order/src/messages/payment-succeeded.real.test.ts'],
+  },
+  {
     name: 'a payment that its order may still take is refunded by hand',
     breaks: 'ADR 26: money goes back by hand only once its attempt is Cancelled',
     file: 'services/payment/src/refunds/refund-command.ts',

@@ -15,6 +15,7 @@ import {
   listen,
   migrate,
   mountParticipant,
+  type Ask,
   type Branch,
   type Later,
   type TokenSettings,
@@ -72,6 +73,8 @@ export interface SeatService {
   call(operation: Operation, options?: CallOptions): Promise<Answer>;
   /** The next run of this operation's business function runs this first. */
   interruptAt(operation: Operation, interruption: Interruption): void;
+  /** The next try has this asked, and heeds what it hears. */
+  askAtTry(ask: Ask['ask']): void;
   freeSeats(): Promise<number>;
   reservation(transaction?: string): Promise<string | undefined>;
   storedState(transaction?: string): Promise<string | undefined>;
@@ -96,7 +99,8 @@ export async function openSeatService(
   });
   await pool.query('insert into shows values ($1, $2)', ['hamlet', SEATS_AT_START]);
   const interruptions = new Map<Operation, Interruption>();
-  const branch = seatBranch(interruptions);
+  const asks: Ask['ask'][] = [];
+  const branch = seatBranch(interruptions, asks);
   const app = createApp({ name: 'seats', version: '1', log, pool });
   const tokens = options.tokens ?? { auth: 'off' };
   mountParticipant(app, { pool, branches: [branch, { ...branch, path: OTHER_PATH }], namespaces: [NAMESPACE], tokens });
@@ -109,6 +113,7 @@ export async function openSeatService(
     logLines: lines,
     call: (operation, callOptions) => send(server.url, operation, callOptions ?? {}),
     interruptAt: (operation, interruption) => void interruptions.set(operation, interruption),
+    askAtTry: (ask) => void asks.push(ask),
     ...observations(pool),
     close: async () => {
       await server.close();
@@ -118,7 +123,7 @@ export async function openSeatService(
   };
 }
 
-function seatBranch(interruptions: Map<Operation, Interruption>): Branch<Payload> {
+function seatBranch(interruptions: Map<Operation, Interruption>, asks: Ask['ask'][]): Branch<Payload> {
   const interrupted = async (operation: Operation, client: PoolClient): Promise<Later | undefined> => {
     const interruption = interruptions.get(operation);
     interruptions.delete(operation);
@@ -128,7 +133,7 @@ function seatBranch(interruptions: Map<Operation, Interruption>): Branch<Payload
     branch: BRANCH,
     path: PATH,
     payload: payloadSchema,
-    async try(client, { transaction, payload }) {
+    async try(client, { transaction, payload, heard }) {
       await tell(client, 'try', formatTransaction(transaction), { seats: payload.seats });
       const { rowCount } = await client.query(
         'insert into reservations values ($1, $2, $3, $4) on conflict do nothing',
@@ -137,6 +142,9 @@ function seatBranch(interruptions: Map<Operation, Interruption>): Branch<Payload
       if (rowCount !== 1) throw new Error('tried twice');
       const later = await interrupted('try', client);
       if (later !== undefined) return later;
+      const ask = asks.pop();
+      if (ask !== undefined) return { kind: 'ask', ask };
+      if (heard?.objection !== undefined) return heard.objection;
       const taken = await client.query('update shows set free = free - $2 where show = $1 and free >= $2', [
         payload.show,
         payload.seats,

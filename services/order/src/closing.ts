@@ -39,7 +39,7 @@ const LOOK_AGAIN_SECONDS = 2;
 export interface ScannerOptions {
   readonly pool: Pool;
   readonly relay: Pick<Relay, 'nudge'>;
-  readonly payments: PaymentLookup;
+  readonly payments: Pick<PaymentLookup, 'ofOrders'>;
   /** How long an open payment, or a payment service that is away, may hold off a close. */
   readonly graceSeconds: number;
   readonly log: Log;

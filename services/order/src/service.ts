@@ -7,14 +7,13 @@ import {
   startService,
   tokenSettings,
   type AnyBranch,
-  type Log,
   type RunningService,
   type ServiceBase,
   type ServiceParts,
 } from '../../kit/src/index.ts';
 import { closeOrderBranch } from './branches/close-order.ts';
 import { createOrderBranch } from './branches/create-order.ts';
-import { payOrderBranch } from './branches/pay-order.ts';
+import { payOrderBranch, type PayOrderOptions } from './branches/pay-order.ts';
 import { registerClosesGauge, startClosing } from './closing.ts';
 import type { OrderConfig } from './config.ts';
 import { startAgain } from './creation/again.ts';
@@ -38,11 +37,12 @@ const CLEAN_REQUESTS = sqlFile(import.meta.url, '../sql/clean-requests.sql');
 /** Notified by end-creation.sql, with the order's id. */
 const CREATION_ENDED_CHANNEL = 'order_creation_ended';
 
+/** @param running what the branches of a running service have besides; not there for a person who settles by hand */
 export function branches(
   { paymentTimeoutSeconds }: Pick<OrderConfig, 'paymentTimeoutSeconds'>,
-  log?: Log,
+  running?: PayOrderOptions,
 ): readonly AnyBranch[] {
-  return [createOrderBranch(paymentTimeoutSeconds), payOrderBranch(log), closeOrderBranch(log)];
+  return [createOrderBranch(paymentTimeoutSeconds), payOrderBranch(running), closeOrderBranch(running?.log)];
 }
 
 export async function startOrder(config: OrderConfig): Promise<RunningService> {
@@ -82,7 +82,7 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
       withdrawOrderRoute({ pool: publicPool, relay, waiting, payments }),
       receiveOrderRoute(publicPool),
     ],
-    participant: { branches: branches(config, log), tokens: tokenSettings(config) },
+    participant: { branches: branches(config, { payments, log }), tokens: tokenSettings(config) },
     handlers: [paymentSucceeded({ relay, payments }), wmsShipped],
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).

@@ -141,7 +141,7 @@ export class OrderFixture {
     return this.#steps('/tcc/create-order', transaction, { orderId, ...TEAPOTS, totalCents: TOTAL_CENTS });
   }
 
-  /** Another payment each time, of what the order costs. */
+  /** Another payment each time, of what the order costs; whoever asks for just this one is told that it was captured. */
   payment(
     orderId: string,
     choice: { readonly paymentId?: string; readonly amountCents?: number; readonly transaction?: string } = {},
@@ -149,6 +149,7 @@ export class OrderFixture {
     const { paymentId = `p${String(++this.#payments)}`, amountCents = TOTAL_CENTS } = choice;
     const { transaction = `${this.namespace}/pay-${paymentId}` } = choice;
     const payload = { orderId, ...TEAPOTS, totalCents: TOTAL_CENTS, paymentId, amountCents };
+    this.payments.vouch({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: amountCents });
     return { paymentId, ...this.#steps('/tcc/pay-order', transaction, payload) };
   }
 

@@ -382,9 +382,9 @@ const ALL_OF_IT = `
   where order_id = $1`;
 
 const NOBODY_SENDS = { nudge: () => undefined };
-const NO_PAYMENTS: PaymentLookup = { ofOrders: async () => ({ kind: 'found', payments: [] }) };
+const NO_PAYMENTS: Pick<PaymentLookup, 'ofOrders'> = { ofOrders: async () => ({ kind: 'found', payments: [] }) };
 /** The payment service, which says that it has captured what its message says. */
-const confirming = ({ paymentId, amountCents }: Payment, orderId: string): PaymentLookup => ({
+const confirming = ({ paymentId, amountCents }: Payment, orderId: string): Pick<PaymentLookup, 'ofOrders'> => ({
   ofOrders: async () => ({
     kind: 'found',
     payments: [{ paymentId, orderId, status: 'SUCCEEDED', capturedCents: amountCents }],

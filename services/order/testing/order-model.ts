@@ -1,13 +1,14 @@
 /**
  * An order as the rules say it must be: what each step makes of it, and what each step is answered.
  *
- * Written from the rules alone: it shares nothing with the service but the names of the statuses and the words for a foreigner. Its order is one that waits for
+ * Written from the rules alone: it shares nothing with the service but the names of the statuses and two refusals' words. Its order is one that waits for
  * its payment when the model begins; what it is given later it may be given by anybody, in any order, again and again.
  *
  * A step is one act or two. What others do may come between two acts, and nothing comes into the middle of one. Two acts have a
  * withdrawal, which is stored before the order is read for its answer, and an order's time being over, which the scanner sees later.
  */
 import { FOREIGN_ATTEMPT, type CloseCause } from '../../protocol/src/index.ts';
+import { cancelledBefore } from '../src/messages/payment-succeeded.ts';
 import type { OrderStatus } from '../src/orders.ts';
 import { TOTAL_CENTS } from './order-fixture.ts';
 
@@ -230,6 +231,8 @@ function withCloseEnded(model: OrderModel, { transaction }: Close): OrderModel {
 function captured(model: OrderModel, of: Payment, id: string): Told {
   if (model.handled.includes(id)) return { model, said: 'delivered' };
   const state = model.branches[of.transaction]?.state ?? 'None';
+  const asked = of.transaction in model.creations || of.transaction in model.ended;
+  if (state === 'Cancelled' && !asked) return { model, said: `refused: ${cancelledBefore(of.paymentId)}` };
   const heard = { ...model, handled: [...model.handled, id] };
   const wanted = !['Confirmed', 'Cancelled'].includes(state) && model.paymentId !== of.paymentId;
   return { model: wanted ? withCreation(heard, of.transaction, null) : heard, said: 'delivered' };

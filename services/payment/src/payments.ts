@@ -142,13 +142,13 @@ export async function getPayment(pool: Pool, paymentId: string): Promise<Payment
   return rows.map(paymentOf)[0];
 }
 
-/** The oldest first. */
+/** Those that were captured, then the others, the oldest first. @param paymentId the only one that is asked about, if any */
 export async function listPayments(
   pool: Pool,
-  orderIds: readonly string[],
+  { orderIds, paymentId }: { readonly orderIds: readonly string[]; readonly paymentId: string | undefined },
   rowsMax: number,
 ): Promise<readonly Payment[]> {
-  const { rows } = await pool.query<PaymentRow>({ ...LIST_PAYMENTS, values: [orderIds, rowsMax] });
+  const { rows } = await pool.query<PaymentRow>({ ...LIST_PAYMENTS, values: [orderIds, rowsMax, paymentId] });
   return rows.map(paymentOf);
 }
 

@@ -7,7 +7,8 @@
  *    call of the same branch runs meanwhile. Everything done with another connection is outside of it.
  * 2. Each function is run to its end at most once per branch and transaction; a run whose database transaction did not commit has
  *    not happened.
- * 3. It never begins, commits or rolls back, and calls nothing over the network: a call cannot be undone.
+ * 3. It never begins, commits or rolls back, and calls nothing over the network: a call cannot be undone. What only somebody else can
+ *    say a try has the fence ask, which calls it again with what was heard.
  * 4. What it throws undoes everything and is answered as unknown (5xx), so the controller asks again.
  */
 import type { PoolClient } from 'pg';
@@ -36,6 +37,16 @@ export interface Refused {
   readonly detail: string;
 }
 
+/**
+ * Only somebody else can say whether it may be tried: everything is undone, the fence asks, outside of any database transaction, and the
+ * try is called once more.
+ */
+export interface Ask {
+  readonly kind: 'ask';
+  /** Resolves with what speaks against it, within seconds; never rejects. */
+  readonly ask: () => Promise<Refused | Later | undefined>;
+}
+
 interface Call {
   readonly transaction: TransactionName;
   /** Counted from 1 within the operation, by the caller. */
@@ -43,6 +54,8 @@ interface Call {
 }
 export interface TryCall<P> extends Call {
   readonly payload: P;
+  /** What was heard, where this try asked before; the second time it may not ask again. */
+  readonly heard?: { readonly objection: Refused | undefined };
 }
 export interface ConfirmCall<P> extends Call {
   readonly payload: P;
@@ -64,7 +77,7 @@ export interface Branch<P> {
   /** As the flow gives it, e.g. `/tcc/create-order`. */
   readonly path: string;
   readonly payload: ZodType<P>;
-  try(client: PoolClient, call: TryCall<P>): Promise<Tried | Refused | Later>;
+  try(client: PoolClient, call: TryCall<P>): Promise<Tried | Refused | Later | Ask>;
   confirm(client: PoolClient, call: ConfirmCall<P>): Promise<Done | Later>;
   cancel(client: PoolClient, call: CancelCall<P>): Promise<Done | Later>;
 }

@@ -60,6 +60,51 @@ describe('a branch that was never called', () => {
   });
 });
 
+describe('a try that has somebody asked', () => {
+  test('holds nothing meanwhile, and is tried once nothing speaks against it', async () => {
+    const meanwhile: unknown[] = [];
+    seatService.askAtTry(async () => {
+      meanwhile.push(await seatService.storedState(), await seatService.freeSeats(), seatService.pool.idleCount);
+      return undefined;
+    });
+    expect(await seatService.call('try')).toMatchObject({ status: 200, state: 'Tried', body: { held: 2 } });
+    expect(meanwhile).toEqual([undefined, SEATS_AT_START, seatService.pool.totalCount]);
+    expect([await seatService.storedState(), await seatService.freeSeats()]).toEqual(['Tried', HELD]);
+    expect(await operationsTold()).toEqual(['try']);
+  });
+
+  test('is refused for good by what was heard, and reserves nothing', async () => {
+    seatService.askAtTry(async () => ({ kind: 'refused', detail: 'nobody has paid' }));
+    const refused = { status: 409, state: 'Refused', code: 'refused', detail: 'nobody has paid' };
+    expect(await seatService.call('try')).toMatchObject(refused);
+    expect(await seatService.call('try')).toMatchObject(refused);
+    expect([await seatService.storedState(), await seatService.freeSeats()]).toEqual(['Refused', SEATS_AT_START]);
+  });
+
+  test('is asked to come again while nobody answers, and leaves nothing', async () => {
+    seatService.askAtTry(async () => ({ kind: 'later', detail: 'nobody answers', retryAfterSeconds: 3 }));
+    const answer = await seatService.call('try');
+    expect(answer).toMatchObject({ status: 425, state: 'None', detail: 'nobody answers' });
+    expect(answer.headers.get('retry-after')).toBe('3');
+    expect(await seatService.storedState()).toBeUndefined();
+  });
+
+  test('is answered as cancelled when a cancel has come while somebody was asked', async () => {
+    seatService.askAtTry(async () => {
+      await seatService.call('cancel');
+      return undefined;
+    });
+    expect(await seatService.call('try')).toMatchObject({ status: 409, state: 'Cancelled', code: 'cancelled' });
+    expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
+  });
+
+  test('is not asked for another time: a branch that asks without end is a fault', async () => {
+    for (let times = 0; times < 2; times += 1) seatService.askAtTry(async () => undefined);
+    expect(await seatService.call('try')).toMatchObject({ status: 500 });
+    expect(await seatService.storedState()).toBeUndefined();
+  });
+});
+
 describe('a tried branch', () => {
   beforeEach(async () => {
     await seatService.call('try');

@@ -8,7 +8,8 @@
  * 2. Business change and row are kept together or not at all. A crash, a lost connection or a thrown error leaves neither.
  * 3. A try's work stands in a savepoint: a refusal undoes the work and keeps the row, so that every repeat hears the same no.
  * 4. "Later" undoes everything, the row too, and the next call starts afresh.
- * 5. A cancel never looks at the payload that came with it if the branch was tried: what was reserved is what is returned.
+ * 5. A try that has somebody asked leaves nothing meanwhile, and holds nothing. It begins afresh with what was heard.
+ * 6. A cancel never looks at the payload that came with it if the branch was tried: what was reserved is what is returned.
  */
 import type { Pool, PoolClient } from 'pg';
 import type { ZodType } from 'zod';
@@ -16,7 +17,7 @@ import type { Operation, TransactionName } from '../../../protocol/src/index.ts'
 import { describeIssues, validate, type FieldIssue } from '../http/validate.ts';
 import { endTransaction, type Ending } from '../postgres/transaction.ts';
 import type { FenceAnswer } from './answer.ts';
-import type { AnyBranch, Json, Later, Refused, Tried } from './branch.ts';
+import type { AnyBranch, Ask, Json, Later, Refused, Tried, TryCall } from './branch.ts';
 import { stepFor, type Step } from './cells.ts';
 import type { Canonical } from './digest.ts';
 import { claimBranch, writeBranch, type BranchWrite, type StoredBranch } from './stored-branch.ts';
@@ -41,12 +42,24 @@ export type FenceCall = Identity &
 
 /** Rejects with the database's error, or with what the branch threw; then nothing has been stored, or nobody knows (commit). */
 export async function passFence(pool: Pool, branch: AnyBranch, call: FenceCall): Promise<FenceAnswer> {
-  return endTransaction(pool, async (client) => {
+  const passed = await passOnce(pool, branch, call);
+  if (passed.kind !== 'ask') return passed;
+  const objection = await passed.ask();
+  if (objection?.kind === 'later') return later(objection, 'None');
+  const again = await passOnce(pool, branch, call, { objection });
+  if (again.kind === 'ask') throw new Error(`the try at ${branch.path} asks once more, though it was answered`);
+  return again;
+}
+
+type Heard = NonNullable<TryCall<unknown>['heard']>;
+
+function passOnce(pool: Pool, branch: AnyBranch, call: FenceCall, heard?: Heard): Promise<FenceAnswer | Ask> {
+  return endTransaction(pool, async (client): Promise<Ending<FenceAnswer | Ask>> => {
     const stored = await claim(client, branch, call);
     if (stored.state !== 'None' && stored.path !== branch.path)
       return undone({ kind: 'misdirected', path: stored.path });
     const digest = call.operation === 'cancel' ? undefined : call.canonical.digest;
-    return perform(client, branch, call, stored, stepFor(stored, call.operation, digest));
+    return perform(client, branch, call, { stored, step: stepFor(stored, call.operation, digest), heard });
   });
 }
 
@@ -63,17 +76,22 @@ async function claim(client: PoolClient, branch: AnyBranch, call: FenceCall): Pr
   return claimBranch(client, key(branch, call), provisional, operation === 'try' ? 'absent' : 'present');
 }
 
+interface Found {
+  readonly stored: StoredBranch;
+  readonly step: Step;
+  readonly heard: Heard | undefined;
+}
+
 async function perform(
   client: PoolClient,
   branch: AnyBranch,
   call: FenceCall,
-  stored: StoredBranch,
-  step: Step,
-): Promise<Ending<FenceAnswer>> {
+  { stored, step, heard }: Found,
+): Promise<Ending<FenceAnswer | Ask>> {
   if (step.kind === 'answer') return undone(step.answer);
   switch (call.operation) {
     case 'try':
-      return performTry(client, branch, call);
+      return performTry(client, branch, call, heard);
     case 'confirm':
       if (step.kind !== 'run-confirm') throw new Error(`${step.kind} is no step of a confirm`);
       return performConfirm(client, branch, call, step);
@@ -87,9 +105,10 @@ async function performTry(
   client: PoolClient,
   branch: AnyBranch,
   call: FenceCall & { operation: 'try' },
-): Promise<Ending<FenceAnswer>> {
+  heard: Heard | undefined,
+): Promise<Ending<FenceAnswer | Ask>> {
   const { digest, text: payload } = call.canonical;
-  const result = call.inexact ? notUsable([call.inexact]) : await runTry(client, branch, call, call.body);
+  const result = call.inexact ? notUsable([call.inexact]) : await runTry(client, branch, { ...call, heard }, call.body);
   switch (result.kind) {
     case 'tried': {
       const answer = answerText(result.answer);
@@ -104,6 +123,8 @@ async function performTry(
     }
     case 'later':
       return undone(later(result, 'None'));
+    case 'ask':
+      return { keep: false, value: result };
   }
 }
 
@@ -141,14 +162,14 @@ async function performCancel(
 export async function runTry(
   client: PoolClient,
   branch: AnyBranch,
-  call: Identity,
+  call: Identity & { readonly heard?: Heard | undefined },
   body: unknown,
-): Promise<Tried | Refused | Later> {
+): Promise<Tried | Refused | Later | Ask> {
   const checked = validate(branch.payload, body);
   if (checked.kind === 'invalid') return notUsable(checked.issues);
-  const { transaction, attempt } = call;
+  const { transaction, attempt, heard } = call;
   await client.query('savepoint business');
-  const result = await branch.try(client, { transaction, attempt, payload: checked.value });
+  const result = await branch.try(client, { transaction, attempt, payload: checked.value, ...(heard && { heard }) });
   if (result.kind === 'refused') await client.query('rollback to savepoint business');
   return result;
 }

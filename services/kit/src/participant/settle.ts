@@ -107,6 +107,8 @@ async function tryAndConfirm(
       return undone({ kind: 'refused', detail: result.detail });
     case 'later':
       return undone(notYet(result));
+    case 'ask':
+      return undone({ kind: 'later', detail: 'only the running service can ask what has to be asked first' });
     case 'tried':
       return confirmTried(client, options, from, {
         payload: payload.text,

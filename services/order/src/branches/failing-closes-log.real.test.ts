@@ -25,7 +25,7 @@ test.each(['closed', 'paid'] as const)('once that they do, and once that it is %
   const { log, lines } = memoryLog();
   const said = (): readonly unknown[] => lines.splice(0).map(({ level, orderId, msg }) => [level, orderId, msg]);
   const closeOrder = closeOrderBranch(log);
-  const payOrder = payOrderBranch(log);
+  const payOrder = payOrderBranch({ log });
   const { database } = fixture.service;
   const orderId = await fixture.placed();
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
 import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
+import type { KnownPayment } from '../payments/payment-lookup.ts';
 import { done, OrderFixture, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-fixture.ts';
 
 let fixture: OrderFixture;
@@ -129,6 +130,62 @@ describe('a payment is refused, and the order stays as it is,', () => {
     const orderId = fixture.newId();
     expect(await fixture.payment(orderId).try()).toEqual(refusal('there is no such order'));
     expect(await fixture.status(orderId)).toBeUndefined();
+  });
+});
+
+describe('a transaction that this service has not asked for', () => {
+  test.each<[string, Partial<KnownPayment> | undefined, string]>([
+    ['a payment that nobody asked for', undefined, 'the payment service knows no such payment of the order'],
+    ['a payment of another order', { orderId: 'another' }, 'the payment service knows no such payment of the order'],
+    ['another amount', { capturedCents: 1 }, 'the payment service knows of 1 cents, and here it is 2500'],
+    ['money that was given back', { status: 'REFUNDED' }, 'the payment is REFUNDED by now: there is nothing to apply'],
+  ])('pays nothing for %s, and its cancel changes nothing', async (_, known, words) => {
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    const { paymentId } = payment;
+    fixture.payments.forget(paymentId);
+    if (known !== undefined)
+      fixture.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: TOTAL_CENTS, ...known });
+    expect(await payment.try()).toEqual(refusal(words));
+    await done(payment, 'cancel');
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
+    expect(await fixture.history(orderId)).toEqual(PLACED);
+  });
+
+  test('waits for a capture that the payment service has not heard of, and pays once it has', async () => {
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    const { paymentId } = payment;
+    fixture.payments.know({ paymentId, orderId, status: 'PENDING', capturedCents: null });
+    const detail = 'the payment service has not heard that the payment was captured';
+    expect(await payment.try()).toMatchObject({ status: 425, state: 'None', detail });
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
+    fixture.payments.know({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: TOTAL_CENTS });
+    await done(payment, 'try', 'confirm');
+    expect(await fixture.status(orderId)).toBe('PAID');
+  });
+
+  test('waits while the payment service is away; what this service has asked for does not', async () => {
+    const [orderId, otherId] = [await fixture.placed(), await fixture.placed()];
+    const [payment, wanted] = [fixture.payment(orderId), fixture.payment(otherId)];
+    await fixture.announce(otherId, wanted);
+    fixture.payments.away(true);
+    try {
+      expect(await payment.try()).toMatchObject({ status: 425, state: 'None' });
+      await done(wanted, 'try', 'confirm');
+      expect(await fixture.status(otherId)).toBe('PAID');
+    } finally {
+      fixture.payments.away(false);
+    }
+    await done(payment, 'try', 'confirm');
+  });
+
+  test('is not believed for the creation of the same name, which is of the amount that was captured', async () => {
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    await fixture.announce(orderId, { paymentId: payment.paymentId, amountCents: 1 });
+    expect(await payment.try()).toEqual(refusal('the payment service knows of 1 cents, and here it is 2500'));
+    expect(await fixture.row(orderId)).toMatchObject({ status: 'PENDING_PAYMENT', ...NOBODY });
   });
 });
 

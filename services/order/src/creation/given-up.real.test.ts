@@ -163,7 +163,7 @@ describe('where the payment service has forgotten the capture', () => {
   });
 
   test('of a payment that it does not know, the provider gives the money back, and a person says so', async () => {
-    const { payment } = await givenUp();
+    const { orderId, payment } = await givenUp();
     fixture.payments.forget(payment.paymentId);
     const first = await cancel(payment);
     expect(first).toEqual(
@@ -175,6 +175,8 @@ describe('where the payment service has forgotten the capture', () => {
     expect(await isGivenUp(payment)).toBe(false);
     expect(await fixture.fenceState(payment.transaction)).toBe('Cancelled');
     expect(await cancel(payment)).toEqual(says(0, 'nothing is left to do'));
+    // Should the capture be told once more, it must be looked at.
+    expect(await fixture.announce(orderId, payment)).toMatchObject({ result: 'refused' });
   });
 });
 

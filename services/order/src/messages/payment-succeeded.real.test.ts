@@ -179,7 +179,7 @@ describe('is believed only after the payment service was asked:', () => {
       'of another order’s payment',
       { known: { orderId: 'another', capturedCents: TOTAL_CENTS }, words: 'knows no such payment of the order' },
     ],
-    ['of another amount', { known: { capturedCents: 1 }, words: 'knows of 1 cents, and the message of 2500' }],
+    ['of another amount', { known: { capturedCents: 1 }, words: 'knows of 1 cents, and here it is 2500' }],
   ])('%s it is refused in words, and begins nothing', async (_, { known, words }) => {
     const orderId = await fixture.placed();
     const payment = fixture.payment(orderId);
@@ -217,6 +217,33 @@ describe('is believed only after the payment service was asked:', () => {
     // What was handled is answered without asking anybody.
     expect(await tell(orderId, payment)).toEqual(delivered(payment));
     fixture.payments.away(false);
+  });
+});
+
+describe('of a payment whose transaction was cancelled before', () => {
+  test('it is refused, and stays in view until the money goes back, where this service never asked for the transaction', async () => {
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    await done(payment, 'cancel');
+    const refused = { ...delivered(payment), result: 'refused', reason: expect.stringContaining('refund --payment') };
+    expect(await tell(orderId, payment)).toEqual(refused);
+    expect(await tell(orderId, payment)).toEqual(refused);
+    expect([await begun(orderId), await inboxRows(idOf(payment.paymentId))]).toEqual([[], 0]);
+    const { paymentId } = payment;
+    fixture.payments.know({ paymentId, orderId, status: 'REFUNDING', capturedCents: TOTAL_CENTS });
+    const data = { paymentId, orderId, amountCents: TOTAL_CENTS };
+    const receipt = await fixture.deliver({ type: 'payment.succeeded', data, id: idOf(paymentId) });
+    expect(receipt).toMatchObject({ result: 'delivered', reason: expect.stringContaining('REFUNDING') });
+  });
+
+  test('it is done with where this service had asked for it: that transaction gives the money back', async () => {
+    const orderId = await fixture.placed();
+    const payment = fixture.payment(orderId);
+    await tell(orderId, payment);
+    await done(payment, 'cancel');
+    await fixture.forgetMessage(idOf(payment.paymentId));
+    expect(await tell(orderId, payment)).toEqual(delivered(payment));
+    expect(await begun(orderId)).toEqual([]);
   });
 });
 

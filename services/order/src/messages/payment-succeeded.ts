@@ -5,18 +5,21 @@
  *    answer, that this payment of this order captured this amount.
  * 2. The message's inbox row and the outbox row of the creation are one database transaction. Whether the order may be paid is not
  *    judged here but by the transaction's try: a payment that comes too late is refunded by the same path as any other that loses.
- * 3. While the order is INIT even that is too early: the message is left without a receipt, and comes again.
+ * 3. Money that came after its attempt was cancelled, which somebody had made by hand before, is neither applied nor given back by any
+ *    transaction. Its message is refused: it stays in everybody's view until a person has refunded it.
+ * 4. While the order is INIT even that is too early: the message is left without a receipt, and comes again.
  */
 import type { ForeignMessage, OnceHandler, RefusedMessage } from '../../../kit/src/index.ts';
 import { paymentSucceededSchema, type PaymentSucceeded } from '../../../protocol/src/index.ts';
 import type { Relay } from '../creation/relay.ts';
 import { lockOrder } from '../held-order.ts';
-import { openPayment } from '../payments/open-payment.ts';
+import { judgeCaptured } from '../payments/judge-captured.ts';
+import { isUnaskedFor, openPayment } from '../payments/open-payment.ts';
 import type { KnownPayment, PaymentLookup } from '../payments/payment-lookup.ts';
 
 export interface PaymentSucceededOptions {
   readonly relay: Pick<Relay, 'nudge'>;
-  readonly payments: PaymentLookup;
+  readonly payments: Pick<PaymentLookup, 'ofOrders'>;
 }
 
 export function paymentSucceeded({ relay, payments }: PaymentSucceededOptions): OnceHandler<PaymentSucceeded> {
@@ -40,23 +43,30 @@ export function paymentSucceeded({ relay, payments }: PaymentSucceededOptions): 
       if (order === undefined) return { kind: 'refused', reason: `there is no order ${orderId}` };
       if (order.status === 'INIT') return { kind: 'not-yet', detail: `order ${orderId} is still being created` };
       const creation = await openPayment(client, order, data, traceparent);
+      if (creation === undefined && (await isUnaskedFor(client, order, data.paymentId)))
+        return { kind: 'refused', reason: cancelledBefore(data.paymentId) };
       return { kind: 'delivered', afterwards: () => creation && relay.nudge(creation) };
     },
   };
+}
+
+/** What its message is refused with. */
+export function cancelledBefore(paymentId: string): string {
+  return `this payment's transaction was made by hand and cancelled before the money came: give it back with refund --payment ${paymentId} of the payment service, and then outbox retry`;
 }
 
 function objectionTo(
   told: PaymentSucceeded,
   known: KnownPayment | undefined,
 ): RefusedMessage | ForeignMessage | undefined {
-  if (known === undefined) return { kind: 'refused', reason: 'the payment service knows no such payment of the order' };
-  const { status, capturedCents } = known;
-  if (capturedCents === null)
-    return { kind: 'refused', reason: 'the payment service has not heard that the payment was captured' };
-  if (capturedCents !== told.amountCents) {
-    const reason = `the payment service knows of ${capturedCents} cents, and the message of ${told.amountCents}`;
-    return { kind: 'refused', reason };
+  const verdict = judgeCaptured(told, known);
+  switch (verdict.kind) {
+    case 'captured':
+      return undefined;
+    case 'pending':
+    case 'other':
+      return { kind: 'refused', reason: verdict.detail };
+    case 'going-back':
+      return { kind: 'foreign', detail: verdict.detail };
   }
-  if (status === 'SUCCEEDED') return undefined;
-  return { kind: 'foreign', detail: `the payment is ${status} by now: there is nothing to apply` };
 }

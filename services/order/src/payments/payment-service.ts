@@ -1,5 +1,5 @@
 /**
- * Asks the payment service over HTTP: GET <PAYMENT_URL>/order-payments?orderIds=, for all payments of some orders.
+ * Asks the payment service over HTTP: GET <PAYMENT_URL>/order-payments?orderIds=, for all payments of some orders or one of them.
  *
  * Only what it says in so many words is believed: any other status, a redirect, a body that is something else, or no answer in time
  * means that nothing is known.
@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { asker, type Asker } from '../../../kit/src/index.ts';
 import { orderIdSchema, paymentIdSchema, TOTAL_CENTS_MAX } from '../../../protocol/src/index.ts';
-import type { PaymentLookup, PaymentsFound } from './payment-lookup.ts';
+import type { PaymentFound, PaymentLookup, PaymentsFound } from './payment-lookup.ts';
 
 /** The closing scanner and a customer who withdraws wait for it; the payment service reads some rows. */
 const TIMEOUT_MS = 2_000;
@@ -30,12 +30,19 @@ export function paymentService(baseUrl: string): PaymentService {
   const payments = asker({ baseUrl, whom: 'the payment service', timeoutMs: TIMEOUT_MS, bytesMax: ANSWER_BYTES_MAX });
   return {
     ofOrders: (orderIds) => ofOrders(payments, orderIds),
+    find: (orderId, paymentId) => find(payments, orderId, paymentId),
     close: () => payments.close(),
   };
 }
 
-async function ofOrders(payments: Asker, orderIds: readonly string[]): Promise<PaymentsFound> {
-  const answer = await payments.get(`/order-payments?orderIds=${orderIds.join(',')}`);
+async function find(payments: Asker, orderId: string, paymentId: string): Promise<PaymentFound> {
+  const asked = await ofOrders(payments, [orderId], `&paymentId=${paymentId}`);
+  if (asked.kind === 'unavailable') return asked;
+  return { kind: 'found', payment: asked.payments.find((each) => each.paymentId === paymentId) };
+}
+
+async function ofOrders(payments: Asker, orderIds: readonly string[], more = ''): Promise<PaymentsFound> {
+  const answer = await payments.get(`/order-payments?orderIds=${orderIds.join(',')}${more}`);
   if (answer.kind === 'unavailable') return answer;
   if (answer.status !== 200) return odd(answer.status);
   const found = z.array(paymentSchema).safeParse(answer.body);

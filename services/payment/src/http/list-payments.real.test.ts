@@ -17,10 +17,18 @@ test('all payments of the orders asked for are listed, with what was captured, a
   expect([status, body]).toEqual([
     200,
     [
-      { paymentId: open, orderId: 'o1', amountCents: 900, capturedCents: null, status: 'PENDING' },
       { paymentId: captured, orderId: 'o2', amountCents: 900, capturedCents: 850, status: 'SUCCEEDED' },
+      { paymentId: open, orderId: 'o1', amountCents: 900, capturedCents: null, status: 'PENDING' },
     ],
   ]);
+});
+
+test('one payment is told of alone, and only where it is of the order', async () => {
+  const [first, second] = [await payment.asked('o4', 900), await payment.asked('o5', 900)];
+  expect((await payment.get(`/order-payments?orderIds=o4&paymentId=${first}`)).body).toMatchObject([
+    { paymentId: first },
+  ]);
+  expect((await payment.get(`/order-payments?orderIds=o4&paymentId=${second}`)).body).toEqual([]);
 });
 
 test.each([
