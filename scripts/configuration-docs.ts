@@ -5,7 +5,12 @@
  * that the code does not. What the starter of a whole system reads (`npm run up`) is not here but in the README.
  */
 import { controllerSettings } from '../controller/src/config.ts';
-import { messageSettings, participantSettings, serviceSettings } from '../services/kit/src/service-settings.ts';
+import {
+  followerSettings,
+  messageSettings,
+  participantSettings,
+  serviceSettings,
+} from '../services/kit/src/service-settings.ts';
 import { notificationSettings } from '../services/notification/src/config.ts';
 import { orderSettings } from '../services/order/src/config.ts';
 import { paymentSettings } from '../services/payment/src/config.ts';
@@ -58,6 +63,11 @@ const sections: readonly Section[] = [
     title: 'All but inventory',
     introduction: 'Besides those of every service:',
     settings: Object.values(messageSettings),
+  },
+  {
+    title: 'Dispatch, wms, member',
+    introduction: 'Besides those of every service:',
+    settings: [followerSettings.shopNamespace],
   },
   { title: 'Order', introduction: 'Besides those of every participant:', settings: own(orderSettings) },
   { title: 'Payment', introduction: 'Besides those of every service:', settings: own(paymentSettings) },

@@ -398,6 +398,14 @@ export const mutants: readonly Mutant[] = [
     tests: ['services/order/src/creation/api-server.real.test.ts'],
   },
   {
+    name: 'messages about an order count from the namespace that sends the first',
+    breaks: 'a message counts only from the order service’s namespace',
+    file: 'services/protocol/src/attempts.ts',
+    find: 'shop !== undefined && origin.namespace !== shop',
+    replace: 'shop === undefined && origin.namespace !== shop',
+    tests: ['services/protocol/src/attempts.test.ts', 'tests/services/order-followers.real.test.ts'],
+  },
+  {
     name: 'whoever creates a pay-order transaction pays an order without money',
     breaks: 'a payment counts only where the payment service has confirmed that it was captured',
     file: 'services/order/sql/take-for-payment.sql',

@@ -127,6 +127,21 @@ describe.each(FOLLOWERS)('$name', (follower) => {
     expect(await stateOf(orderId)).toBe(follower.states.paid);
   });
 
+  test('nobody in another namespace tells of an order first: what the shop tells is heard all the same', async () => {
+    const orderId = newOrderId();
+    const { type, data } = messageOf(follower, 'created', orderId);
+    const twin = {
+      id: idOf(type, data).replace(TEST_NAMESPACE, TWIN_NAMESPACE),
+      source: sourceOf(type).replace(TEST_NAMESPACE, TWIN_NAMESPACE),
+    };
+    expect(await service.sender.publish({ type, data, ...twin })).toMatchObject([
+      { result: 'delivered', reason: expect.stringContaining('without effect: it comes from another namespace') },
+    ]);
+    expect(await stateOf(orderId)).toBeUndefined();
+    await send('created', orderId);
+    expect(await stateOf(orderId)).toBe(follower.states.created);
+  });
+
   test('a refused message does not use up its id: once mended it is delivered', async () => {
     const orderId = newOrderId();
     const data = payloadsOf(orderId).paid;

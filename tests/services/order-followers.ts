@@ -1,11 +1,12 @@
 /**
  * The two services that follow an order's whole way by messages: it was created, and then it was paid or closed. They differ in words.
  */
-import { handlers as dispatchHandlers } from '../../services/dispatch/src/messages/handlers.ts';
+import { handlersFor as dispatchHandlers } from '../../services/dispatch/src/messages/handlers.ts';
 import type { AnyHandler, OnceHandler } from '../../services/kit/src/index.ts';
-import { handlers as wmsHandlers } from '../../services/wms/src/messages/handlers.ts';
+import { handlersFor as wmsHandlers } from '../../services/wms/src/messages/handlers.ts';
 import { ask, payloadsOf, type OrderPayloads, type RunningConsumer } from './running-consumers.ts';
 import type { SentMessage } from './message-sender.ts';
+import { TEST_NAMESPACE } from './running.ts';
 
 /** What has happened to an order. */
 export type OrderEvent = keyof OrderPayloads;
@@ -24,7 +25,7 @@ export interface Follower {
 
 export const FOLLOWERS: readonly Follower[] = [
   {
-    ...{ name: 'dispatch', collection: 'dispatches', handlers: dispatchHandlers },
+    ...{ name: 'dispatch', collection: 'dispatches', handlers: dispatchHandlers(TEST_NAMESPACE) },
     types: { created: 'dispatch.lock', paid: 'dispatch.schedule', closed: 'dispatch.unlock' },
     states: { created: 'LOCKED', paid: 'SCHEDULED', closed: 'RELEASED' },
     contradictions: {
@@ -34,7 +35,7 @@ export const FOLLOWERS: readonly Follower[] = [
     },
   },
   {
-    ...{ name: 'wms', collection: 'shipments', handlers: wmsHandlers },
+    ...{ name: 'wms', collection: 'shipments', handlers: wmsHandlers(TEST_NAMESPACE) },
     types: { created: 'stock.lock', paid: 'stock.outbound', closed: 'stock.release' },
     states: { created: 'LOCKED', paid: 'OUTBOUND', closed: 'RELEASED' },
     contradictions: {

@@ -4,7 +4,7 @@
 import { Redis } from 'ioredis';
 import type { RunningService } from '../../services/kit/src/index.ts';
 import { freshDatabase, freshRedis } from '../world/world.ts';
-import { running, TEST_SETTINGS, type RunningTestService } from './running.ts';
+import { running, TEST_NAMESPACE, TEST_SETTINGS, type RunningTestService } from './running.ts';
 
 export interface StartedService extends RunningTestService {
   readonly redisUrl: string;
@@ -13,14 +13,22 @@ export interface StartedService extends RunningTestService {
 }
 
 /** What every service that works with messages is started with. */
-type MessageSettings = typeof TEST_SETTINGS & { readonly databaseUrl: string; readonly redisUrl: string };
+type MessageSettings = typeof TEST_SETTINGS & {
+  readonly shopNamespace: string;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+};
 
 export async function startForTest(
   name: string,
   start: (settings: MessageSettings) => Promise<RunningService>,
 ): Promise<StartedService> {
   const [{ url: databaseUrl, drop }, redisUrl] = await Promise.all([freshDatabase(name), freshRedis()]);
-  const service = running(await start({ ...TEST_SETTINGS, databaseUrl, redisUrl }), databaseUrl, drop);
+  const service = running(
+    await start({ ...TEST_SETTINGS, shopNamespace: TEST_NAMESPACE, databaseUrl, redisUrl }),
+    databaseUrl,
+    drop,
+  );
   const redis = new Redis(redisUrl);
   return {
     ...{ ...service, redisUrl, redis },

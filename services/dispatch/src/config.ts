@@ -2,18 +2,18 @@
  * The dispatch service's settings: the only place here that knows the environment's names.
  */
 import {
-  checkServiceSettings,
-  messageSettings,
+  checkFollowerSettings,
+  followerSettings,
   readSettingsOrExit,
   serviceSettings,
   type ValuesOf,
 } from '../../kit/src/index.ts';
 
-export const dispatchSettings = { ...serviceSettings, ...messageSettings } as const;
+export const dispatchSettings = { ...serviceSettings, ...followerSettings } as const;
 
 export type DispatchConfig = ValuesOf<typeof dispatchSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): DispatchConfig {
-  return readSettingsOrExit(dispatchSettings, environment, checkServiceSettings);
+  return readSettingsOrExit(dispatchSettings, environment, checkFollowerSettings);
 }

@@ -201,6 +201,53 @@ export const messageSettings = {
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
+/** Of a service that hears of the shop's orders by transactions' messages. */
+export const followerSettings = {
+  ...messageSettings,
+  shopNamespace: {
+    name: 'ORDERTX_NAMESPACE',
+    description:
+      'Where the order service creates transactions: messages of orders count only from there. Without it, the one namespace that ORDERTX_NAMESPACES names; needed where it names several.',
+    optional: true,
+    schema: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be the name of a namespace'),
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+type FollowerValues = ServiceValues & ValuesOf<typeof followerSettings>;
+
+/** The shop's own namespace; `checkFollowerSettings` has seen to it that there is one. */
+export function shopNamespaceOf({
+  shopNamespace,
+  namespaces,
+}: Pick<FollowerValues, 'shopNamespace' | 'namespaces'>): string {
+  const namespace = shopNamespace ?? (namespaces.length === 1 ? namespaces[0] : undefined);
+  if (namespace === undefined)
+    throw new Error(`${followerSettings.shopNamespace.name} is not set, and no one namespace is served`);
+  return namespace;
+}
+
+export function checkFollowerSettings(values: Partial<FollowerValues>): readonly SettingProblem[] {
+  return [...checkServiceSettings(values), ...checkShopNamespace(values)];
+}
+
+/** Gets only what could be read: namespaces that are wrong have been reported already. */
+function checkShopNamespace(values: Partial<FollowerValues>): readonly SettingProblem[] {
+  const { shopNamespace, namespaces } = values;
+  if (namespaces === undefined || !('shopNamespace' in values)) return [];
+  const { name } = followerSettings.shopNamespace;
+  if (shopNamespace === undefined && namespaces.length > 1) {
+    const message = `is not set, and ORDERTX_NAMESPACES names several: whoever may create transactions in any of them could tell of orders first; name the one of the order service`;
+    return [{ name, message }];
+  }
+  if (shopNamespace === undefined || namespaces.includes(shopNamespace)) return [];
+  return [
+    {
+      name: serviceSettings.namespaces.name,
+      message: `must name ${shopNamespace} as well: the order service's transactions lie there`,
+    },
+  ];
+}
+
 /** Of every service. How many connections the database takes is known only once it is asked: see postgres/pools.ts. */
 export function checkServiceSettings({ port, adminPort }: Partial<ServiceValues>): readonly SettingProblem[] {
   if (adminPort === undefined || adminPort !== port) return [];

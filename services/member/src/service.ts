@@ -1,7 +1,7 @@
 /**
  * The running member service: it hears of payments by messages, and shows what a member was granted for them.
  */
-import { startService, type RunningService } from '../../kit/src/index.ts';
+import { shopNamespaceOf, startService, type RunningService } from '../../kit/src/index.ts';
 import type { MemberConfig } from './config.ts';
 import { getMemberRoute } from './http/get-member.ts';
 import { pointsGrant } from './messages/points-grant.ts';
@@ -10,6 +10,9 @@ export async function startMember(config: MemberConfig): Promise<RunningService>
   return startService({
     ...{ name: 'member', config, redisUrl: config.redisUrl },
     migrations: new URL('../migrations/', import.meta.url),
-    build: ({ publicPool: pool }) => ({ routes: [getMemberRoute(pool)], handlers: [pointsGrant] }),
+    build: ({ publicPool: pool }) => ({
+      routes: [getMemberRoute(pool)],
+      handlers: [pointsGrant(shopNamespaceOf(config))],
+    }),
   });
 }

@@ -3,8 +3,8 @@
  */
 import { z } from 'zod';
 import {
-  checkServiceSettings,
-  messageSettings,
+  checkFollowerSettings,
+  followerSettings,
   readSettingsOrExit,
   serviceSettings,
   wholeNumber,
@@ -18,7 +18,7 @@ const TIMEOUT_SECONDS_MAX = 20;
 
 export const notificationSettings = {
   ...serviceSettings,
-  ...messageSettings,
+  ...followerSettings,
   provider: {
     name: 'NOTIFICATION_PROVIDER',
     description:
@@ -51,7 +51,7 @@ export type NotificationConfig = ValuesOf<typeof notificationSettings>;
 
 /** Gets only what could be read: a URL that is wrong has been reported already. */
 export function checkNotificationSettings(values: Partial<NotificationConfig>): readonly SettingProblem[] {
-  return [...checkServiceSettings(values), ...checkProvider(values)];
+  return [...checkFollowerSettings(values), ...checkProvider(values)];
 }
 
 function checkProvider(values: Partial<NotificationConfig>): readonly SettingProblem[] {

@@ -2,7 +2,7 @@
  * The running notification service.
  */
 import type { Pool } from 'pg';
-import { startService, type RunningService } from '../../kit/src/index.ts';
+import { shopNamespaceOf, startService, type RunningService } from '../../kit/src/index.ts';
 import type { NotificationConfig } from './config.ts';
 import { listNotificationsRoute } from './http/list-notifications.ts';
 import { smsPaid } from './messages/sms-paid.ts';
@@ -18,7 +18,9 @@ export async function startNotification(config: NotificationConfig): Promise<Run
       const provider = providerOf(config, pool);
       return {
         routes: [listNotificationsRoute(publicPool)],
-        handlers: [smsPaid({ pool, provider, log, timeoutSeconds: config.timeoutSeconds })],
+        handlers: [
+          smsPaid({ shop: shopNamespaceOf(config), pool, provider, log, timeoutSeconds: config.timeoutSeconds }),
+        ],
         closers: [() => provider.close()],
       };
     },

@@ -11,6 +11,7 @@ import {
   createName,
   foreignMessage,
   isAttempt,
+  OTHER_NAMESPACE,
   paymentIdOf,
   payName,
   sentBy,
@@ -50,6 +51,13 @@ test('an attempt has its own name and no other', () => {
 test('other transactions of an order lie where its creation lies', () => {
   expect(besides('shop/create-o1', 'pay-p1')).toBe('shop/pay-p1');
   expect(besides('nonsense', 'pay-p1')).toBeUndefined();
+});
+
+test('a message counts from the shop, where it is told which namespace that is', () => {
+  const origin = { namespace: 'shop', flow: 'pay-order', name: 'pay-p1', message: 'points' };
+  expect(foreignMessage('points.grant', origin, NAMED, 'shop')).toBeUndefined();
+  expect(foreignMessage('points.grant', origin, NAMED)).toBeUndefined();
+  expect(foreignMessage('points.grant', { ...origin, namespace: 'twin' }, NAMED, 'shop')).toBe(OTHER_NAMESPACE.detail);
 });
 
 test('a message comes from a transaction only where id and source speak of one namespace', () => {

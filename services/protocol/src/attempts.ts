@@ -5,7 +5,9 @@
  * 1. Payloads can be copied, names within a namespace cannot. So participants and consumers hold a transaction to its name: one of
  *    another name, or in another namespace than the order's creation, changes nothing, and its compensation undoes nothing.
  * 2. An order's transactions all lie in the namespace of its create-order transaction.
- * 3. A flow's messages count only from an attempt of this flow, under the name that the flow gives them.
+ * 3. Whoever may create transactions in another namespace that is served can have a flow there send the shop's messages, before any of
+ *    the shop's own: so they count only from the namespace of the order service, not from the first that sends one.
+ * 4. A flow's messages count only from an attempt of this flow, under the name that the flow gives them.
  */
 import { formatTransaction, parseTransaction } from './headers.ts';
 import type { MessageOrigin } from './messages.ts';
@@ -108,11 +110,16 @@ export function sentBy(type: AttemptMessage): { readonly flow: Flow; readonly me
   return SENT_BY[type];
 }
 
-/** Why a message of this type counts for nothing; undefined where it comes from the attempt that may send it. */
+/**
+ * Why a message of this type counts for nothing; undefined where it comes from the attempt that may send it.
+ *
+ * @param shop the namespace of the order service's transactions; left out by whoever asks it where the order's lie
+ */
 export function foreignMessage(
   type: AttemptMessage,
   origin: MessageOrigin | undefined,
   named: Named,
+  shop?: string,
 ): string | undefined {
   const { flow, message } = sentBy(type);
   if (origin === undefined)
@@ -120,5 +127,6 @@ export function foreignMessage(
   if (origin.flow !== flow) return `${type} counts only from flow ${flow}, and this one comes from flow ${origin.flow}`;
   if (origin.message !== message || !isAttempt(flow, origin.name, named))
     return `${type} counts only as the message ${message} of the order's own ${flow} transaction, and this is ${origin.message} of ${origin.name}`;
+  if (shop !== undefined && origin.namespace !== shop) return OTHER_NAMESPACE.detail;
   return undefined;
 }

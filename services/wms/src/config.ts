@@ -2,18 +2,18 @@
  * The warehouse service's settings: the only place here that knows the environment's names.
  */
 import {
-  checkServiceSettings,
-  messageSettings,
+  checkFollowerSettings,
+  followerSettings,
   readSettingsOrExit,
   serviceSettings,
   type ValuesOf,
 } from '../../kit/src/index.ts';
 
-export const wmsSettings = { ...serviceSettings, ...messageSettings } as const;
+export const wmsSettings = { ...serviceSettings, ...followerSettings } as const;
 
 export type WmsConfig = ValuesOf<typeof wmsSettings>;
 
 /** Exits with code 2, naming every bad setting, rather than start half-configured. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): WmsConfig {
-  return readSettingsOrExit(wmsSettings, environment, checkServiceSettings);
+  return readSettingsOrExit(wmsSettings, environment, checkFollowerSettings);
 }

@@ -1,11 +1,11 @@
 /**
  * The running warehouse service (warehouse management system): it hears of orders by messages, ships them, and says so.
  */
-import { startService, type RunningService } from '../../kit/src/index.ts';
+import { shopNamespaceOf, startService, type RunningService } from '../../kit/src/index.ts';
 import type { WmsConfig } from './config.ts';
 import { getShipmentRoute } from './http/get-shipment.ts';
 import { shipOrderRoute } from './http/ship-order.ts';
-import { handlers } from './messages/handlers.ts';
+import { handlersFor } from './messages/handlers.ts';
 
 export async function startWms(config: WmsConfig): Promise<RunningService> {
   return startService({
@@ -13,7 +13,7 @@ export async function startWms(config: WmsConfig): Promise<RunningService> {
     migrations: new URL('../migrations/', import.meta.url),
     build: ({ publicPool: pool, outbox }) => ({
       routes: [getShipmentRoute(pool), shipOrderRoute({ pool, outbox })],
-      handlers,
+      handlers: handlersFor(shopNamespaceOf(config)),
     }),
   });
 }

@@ -9,19 +9,23 @@ import { foreignMessage, messageTypes, OTHER_NAMESPACE } from '../../../protocol
 import { advance } from '../dispatches.ts';
 import type { DispatchMessage } from '../next-state.ts';
 
-export const handlers: readonly AnyHandler[] = [
-  advancing('dispatch.lock', messageTypes.dispatch['dispatch.lock']),
-  advancing('dispatch.schedule', messageTypes.dispatch['dispatch.schedule']),
-  advancing('dispatch.unlock', messageTypes.dispatch['dispatch.unlock']),
-];
+/** @param shop the namespace whose messages count */
+export function handlersFor(shop: string): readonly AnyHandler[] {
+  return [
+    advancing('dispatch.lock', messageTypes.dispatch['dispatch.lock'], shop),
+    advancing('dispatch.schedule', messageTypes.dispatch['dispatch.schedule'], shop),
+    advancing('dispatch.unlock', messageTypes.dispatch['dispatch.unlock'], shop),
+  ];
+}
 
 function advancing<Data extends { readonly orderId: string }>(
   type: DispatchMessage,
   data: ZodType<Data>,
+  shop: string,
 ): OnceHandler<Data> {
   return {
     ...{ kind: 'once', type, data },
-    foreign: ({ origin, data: named }) => foreignMessage(type, origin, named),
+    foreign: ({ origin, data: named }) => foreignMessage(type, origin, named, shop),
     async handle(client, { origin, data: { orderId } }) {
       const step = await advance(client, { orderId, message: type, namespace: origin?.namespace });
       if (step.kind === 'foreign') return OTHER_NAMESPACE;

@@ -16,6 +16,7 @@ import {
 } from '../../../../tests/services/running-consumers.ts';
 import { handleOnce } from '../../../kit/src/messages/inbox.ts';
 import { TOTAL_CENTS_MAX, type PayOrderPayload } from '../../../protocol/src/index.ts';
+import { TEST_NAMESPACE } from '../../../../tests/services/running.ts';
 import { pointsGrant } from './points-grant.ts';
 
 const RUNS = 100;
@@ -48,7 +49,9 @@ async function deliverAll(waves: Waves<Payment>) {
         ...{ paymentId: payment, amountCents: paid },
       };
       const id = `shop/pay-${orderId}-${payment}/points-${String(copy)}`;
-      return (await handleOnce(member.database, pointsGrant, received({ id, type: 'points.grant', data }))).kind;
+      return (
+        await handleOnce(member.database, pointsGrant(TEST_NAMESPACE), received({ id, type: 'points.grant', data }))
+      ).kind;
     },
     async () => (await ask(`${member.url}/members/${userId}`)).body,
   );

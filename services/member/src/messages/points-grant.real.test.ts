@@ -91,14 +91,16 @@ test('a payment that is told of by another transaction than its own brings nothi
     { source: 'ordertx/shop/gifts' },
   ])
     expect(await member.sender.publish({ id, type: 'points.grant', data, ...change })).toMatchObject([foreign]);
+  // The first as well as later: another namespace is not the shop because it was quicker.
+  const twin = { id: id.replace('shop', TWIN_NAMESPACE), source: `ordertx/${TWIN_NAMESPACE}/pay-order` };
+  const fromTwin = () => member.sender.publish({ type: 'points.grant', data: { ...data, amountCents: 900 }, ...twin });
+  const elsewhere = {
+    ...{ result: 'delivered', reason: expect.stringMatching(/^without effect: it comes from another namespace/) },
+  };
+  expect(await fromTwin()).toMatchObject([elsewhere]);
   expect(await pointsOf(userId)).toBe(0);
   expect(await send(data)).toEqual({ id, consumer: 'member', result: 'delivered' });
-  const twin = { id: id.replace('shop', TWIN_NAMESPACE), source: `ordertx/${TWIN_NAMESPACE}/pay-order` };
-  expect(
-    await member.sender.publish({ type: 'points.grant', data: { ...data, amountCents: 900 }, ...twin }),
-  ).toMatchObject([
-    { result: 'delivered', reason: expect.stringMatching(/^without effect: it comes from another namespace/) },
-  ]);
+  expect(await fromTwin()).toMatchObject([elsewhere]);
   expect(await pointsOf(userId)).toBe(5);
 });
 

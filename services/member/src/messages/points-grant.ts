@@ -12,16 +12,19 @@ import { rewardOf } from '../reward.ts';
 const PAID_TWICE =
   'the order has had its points for another payment: this one brings none, and someone must look why it was paid twice';
 
-export const pointsGrant: OnceHandler<PayOrderPayload> = {
-  kind: 'once',
-  type: 'points.grant',
-  data: messageTypes.member['points.grant'],
-  foreign: ({ origin, data }) => foreignMessage('points.grant', origin, data),
-  async handle(client, { origin, data: { orderId, paymentId, userId, amountCents } }) {
-    const { namespace } = origin ?? {};
-    const granted = await grantOnce(client, { orderId, paymentId, userId, ...rewardOf(amountCents), namespace });
-    if (granted.namespace !== null && granted.namespace !== namespace) return OTHER_NAMESPACE;
-    if (granted.paymentId === paymentId) return { kind: 'delivered' };
-    return { kind: 'refused', reason: PAID_TWICE };
-  },
-};
+/** @param shop the namespace whose messages count */
+export function pointsGrant(shop: string): OnceHandler<PayOrderPayload> {
+  return {
+    kind: 'once',
+    type: 'points.grant',
+    data: messageTypes.member['points.grant'],
+    foreign: ({ origin, data }) => foreignMessage('points.grant', origin, data, shop),
+    async handle(client, { origin, data: { orderId, paymentId, userId, amountCents } }) {
+      const { namespace } = origin ?? {};
+      const granted = await grantOnce(client, { orderId, paymentId, userId, ...rewardOf(amountCents), namespace });
+      if (granted.namespace !== null && granted.namespace !== namespace) return OTHER_NAMESPACE;
+      if (granted.paymentId === paymentId) return { kind: 'delivered' };
+      return { kind: 'refused', reason: PAID_TWICE };
+    },
+  };
+}

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type pg from 'pg';
 import { payloadsOf, received } from '../../../../tests/services/running-consumers.ts';
+import { TEST_NAMESPACE } from '../../../../tests/services/running.ts';
 import { createLog } from '../../../kit/src/index.ts';
 import { runNotification, type RunningNotification } from '../../testing/running-notification.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -85,7 +86,7 @@ test('there are no more calls than publications, one of them sends at most, and 
       await cutOffBefore(id, orderId, cutOff);
       const provider = moodyProvider(database, calls);
       const log = createLog({ name: 'test', level: 'silent' });
-      const handler = smsPaid({ pool: database, provider, log, timeoutSeconds: 5 });
+      const handler = smsPaid({ shop: TEST_NAMESPACE, pool: database, provider, log, timeoutSeconds: 5 });
       const data = payloadsOf(orderId).paid;
       const envelope = { ...received({ id, type: 'sms.paid', data }), reason: '' };
       const handle = (number: number) => handler.attempt({ ...envelope, publication: `attempt ${String(number)}` });

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { ServerResponse } from 'node:http';
 import pg from 'pg';
 import { waitFor } from '../../../../local/deadline.ts';
+import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
 import { createPool, sqlFile } from '../../../kit/src/index.ts';
 import { memoryLog } from '../../../kit/testing/memory-log.ts';
 import { until } from '../../../kit/testing/until.ts';
@@ -78,6 +79,18 @@ async function endCallLocks(): Promise<void> {
   const { rowCount } = await notification.database.query(`select pg_terminate_backend(pid, 5000) ${CALL_LOCKS}`);
   expect(rowCount).toBe(1);
 }
+
+test('from another namespace it calls nobody, also where it comes first', async () => {
+  const orderId = newOrder();
+  const { id, ...message } = smsPaidOf(orderId, 1);
+  const twin = { id: id.replace('shop', TWIN_NAMESPACE), source: `ordertx/${TWIN_NAMESPACE}/pay-order` };
+  expect(await notification.sender.publish({ ...message, ...twin })).toMatchObject([
+    { result: 'delivered', reason: expect.stringContaining('without effect: it comes from another namespace') },
+  ]);
+  expect(webhook.calls.filter(({ headers }) => headers['idempotency-key'] === twin.id)).toEqual([]);
+  expect(await publish(orderId, 1)).toMatchObject([{ result: 'delivered' }]);
+  expect(callsFor(orderId)).toBe(1);
+});
 
 test('it is sent, and its receipt says so', async () => {
   const orderId = newOrder();

@@ -13,6 +13,8 @@ import { beginAttempt, endAttempt, objectionTo, type Notification, type Objectio
 import type { Outgoing, Provider, Sending } from '../providers/provider.ts';
 
 export interface SmsPaidOptions {
+  /** The namespace whose messages count. */
+  readonly shop: string;
   readonly pool: Pool;
   readonly provider: Provider;
   readonly log: Log;
@@ -24,12 +26,12 @@ export interface SmsPaidOptions {
 const RECORDING_SECONDS = 5;
 
 export function smsPaid(options: SmsPaidOptions): BestEffortHandler<PayOrderPayload> {
-  const { pool, timeoutSeconds } = options;
+  const { shop, pool, timeoutSeconds } = options;
   return {
     kind: 'best-effort',
     type: 'sms.paid',
     data: payOrderPayloadSchema,
-    foreign: ({ origin, data }) => foreignMessage('sms.paid', origin, data),
+    foreign: ({ origin, data }) => foreignMessage('sms.paid', origin, data, shop),
     async attempt({ id, data, publication }) {
       const objection = await objectionTo(pool, id, publication);
       if (objection !== undefined) return answerTo(objection);

@@ -15,8 +15,9 @@ import {
   type RunningConsumer,
   type Waves,
 } from '../../../../tests/services/running-consumers.ts';
+import { TEST_NAMESPACE } from '../../../../tests/services/running.ts';
 import { handleOnce } from '../../../kit/src/messages/inbox.ts';
-import { handlers } from './handlers.ts';
+import { handlersFor } from './handlers.ts';
 
 const RUNS = 100;
 
@@ -45,7 +46,7 @@ async function handle(type: Exclude<Arrival, 'ship'>, orderId: string, copy: num
   const { created, paid } = payloadsOf(orderId);
   const data = { 'stock.lock': created, 'stock.outbound': paid }[type];
   const message = received({ id: `shop/${orderId}-${String(copy)}/${type}`, type, data });
-  return (await handleOnce(wms.database, handlerOf({ handlers }, type), message)).kind;
+  return (await handleOnce(wms.database, handlerOf({ handlers: handlersFor(TEST_NAMESPACE) }, type), message)).kind;
 }
 
 async function ship(orderId: string): Promise<string> {

@@ -9,16 +9,23 @@ import { foreignMessage, messageTypes, OTHER_NAMESPACE } from '../../../protocol
 import type { ShipmentMessage } from '../next-state.ts';
 import { advance, type ShippedOrder } from '../shipments.ts';
 
-export const handlers: readonly AnyHandler[] = [
-  advancing('stock.lock', messageTypes.wms['stock.lock']),
-  advancing('stock.outbound', messageTypes.wms['stock.outbound']),
-  advancing('stock.release', messageTypes.wms['stock.release']),
-];
+/** @param shop the namespace whose messages count */
+export function handlersFor(shop: string): readonly AnyHandler[] {
+  return [
+    advancing('stock.lock', messageTypes.wms['stock.lock'], shop),
+    advancing('stock.outbound', messageTypes.wms['stock.outbound'], shop),
+    advancing('stock.release', messageTypes.wms['stock.release'], shop),
+  ];
+}
 
-function advancing<Data extends ShippedOrder>(type: ShipmentMessage, data: ZodType<Data>): OnceHandler<Data> {
+function advancing<Data extends ShippedOrder>(
+  type: ShipmentMessage,
+  data: ZodType<Data>,
+  shop: string,
+): OnceHandler<Data> {
   return {
     ...{ kind: 'once', type, data },
-    foreign: ({ origin, data: named }) => foreignMessage(type, origin, named),
+    foreign: ({ origin, data: named }) => foreignMessage(type, origin, named, shop),
     async handle(client, { origin, data: order }) {
       const step = await advance(client, { ...order, message: type, namespace: origin?.namespace });
       if (step.kind === 'foreign') return OTHER_NAMESPACE;
