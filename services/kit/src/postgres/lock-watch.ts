@@ -32,17 +32,26 @@ where waiting.pid = $1
   and not waiting.granted
 limit 1`;
 
+/** By what it was held up, and how a person ends that, for the end of a sentence and the beginning of the next. */
+export function inTheWay({ by }: Held): { readonly who: string; readonly ending: string } {
+  const who = by.map(({ pid, application, since }) => {
+    const called = application === '' ? '' : ` (${application})`;
+    return `process ${pid}${called}${since === null ? '' : `, whose transaction began ${since}`}`;
+  });
+  return { who: who.join(' and '), ending: by.map(({ pid }) => `select pg_terminate_backend(${pid})`).join('; ') };
+}
+
 export interface LockWatchOptions {
   readonly connectionString: string;
   /** The session that is watched. */
   readonly pid: number;
   readonly everyMs: number;
-  /** Whenever it is seen waiting. */
-  readonly onHeld: (held: Held) => void;
+  /** At each look; undefined where it does not wait for anybody. `client` is free for more questions. */
+  readonly onLook: (held: Held | undefined, client: Client) => void | Promise<void>;
 }
 
 /** Watches until closed. A watch that fails tells nothing and harms nothing. */
-export function startLockWatch({ connectionString, pid, everyMs, onHeld }: LockWatchOptions): {
+export function startLockWatch({ connectionString, pid, everyMs, onLook }: LockWatchOptions): {
   close(): Promise<void>;
 } {
   const client = new Client({
@@ -56,7 +65,7 @@ export function startLockWatch({ connectionString, pid, everyMs, onHeld }: LockW
     while (!stop.signal.aborted) {
       const { rows } = await client.query<{ readonly what: string; readonly by: Held['by'] | null }>(LOOK, [pid]);
       const [row] = rows;
-      if (row?.by != null) onHeld({ what: row.what, by: row.by });
+      await onLook(row?.by == null ? undefined : { what: row.what, by: row.by }, client);
       await delay(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   };

@@ -11,7 +11,7 @@ import pg from 'pg';
 import { waitFor } from '../../../../local/deadline.ts';
 import { freshDatabase } from '../../../../tests/world/world.ts';
 import { memoryLog } from '../../testing/memory-log.ts';
-import { migrate } from './migrate.ts';
+import { migrate, type MigrateOptions } from './migrate.ts';
 import { createPool } from './pool.ts';
 
 const KIT = ['0001_fence', '0002_messages', '0003_inbox_digest'];
@@ -48,7 +48,7 @@ interface Started {
 }
 
 /** Nothing is thrown before somebody looks at `done`. */
-function start(how: { readonly lockTimeoutMs?: number; readonly triesMax?: number } = {}): Started {
+function start(how: Partial<Pick<MigrateOptions, 'lockTimeoutMs' | 'triesMax' | 'buildHeldMsMax'>> = {}): Started {
   const { log, lines } = memoryLog();
   const done = migrate({
     ...{ connectionString: database.url, folder: pathToFileURL(`${folder}/`), log, lockTimeoutMs: 200 },
@@ -178,6 +178,21 @@ describe('an index that is built while its table stays in use', () => {
     expect(await indexState()).toEqual({ indisvalid: true });
     expect(await applied()).toContain('0003_by_name');
     expect(lines.map(({ msg }) => msg)).toContain('an index is built while the table stays in use; this may take long');
+  });
+
+  test('is given up where one transaction holds it up for too long, and the start that fails says whose', async () => {
+    const holder = await holding('select from first');
+    const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const { done } = start({ buildHeldMsMax: 300 });
+    await expect(done).rejects.toThrow(
+      new RegExp(
+        `migration 0003_by_name failed: its index was held up for 300 ms by process ${rows[0]?.pid} .*select pg_terminate_backend`,
+      ),
+    );
+    expect(await applied()).not.toContain('0003_by_name');
+    await holder.query('commit');
+    await run();
+    expect(await indexState()).toEqual({ indisvalid: true });
   });
 
   test('and was cut off half way is built anew by the next start', async () => {

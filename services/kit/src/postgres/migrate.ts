@@ -11,7 +11,8 @@
  *     have a lock of their own, which is let go of while an index is built, and find nothing to do.
  * G2  Nobody waits behind a change for longer than `lock_timeout`. Whoever wants a table that a change waits for queues behind it, so a
  *     change that does not get its table lets go of what it holds, leaves the others three quarters of the time, and tries again.
- * G3  What cannot be done in so many tries is a failed start that says which change, which table, and who has it.
+ * G3  What cannot be done in so many tries is a failed start that says which change, which table, and who has it. So is an index whose
+ *     build others have held up for so long; one that is being built may take as long as it takes.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,7 +21,8 @@ import { runner } from 'node-pg-migrate';
 import { Client, DatabaseError } from 'pg';
 import type { Log } from '../log.ts';
 import { isOutsideTransaction, runOutsideTransaction } from './concurrent-index.ts';
-import { startLockWatch, type Held } from './lock-watch.ts';
+import { startBuildWatch } from './build-watch.ts';
+import { inTheWay, startLockWatch, type Held } from './lock-watch.ts';
 
 export interface MigrateOptions {
   readonly connectionString: string;
@@ -33,6 +35,8 @@ export interface MigrateOptions {
   readonly lockTimeoutMs?: number;
   /** Of one change, each up to four times as long as `lockTimeoutMs`; default 60. */
   readonly triesMax?: number;
+  /** How long an index that is built concurrently may be held up by others; default 1,200 times `lockTimeoutMs`. */
+  readonly buildHeldMsMax?: number;
 }
 
 const KIT_FOLDER = new URL('../../migrations/', import.meta.url);
@@ -54,6 +58,8 @@ const PAUSES_PER_TRY = 3;
 const LOOK_MS = 20;
 /** How long apart, in lock time-outs: 10 s by default, in a start that may take hours. */
 const BUILD_LOOK_TIMEOUTS = 20;
+/** Ten minutes by default: longer than any transaction of a service, shorter than anybody waits for a start without looking at it. */
+const BUILD_HELD_TIMEOUTS = 1_200;
 
 const LOCK_TIMEOUT = '55P03';
 const DEADLOCK = '40P01';
@@ -127,7 +133,7 @@ class Folder {
     let held: Held | undefined;
     for (let tries = 1; ; tries += 1) {
       // One that gets its table at once, as nearly all do, is not worth a second connection.
-      const watch = tries > 1 ? await this.#watch(LOOK_MS, (seen) => void (held = seen)) : undefined;
+      const watch = tries > 1 ? await this.#watch((seen) => void (held = seen ?? held)) : undefined;
       try {
         await this.#apply(change);
         log.info({ migration: name }, 'migration applied');
@@ -153,25 +159,33 @@ class Folder {
       await this.#run({ file: name, singleTransaction: true });
       return;
     }
-    const { log, lockTimeoutMs } = this.#options;
+    const { connectionString, log, lockTimeoutMs } = this.#options;
+    const { buildHeldMsMax: heldMsMax = BUILD_HELD_TIMEOUTS * lockTimeoutMs } = this.#options;
     log.info({ migration: name }, 'an index is built while the table stays in use; this may take long');
-    const watch = await this.#watch(BUILD_LOOK_TIMEOUTS * lockTimeoutMs, (held) =>
-      log.warn({ migration: name, held }, 'the index waits for the end of a transaction that began before it'),
-    );
+    const everyMs = Math.min(BUILD_LOOK_TIMEOUTS * lockTimeoutMs, heldMsMax);
+    const pid = await this.#pid();
+    const watch = startBuildWatch({ connectionString, pid, migration: name, everyMs, heldMsMax, log });
     try {
       await this.#client.query('select pg_advisory_unlock($1)', [TURN_OF_WAITERS]);
       await runOutsideTransaction(this.#client, text, lockTimeoutMs);
       await takeTurn(this.#client, log, TURN_OF_WAITERS);
       await this.#run({ file: name, fake: true });
+    } catch (error) {
+      const held = watch.endedFor();
+      throw held === undefined ? error : new Error(heldUp(held, heldMsMax), { cause: error });
     } finally {
       await watch.close();
     }
   }
 
-  async #watch(everyMs: number, onHeld: (held: Held) => void): Promise<{ close(): Promise<void> }> {
-    const { rows } = await this.#client.query<{ readonly pid: number }>('select pg_backend_pid() as pid');
+  async #watch(onLook: (held: Held | undefined) => void): Promise<{ close(): Promise<void> }> {
     const { connectionString } = this.#options;
-    return startLockWatch({ connectionString, pid: rows[0]?.pid ?? 0, everyMs, onHeld });
+    return startLockWatch({ connectionString, pid: await this.#pid(), everyMs: LOOK_MS, onLook });
+  }
+
+  async #pid(): Promise<number> {
+    const { rows } = await this.#client.query<{ readonly pid: number }>('select pg_backend_pid() as pid');
+    return rows[0]?.pid ?? 0;
   }
 
   async #run(how: Partial<Parameters<typeof runner>[0]>): Promise<readonly Change[]> {
@@ -211,10 +225,11 @@ function givenUp(name: string, { tries, lockTimeoutMs, held }: Tries): string {
   const inVain = `migration ${name} was tried ${tries} times and each time waited ${lockTimeoutMs} ms in vain for`;
   if (held === undefined)
     return `${inVain} a table that it changes; pg_locks says who has it. Start again once it is free`;
-  const who = held.by.map(({ pid, application, since }) => {
-    const called = application === '' ? '' : ` (${application})`;
-    return `process ${pid}${called}${since === null ? '' : `, whose transaction began ${since}`}`;
-  });
-  const ending = held.by.map(({ pid }) => `select pg_terminate_backend(${pid})`).join('; ');
-  return `${inVain} the lock on ${held.what}, which is held by ${who.join(' and ')}. Wait until that has ended, or end it (${ending}), and start again`;
+  const { who, ending } = inTheWay(held);
+  return `${inVain} the lock on ${held.what}, which is held by ${who}. Wait until that has ended, or end it (${ending}), and start again`;
+}
+
+function heldUp(held: Held, heldMsMax: number): string {
+  const { who, ending } = inTheWay(held);
+  return `its index was held up for ${heldMsMax} ms by ${who}. Wait until that has ended, or end it (${ending}), and start again`;
 }
