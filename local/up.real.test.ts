@@ -1,13 +1,15 @@
 /** `up` as a person or a tool outside the repository meets it: a process, its stack.json, and what it leaves behind. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { promisify } from 'node:util';
 import { isAlive } from './alive.ts';
 import { startTcpProxy } from '../tests/world/tcp-proxy.ts';
 import { waitFor } from './deadline.ts';
+import { customerCommands } from './greeting.ts';
 import { freePort, isFree } from './ports.ts';
 import { inheritedEnvironment, openProcessGroup } from './process-group.ts';
 import { startRedis } from './redis.ts';
@@ -21,6 +23,8 @@ const ENDED_MS = 20_000;
 
 type System = {
   readonly up: ChildProcess;
+  /** On stdout, so far. */
+  readonly printed: () => string;
   /** What it said on stderr so far. */
   readonly said: () => string;
   readonly folder: string;
@@ -42,13 +46,14 @@ async function start(name: string, args: readonly string[] = [], env: Record<str
   const temporary = join(root, `${name}-tmp`);
   await mkdir(temporary, { recursive: true });
   const up = spawn(process.execPath, [join(import.meta.dirname, 'up.ts'), '--dir', folder, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inheritedEnvironment(), TMPDIR: temporary, ...env },
   });
-  let said = '';
+  let [said, printed] = ['', ''];
+  up.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   up.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const exitCode = new Promise<number | null>((resolve) => up.once('exit', (code) => resolve(code)));
-  return { up, said: () => said, folder, temporary, exitCode };
+  return { up, printed: () => printed, said: () => said, folder, temporary, exitCode };
 }
 
 async function describedBy(system: System): Promise<StackDescription | undefined> {
@@ -187,6 +192,22 @@ describe('two systems on one machine', () => {
     for (const system of [firstIs, secondIs]) {
       expect(await placeOrder(system, 'k1')).toEqual([201, expect.stringContaining('PENDING_PAYMENT')]);
     }
+  });
+
+  test('the commands that it prints place an order and pay it, as they stand', async () => {
+    const { stdout } = await promisify(execFile)('sh', ['-ec', customerCommands(firstIs).join('\n')]);
+    expect(stdout).toContain('"status":"SUCCEEDED"');
+    const orderId = /"orderId":"([^"]+)"/.exec(stdout)?.[1] ?? '';
+    await waitFor(
+      async () =>
+        (await (await fetch(`${firstIs.services.order.url}/orders/${orderId}`)).text()).includes('"status":"PAID"'),
+      {
+        ...{ what: 'the order to be paid', deadlineMs: GONE_MS },
+      },
+    );
+    await waitFor(async () => first.printed().includes(customerCommands(firstIs).join('\n')), {
+      ...{ what: 'the commands to be printed', deadlineMs: GONE_MS },
+    });
   });
 
   test('a third in the folder of the first is refused, and the first goes on', async () => {

@@ -5,9 +5,10 @@
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { greeting } from './greeting.ts';
 import { onEnd } from './interruption.ts';
 import { say } from './progress.ts';
-import { startStack, type Stack } from './stack.ts';
+import { startStack } from './stack.ts';
 
 const CONTROLLERS_MAX = 9;
 
@@ -26,34 +27,11 @@ function readArguments() {
   return { controllers, restart: values.restart, folder: resolve(values.dir) };
 }
 
-function greet(stack: Stack, folder: string): void {
-  const { services, controllers, kubeconfig } = stack.description();
-  const rows = [
-    ...Object.entries(services).map(([name, { url }]) => `  ${name.padEnd(14)}${url}   (${url}/openapi.json)`),
-    ...controllers.map(({ url }, index) => `  ${`controller ${index + 1}`.padEnd(14)}${url}/metrics`),
-  ];
-  console.log(`
-ordertx is up. Ctrl-C ends it and leaves nothing behind.
-
-${rows.join('\n')}
-
-  stack.json    ${join(folder, 'stack.json')}
-  logs          ${join(folder, 'logs')}
-
-  export KUBECONFIG=${kubeconfig}
-  kubectl get ordertransactions --watch        (no kubectl? ${stack.cluster.kubectl})
-
-  curl -X PUT ${services.inventory.url}/stock/tea -H 'content-type: application/json' -d '{"stocked": 10}'
-  curl ${services.order.url}/orders -H 'content-type: application/json' -H 'idempotency-key: first' \\
-    -H 'prefer: wait=10' -d '{"userId": "ann", "lines": [{"skuId": "tea", "quantity": 2, "unitPriceCents": 450}]}'
-`);
-}
-
 async function up(): Promise<number> {
   const options = readArguments();
   const end = onEnd();
   const stack = await startStack(options, end.signal);
-  greet(stack, options.folder);
+  console.log(greeting(stack.description(), options.folder, stack.cluster.kubectl));
   const reason = await Promise.race([end.reason, stack.broken.then((error) => error.message)]);
   say(`${reason}; stopping everything`);
   await stack.close();
