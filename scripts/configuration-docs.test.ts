@@ -34,7 +34,7 @@ describe('the configuration reference', () => {
     const page = renderConfiguration();
     expect(page.match(/^## .*$/gm)).toEqual([
       ...['## Controller', '## Every service', '## Participants: order, inventory', '## All but inventory'],
-      ...['## Order', '## Payment', '## Notification', '## Reconcile'],
+      ...['## Dispatch, wms, member', '## Order', '## Payment', '## Notification', '## Reconcile'],
     ]);
     for (const section of page.split(/^## /m).slice(1)) {
       const names = [...section.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
