@@ -19,7 +19,7 @@ let counts: Record<string, number>;
 
 beforeEach(() => {
   clock = new ManualClock(START);
-  api = new RestingFake(() => clock.now());
+  api = new RestingFake(clock);
   lines = [];
   troubles = [];
   counts = {};
@@ -113,6 +113,15 @@ describe.each([
     }
     expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(101);
     expect(perSecond.size).toBeLessThanOrEqual(12);
+  });
+
+  test('with an API server that takes 100 ms for each, more than 100 a second go', async () => {
+    startIt();
+    await clock.advance(1_000);
+    api.removalTakesMs = 100;
+    for (let number = 0; number < 6_000; number += 1) api.ended(`ended-${number}`, '2030-01-01T12:00Z');
+    await clock.advance(29_000 + 15_000 + MINUTE_MS);
+    expect(api.names).toEqual([]);
   });
 
   test('minutes that passed while the API server was away are made up for, one after the other', async () => {

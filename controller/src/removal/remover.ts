@@ -48,8 +48,13 @@ export const REMOVAL = 'removal';
 
 /** An archive's batch; a page of large payloads stays below 10 MB. */
 const PAGE_TRANSACTIONS_MAX = 100;
-/** Under way at once: a slow API server is asked for less, and one lane that hangs does not stop the others. */
-const LANES = 4;
+/**
+ * Under way at once. A minute's: more than end in a second also with an API server that is busy and answers in 100 ms. What was left
+ * of long ago can wait: the busier the API server, the less it is asked for that.
+ */
+const LANES: Readonly<Record<Resting['kind'], number>> = { minute: 16, all: 4 };
+/** A collection is removed one after the other: an API server that is busy removes 10 to 20 a second so, while 100 end. */
+const COLLECTION_TIMES_PACE_MAX = 2;
 /** Nothing is lost by removing a minute this much later; each look costs the API server a walk over its cache. */
 const LOOK_EVERY_MS = 10_000;
 const SWEEP_EVERY_MS = 3_600_000;
@@ -148,15 +153,16 @@ export class Remover {
     return DONE;
   }
 
-  /** Where one of them is refused they are taken one by one, so that it stops no other. */
+  /** Where one of them is refused they are taken one by one, so that it stops no other; and where a collection is too slow. */
   async #removeMinute(
     namespace: string,
     which: Extract<Resting, { kind: 'minute' }>,
     signal: AbortSignal,
   ): Promise<Ended> {
-    const { resting, isOurs, onRemoved } = this.#options;
+    const { clock, resting, isOurs, onRemoved, perSecond } = this.#options;
     while (!signal.aborted && isOurs()) {
       await this.#pace.turn(signal);
+      const askedMs = clock.monotonicMs();
       const result = await resting.removeMinute(namespace, which.expires, PAGE_TRANSACTIONS_MAX);
       switch (result.kind) {
         case 'unknown':
@@ -170,6 +176,8 @@ export class Remover {
             this.#sawDue(dueMs(which.expires));
           }
           if (!result.more || result.removed === 0) return DONE;
+          if (clock.monotonicMs() - askedMs > (COLLECTION_TIMES_PACE_MAX * result.removed * 1000) / perSecond)
+            return this.#removeIn(namespace, which, signal);
       }
     }
     return { kind: 'stopped' };
@@ -188,7 +196,7 @@ export class Remover {
           next = undefined;
           continue;
         case 'page': {
-          const ended = await this.#removePage(found.transactions, signal);
+          const ended = await this.#removePage(found.transactions, LANES[which.kind], signal);
           if (ended.kind !== 'done') return ended;
           next = found.next;
         }
@@ -198,7 +206,7 @@ export class Remover {
     return { kind: 'stopped' };
   }
 
-  async #removePage(page: readonly OrderTransaction[], signal: AbortSignal): Promise<Ended> {
+  async #removePage(page: readonly OrderTransaction[], lanes: number, signal: AbortSignal): Promise<Ended> {
     const { apiClock, archive } = this.#options;
     const due = page.filter((transaction) => mayGo(transaction, apiClock.now()));
     if (due.length === 0) return DONE;
@@ -206,7 +214,7 @@ export class Remover {
     const kept = archive && (await archive.keep(due));
     if (kept?.kind === 'unavailable') return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
     const going = due.filter((transaction) => !this.#isUnarchivable(transaction, kept?.refused.get(transaction)));
-    return this.#removeEach(going, signal);
+    return this.#removeEach(going, lanes, signal);
   }
 
   #sawDue(ms: number): void {
@@ -226,7 +234,7 @@ export class Remover {
     return true;
   }
 
-  async #removeEach(going: readonly OrderTransaction[], signal: AbortSignal): Promise<Ended> {
+  async #removeEach(going: readonly OrderTransaction[], lanes: number, signal: AbortSignal): Promise<Ended> {
     const { resting, onRemoved } = this.#options;
     const left = [...going].reverse();
     const failed: string[] = [];
@@ -241,7 +249,7 @@ export class Remover {
         if (result.kind === 'unknown') failed.push(result.message);
       }
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    await Promise.all(Array.from({ length: lanes }, lane));
     if (signal.aborted) return { kind: 'stopped' };
     // One that is refused stops no other. All of them are refused where the right is missing.
     const [message] = failed.length > 0 ? failed : refused.length === going.length ? refused : [];

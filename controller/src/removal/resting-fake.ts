@@ -2,6 +2,7 @@
  * An API server's resting transactions in memory, with its selectors, guard and preconditions.
  */
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import { delay, type Clock } from '../runtime/clock.ts';
 import { isFinal } from '../transaction/phase.ts';
 import type { PageResult, RemoveManyResult, RemoveResult, Resting, RestingTransactions } from './ports.ts';
 
@@ -13,11 +14,13 @@ export class RestingFake implements RestingTransactions {
   /** When each was removed, by name. */
   readonly removedAtMs = new Map<string, number>();
   looks = 0;
-  readonly #nowMs: () => number;
+  /** How long each removal takes; those of a collection follow one another. */
+  removalTakesMs = 0;
+  readonly #clock: Clock;
   #versions = 0;
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   put(name: string, status: OrderTransactionStatus | undefined): OrderTransaction {
@@ -58,6 +61,7 @@ export class RestingFake implements RestingTransactions {
 
   async remove({ metadata }: OrderTransaction): Promise<RemoveResult> {
     if (this.down !== undefined) return { kind: 'unknown', message: this.down };
+    await this.#removing();
     const stored = this.stored.get(metadata.name);
     if (stored === undefined) return { kind: 'removed' };
     if (stored.metadata.resourceVersion !== metadata.resourceVersion) return { kind: 'changed' };
@@ -71,13 +75,18 @@ export class RestingFake implements RestingTransactions {
     if (found.kind !== 'page') return { kind: 'unknown', message: this.down ?? '' };
     for (const { metadata, status } of found.transactions) {
       if (!isFinal(status?.phase)) return { kind: 'refused', message: 'one is not finished' };
+      await this.#removing();
       this.#take(metadata.name);
     }
     return { kind: 'removed', removed: found.transactions.length, more: found.next !== undefined };
   }
 
+  async #removing(): Promise<void> {
+    if (this.removalTakesMs > 0) await delay(this.#clock, this.removalTakesMs, new AbortController().signal);
+  }
+
   #take(name: string): void {
     this.stored.delete(name);
-    this.removedAtMs.set(name, this.#nowMs());
+    this.removedAtMs.set(name, this.#clock.now());
   }
 }
