@@ -25,6 +25,11 @@ export type ControllerOptions = {
 export type RunningController = { readonly url: string; readonly part: Part };
 
 const READY_MS = 30_000;
+/**
+ * By itself Node lets garbage grow to several times what is held before it collects: a whole machine's memory is there. Less would be
+ * collected too often with 100,000 unfinished transactions, more keeps what a start has left behind. Docs: BENCHMARKS.md.
+ */
+const HEAP = ['--max-old-space-size=1024', '--max-semi-space-size=4'];
 const ROOT = join(import.meta.dirname, '..');
 
 export async function startController(group: ProcessGroup, options: ControllerOptions): Promise<RunningController> {
@@ -42,7 +47,11 @@ export async function startController(group: ProcessGroup, options: ControllerOp
     ...(serviceAccount !== undefined && { ORDERTX_SERVICE_ACCOUNT: serviceAccount }),
     ...options.env,
   };
-  const args = [join(ROOT, 'controller', 'src', 'main.ts'), `--allow-endpoints=${options.allowEndpoints.join(',')}`];
+  const args = [
+    ...HEAP,
+    join(ROOT, 'controller', 'src', 'main.ts'),
+    `--allow-endpoints=${options.allowEndpoints.join(',')}`,
+  ];
   const spec = { name, command: process.execPath, args, env, cwd: ROOT, leaf: true };
   const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, part };

@@ -7,7 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
-import { KubeConfig, type DispatcherOptions } from '@kubernetes/client-node';
+import type { DispatcherOptions, KubeConfig as LoadedKubeConfig } from '@kubernetes/client-node';
+import { KubeConfig } from './kube-config.ts';
 
 export interface Credentials {
   /** Sent with every request: Authorization, Impersonate-User. */
@@ -21,7 +22,7 @@ export interface Credentials {
  * @param path of a kubeconfig; without one, the service account that Kubernetes mounts into a pod
  * @throws where there is neither
  */
-export function loadKubeConfig(path: string | undefined): KubeConfig {
+export function loadKubeConfig(path: string | undefined): LoadedKubeConfig {
   const config = new KubeConfig();
   if (path === undefined) {
     config.loadFromCluster();
@@ -32,12 +33,12 @@ export function loadKubeConfig(path: string | undefined): KubeConfig {
 }
 
 /** The namespace that the kubeconfig, or the pod's service account, works in. */
-export function namespaceOf(config: KubeConfig): string {
+export function namespaceOf(config: LoadedKubeConfig): string {
   return config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
 }
 
 /** @returns the API server's URL without a trailing slash; throws where the kubeconfig names none */
-export function serverOf(config: KubeConfig): string {
+export function serverOf(config: LoadedKubeConfig): string {
   const server = config.getCurrentCluster()?.server;
   if (server === undefined || server === '') {
     throw new Error('the kubeconfig names no server: set its current-context to a context whose cluster has one');
@@ -46,7 +47,7 @@ export function serverOf(config: KubeConfig): string {
 }
 
 /** Reads files (they are rotated) and may run an exec plugin; throws where either fails. */
-export async function readCredentials(config: KubeConfig): Promise<Credentials> {
+export async function readCredentials(config: LoadedKubeConfig): Promise<Credentials> {
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const headers: Record<string, string> & { authorization?: string } = {};
@@ -63,7 +64,7 @@ export async function readCredentials(config: KubeConfig): Promise<Credentials> 
  * The library refuses http:// unless TLS verification was switched off. On this machine itself there is nobody to
  * listen in, and `kubectl proxy` speaks nothing else.
  */
-function withPlainLoopback(config: KubeConfig): KubeConfig {
+function withPlainLoopback(config: LoadedKubeConfig): LoadedKubeConfig {
   config.loadFromOptions({
     clusters: config.clusters.map((cluster) =>
       /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/.test(cluster.server)

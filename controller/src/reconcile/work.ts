@@ -13,6 +13,7 @@ import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
 import { branchesOf, branchIsOpen, messagesOf } from '../transaction/phase.ts';
 import { createdAtMs, type View } from '../transaction/step.ts';
+import { FewMap, FewSet } from './few.ts';
 import type { CallResult, Health } from './ports.ts';
 
 /** A call that is due and not sent yet. */
@@ -52,7 +53,7 @@ export class Work {
   /** Those, and the ones whose try could not be sent. */
   readonly attempted = new Set<string>();
   /** Branches that are stored as Tried by this process, which has heard it from their participants. */
-  readonly #heard = new Set<string>();
+  readonly #heard = new FewSet<string>();
   /** When a retry request was last acted on. */
   retriedAtMs: number | undefined;
   /** A write's answer did not come, or another writer was faster: the stored copy is read before anything is done (T1). */
@@ -61,21 +62,21 @@ export class Work {
   apiFailures = 0;
   /** Consecutive writes that met another copy than the one they were made from. */
   conflicts = 0;
-  readonly #sent = new Set<WaitingCall>();
+  readonly #sent = new FewSet<WaitingCall>();
   /** Of those, the ones that went out before the store may have gone back. */
-  readonly #outlived = new Set<WaitingCall>();
+  readonly #outlived = new FewSet<WaitingCall>();
   /** The flow's version at each branch's last call, and when another one was first called under. */
-  readonly #calledUnder = new Map<string, { readonly version: string; readonly changedAtMs: number | undefined }>();
+  readonly #calledUnder = new FewMap<{ readonly version: string; readonly changedAtMs: number | undefined }>();
   /** How often each branch's endpoint had come back when it was last called. */
-  readonly #calledIn = new Map<string, number>();
+  readonly #calledIn = new FewMap<number>();
   /** Branches whose participant has said when it wants to be asked again: neither turns nor its coming back change that. */
-  readonly #toldWhen = new Set<string>();
-  readonly #requested = new Set<string>();
+  readonly #toldWhen = new FewSet<string>();
+  readonly #requested = new FewSet<string>();
   /** What the flow had on hold when it was last looked at. */
   #held: readonly string[] | undefined;
-  readonly #released = new Set<string>();
+  readonly #released = new FewSet<string>();
   /** When something was last called or published because it was released. */
-  readonly #actedOnReleaseMs = new Map<string, number>();
+  readonly #actedOnReleaseMs = new FewMap<number>();
   #heldUntilMs: number | undefined;
   #health: Surroundings['health'] | undefined;
   #storedAtMs: number;
