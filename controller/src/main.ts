@@ -198,7 +198,7 @@ function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
     if (needsWork(transaction.status) && concerns(transaction)) queue.add(keyOf(transaction));
   }
 }
-store.onNews((key) => queue.add(key));
+store.onNews((key) => reconciler.heard(key));
 flows.onChange((namespace, name) =>
   lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
 );

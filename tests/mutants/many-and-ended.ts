@@ -18,4 +18,20 @@ export const manyAndEnded: readonly Mutant[] = [
     replace: 'if (',
     tests: ['controller/src/kubernetes/flow-removal-report.real.test.ts'],
   },
+  {
+    name: 'every replica looks at every transaction',
+    breaks: 'a further replica costs what it hears, and nothing is done for what is another’s',
+    file: 'controller/src/reconcile/reconciler.ts',
+    find: 'if (isOurs || this.#works.has(key)) this.#ports.schedule.soon(key);',
+    replace: 'if (isOurs || transaction !== undefined) this.#ports.schedule.soon(key);',
+    tests: ['controller/src/reconcile/reconciler.test.ts'],
+  },
+  {
+    name: 'a minute is removed as a collection however slow that is',
+    breaks: 'live objects stay bounded at full speed: removal keeps up with an API server that is busy',
+    file: 'controller/src/removal/remover.ts',
+    find: 'COLLECTION_TIMES_PACE_MAX = 2;',
+    replace: 'COLLECTION_TIMES_PACE_MAX = 2_000;',
+    tests: ['controller/src/removal/remover.test.ts'],
+  },
 ];

@@ -387,6 +387,27 @@ describe('one controller', () => {
     expect([ending, aside, deleted].map(({ queue }) => queue.nextAtMs())).toEqual([undefined, undefined, undefined]);
   });
 
+  test('news of another replica’s transaction wakes nobody, unless something is known of it here', async () => {
+    const shop = new Shop();
+    shop.order();
+    const [ours, theirs] = [shop.controller(), shop.controller()];
+    theirs.owns = false;
+    const isWokenByNews = (controller: ReturnType<Shop['controller']>) => {
+      expect(controller.queue.take()).toBeUndefined();
+      controller.heard();
+      return controller.queue.take() === KEY;
+    };
+    await theirs.work();
+    expect(isWokenByNews(theirs)).toBe(false);
+    await ours.pass();
+    expect(isWokenByNews(ours)).toBe(true);
+    ours.owns = false;
+    expect(isWokenByNews(ours)).toBe(true);
+    theirs.owns = true;
+    expect(isWokenByNews(theirs)).toBe(true);
+    await ours.callsEnd();
+  });
+
   test('a shard that is lost in between and carried on by another replica comes back to the same end', async () => {
     const shop = new Shop();
     shop.order();

@@ -73,6 +73,13 @@ export class Reconciler {
     ports.stopping.addEventListener('abort', () => this.#works.forEach((work) => work.withdrawAll()), { once: true });
   }
 
+  /** There is news of this key. Every replica hears of all: what is another's, and unknown here, wakes nobody. */
+  heard(key: Key): void {
+    const transaction = this.#ports.transactions.get(key);
+    const isOurs = transaction !== undefined && this.#ports.ownership.owns(transaction);
+    if (isOurs || this.#works.has(key)) this.#ports.schedule.soon(key);
+  }
+
   /** One pass for one key; the work queue makes sure that there is only one at a time. */
   async reconcile(key: Key): Promise<void> {
     for (let stores = 0; stores < STORES_PER_PASS_MAX; stores += 1) {

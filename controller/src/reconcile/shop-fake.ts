@@ -178,6 +178,11 @@ export class Controller {
     shop.participants.onBreaker.push(() => this.#reconciler.revived());
   }
 
+  /** The watch tells of the transaction. */
+  heard(): void {
+    this.#reconciler.heard(KEY);
+  }
+
   /** Everything that can be done at this moment. */
   async work(): Promise<void> {
     let passes = 0;
