@@ -101,8 +101,8 @@ const paidTooLate: Scenario = {
   title: 'A payment comes too late',
   run: async (shop) => {
     shop.tell(`Once more Ann lets her time go by, but this time with the payment page open, and pays after all. The money has
-      come in, so it must be applied or given back. The order says no to its transaction's try: the decision is Cancel, and
-      after a cancelled payment a refund follows, as reliably as everything else.`);
+      come in, so it must be applied or given back. The order and inventory say no to its transaction's try; whichever is heard
+      first, the decision is Cancel, and after a cancelled payment a refund follows, as reliably as everything else.`);
     const { orderId } = await shop.placeOrder([TWO_TEA], true);
     const paymentId = await shop.askForPayment(orderId);
     await shop.says('order', `/orders/${orderId}`, 'status', 'CLOSED');
