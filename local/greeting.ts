@@ -33,7 +33,7 @@ ${rows.join('\n')}
   stack.json    ${join(folder, 'stack.json')}
   logs          ${join(folder, 'logs')}
 
-In another terminal, stock something, place an order, pay it, and look at it:
+In another terminal: stock something, place an order, pay it, and look at it, which is PAID a moment later:
 
 ${customerCommands(description).join('\n')}
 

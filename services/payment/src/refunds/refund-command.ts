@@ -22,7 +22,8 @@ export interface RefundCommand {
   readonly print: (line: string) => void;
 }
 
-export const REFUND_USAGE = 'refund --payment <id> --reason "<why>" [--dry-run]';
+export const REFUND_USAGE = `refund --payment <id> --reason "<why>" [--dry-run]
+  needs DATABASE_URL, the payment service's database, and ORDER_URL`;
 
 const REASON_CHARS_MAX = 1_024;
 
