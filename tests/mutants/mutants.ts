@@ -410,7 +410,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'a payment counts only where the payment service has confirmed that it was captured',
     file: 'services/order/sql/take-for-payment.sql',
     find: '      $4\n      or exists',
-    replace: '      $4 is not null\n      or exists',
+    replace: '      $4::boolean is not null\n      or exists',
     tests: ['services/order/src/branches/pay-order.real.test.ts'],
   },
   {
