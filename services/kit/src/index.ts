@@ -29,6 +29,14 @@ export * from './participant/settle.ts';
 export * from './participant/settle-command.ts';
 export type { Cleaning } from './postgres/cleaning.ts';
 export * from './postgres/errors.ts';
+export {
+  joinedStatement,
+  runAlone,
+  usualCase,
+  type JoinedStatement,
+  type StatementOutcome,
+  type UsualCase,
+} from './postgres/joined-statement.ts';
 export * from './postgres/migrate.ts';
 export * from './postgres/notifications.ts';
 export * from './postgres/pool.ts';

@@ -21,6 +21,7 @@ import {
   type TokenSettings,
 } from '../src/index.ts';
 import { memoryLog } from './memory-log.ts';
+import { usualSeats } from './seat-statements.ts';
 import { until } from './until.ts';
 
 export const NAMESPACE = 'shop';
@@ -79,6 +80,8 @@ export interface SeatService {
   reservation(transaction?: string): Promise<string | undefined>;
   storedState(transaction?: string): Promise<string | undefined>;
   told(): Promise<readonly ToldRow[]>;
+  /** Operations that were the usual case, where the service has one. */
+  readonly usual: readonly Operation[];
   close(): Promise<void>;
 }
 
@@ -86,7 +89,7 @@ export const TRANSACTION = 'shop/book-b1';
 export const PAYLOAD: Payload = { show: 'hamlet', seats: 2 };
 
 export async function openSeatService(
-  options: { readonly tokens?: TokenSettings; readonly lockTimeoutMs?: number } = {},
+  options: { readonly tokens?: TokenSettings; readonly lockTimeoutMs?: number; readonly usual?: boolean } = {},
 ): Promise<SeatService> {
   const database = await freshDatabase('seats');
   const { log, lines } = memoryLog();
@@ -100,7 +103,11 @@ export async function openSeatService(
   await pool.query('insert into shows values ($1, $2)', ['hamlet', SEATS_AT_START]);
   const interruptions = new Map<Operation, Interruption>();
   const asks: Ask['ask'][] = [];
-  const branch = seatBranch(interruptions, asks);
+  const usual: Operation[] = [];
+  const branch: Branch<Payload> = {
+    ...seatBranch(interruptions, asks),
+    ...(options.usual === true && { usual: usualSeats((operation) => usual.push(operation)) }),
+  };
   const app = createApp({ name: 'seats', version: '1', log, pool });
   const tokens = options.tokens ?? { auth: 'off' };
   mountParticipant(app, { pool, branches: [branch, { ...branch, path: OTHER_PATH }], namespaces: [NAMESPACE], tokens });
@@ -115,6 +122,7 @@ export async function openSeatService(
     interruptAt: (operation, interruption) => void interruptions.set(operation, interruption),
     askAtTry: (ask) => void asks.push(ask),
     ...observations(pool),
+    usual,
     close: async () => {
       await server.close();
       await pool.end();

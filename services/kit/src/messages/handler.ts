@@ -15,6 +15,7 @@
 import type { PoolClient } from 'pg';
 import type { ZodType } from 'zod';
 import type { MessageOrigin } from '../../../protocol/src/index.ts';
+import type { UsualCase } from '../postgres/joined-statement.ts';
 
 export interface ReceivedMessage<Data> {
   /** The same on every publication. */
@@ -82,6 +83,11 @@ export interface OnceHandler<Data> extends Typed<Data> {
     client: PoolClient,
     message: ReceivedMessage<Data>,
   ): Promise<Delivered | RefusedMessage | NotYet | ForeignMessage>;
+  /**
+   * What `handle` usually comes to for a message that was not handled before, which is delivered, as one statement: it runs joined with
+   * the inbox row, instead of `handle`. Where it is not the usual case it changes nothing, and `handle` is run.
+   */
+  usual?(message: ReceivedMessage<Data>): UsualCase | undefined;
 }
 export interface BestEffortHandler<Data> extends Typed<Data> {
   readonly kind: 'best-effort';

@@ -2,7 +2,8 @@
  * The inbox: a message's effect happens once.
  *
  * The row is inserted first, so a second copy that is handled at the same moment waits for the first one's end; row and effect are
- * kept together or not at all.
+ * kept together or not at all. Where a handler says what a message usually comes to, row and effect are one statement
+ * (joined-statement.ts).
  *
  * An id belongs to what was said under it first. Another message under the same id is no duplicate, and nobody's answer: one of the two
  * is not by the sender it names. It is refused, so that its sender shows it to people.
@@ -13,6 +14,8 @@ import { endTransaction } from '../postgres/transaction.ts';
 import type { Delivered, ForeignMessage, NotYet, OnceHandler, ReceivedMessage, RefusedMessage } from './handler.ts';
 
 const findMessage = { name: 'find-message', text: sqlFile(import.meta.url, './sql/find-message.sql') };
+/** Joined with what a message usually comes to. */
+const claimMessage = { name: 'usual-message', text: sqlFile(import.meta.url, './sql/claim-message.sql') };
 const insertMessage = { name: 'insert-message', text: sqlFile(import.meta.url, './sql/insert-message.sql') };
 const forgetStatement = sqlFile(import.meta.url, './sql/forget-message.sql');
 
@@ -44,6 +47,8 @@ export async function handleOnce<Data>(
     const objection = await handler.before(message);
     if (objection !== undefined) return { ...objection, replayed: false };
   }
+  const claim = { ...claimMessage, values: [message.id, message.type, message.digest] };
+  if (await handler.usual?.(message)?.run(pool, claim)) return { kind: 'delivered', replayed: false };
   const result = await endTransaction<Inboxed>(pool, async (client) => {
     const { rowCount } = await client.query({ ...insertMessage, values: [message.id, message.type, message.digest] });
     const before = rowCount === 0 ? await handledBefore(client, message) : undefined;

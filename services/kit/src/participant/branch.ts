@@ -14,6 +14,7 @@
 import type { PoolClient } from 'pg';
 import type { ZodType } from 'zod';
 import type { TransactionName } from '../../../protocol/src/index.ts';
+import type { UsualCase } from '../postgres/joined-statement.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
 
@@ -23,8 +24,10 @@ export interface Later {
   readonly detail: string;
   readonly retryAfterSeconds: number;
 }
+/** `afterwards` runs once the database transaction is committed. */
 export interface Done {
   readonly kind: 'done';
+  readonly afterwards?: () => void;
 }
 /** `answer` is the body of the 2xx and is replayed to every repeat of the try. */
 export interface Tried {
@@ -80,6 +83,15 @@ export interface Branch<P> {
   try(client: PoolClient, call: TryCall<P>): Promise<Tried | Refused | Later | Ask>;
   confirm(client: PoolClient, call: ConfirmCall<P>): Promise<Done | Later>;
   cancel(client: PoolClient, call: CancelCall<P>): Promise<Done | Later>;
+  /**
+   * What `try` (answered Tried, without an answer of its own) and `confirm` usually come to, as one statement: the fence runs it
+   * joined with its own row, instead of them. Where it is not the usual case it changes nothing, and they are run. Undefined where one
+   * sees at once that it is not.
+   */
+  readonly usual?: {
+    try?(call: TryCall<P>): UsualCase | undefined;
+    confirm?(call: ConfirmCall<P>): UsualCase | undefined;
+  };
 }
 
 /** A branch of any payload type: what the kit holds of several branches. It hands a branch only what its own schema has passed. */

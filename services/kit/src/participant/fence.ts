@@ -9,39 +9,32 @@
  * 3. A try's work stands in a savepoint: a refusal undoes the work and keeps the row, so that every repeat hears the same no.
  * 4. "Later" undoes everything, the row too, and the next call starts afresh.
  * 5. A try that has somebody asked leaves nothing meanwhile, and holds nothing. It begins afresh with what was heard.
- * 6. A cancel never looks at the payload that came with it if the branch was tried: what was reserved is what is returned.
+ * 6. The usual case (a first try, a confirm of what was tried) may be one statement that takes the row and does the business
+ *    (joined-statement.ts). It does what step by step would have been done; where it does nothing, the call goes step by step.
+ * 7. A cancel never looks at the payload that came with it if the branch was tried: what was reserved is what is returned.
  */
 import type { Pool, PoolClient } from 'pg';
 import type { ZodType } from 'zod';
-import type { Operation, TransactionName } from '../../../protocol/src/index.ts';
+import type { Operation } from '../../../protocol/src/index.ts';
 import { describeIssues, validate, type FieldIssue } from '../http/validate.ts';
 import { endTransaction, type Ending } from '../postgres/transaction.ts';
 import type { FenceAnswer } from './answer.ts';
 import type { AnyBranch, Ask, Json, Later, Refused, Tried, TryCall } from './branch.ts';
 import { stepFor, type Step } from './cells.ts';
-import type { Canonical } from './digest.ts';
+import type { CallIdentity, FenceCall } from './fence-call.ts';
 import { claimBranch, writeBranch, type BranchWrite, type StoredBranch } from './stored-branch.ts';
+import { passUsually } from './usual-case.ts';
 
-interface Identity {
-  readonly transaction: TransactionName;
-  readonly attempt: number;
+/** What the caller hears, and what is done once that is true for good. */
+interface Passed {
+  readonly answer: FenceAnswer;
+  readonly afterwards?: (() => void) | undefined;
 }
-/** A try and a confirm have a payload with a canonical form; a cancel has whatever came, or nothing. */
-export type FenceCall = Identity &
-  (
-    | {
-        readonly operation: 'try';
-        readonly body: unknown;
-        readonly canonical: Canonical;
-        /** A number of the payload that is another one in `body`: then nothing is tried. */
-        readonly inexact: FieldIssue | undefined;
-      }
-    | { readonly operation: 'confirm'; readonly canonical: Canonical; readonly reason: string; readonly detail: string }
-    | { readonly operation: 'cancel'; readonly body: unknown; readonly reason: string; readonly detail: string }
-  );
 
 /** Rejects with the database's error, or with what the branch threw; then nothing has been stored, or nobody knows (commit). */
 export async function passFence(pool: Pool, branch: AnyBranch, call: FenceCall): Promise<FenceAnswer> {
+  const usually = await passUsually(pool, branch, call);
+  if (usually !== undefined) return usually;
   const passed = await passOnce(pool, branch, call);
   if (passed.kind !== 'ask') return passed;
   const objection = await passed.ask();
@@ -53,14 +46,17 @@ export async function passFence(pool: Pool, branch: AnyBranch, call: FenceCall):
 
 type Heard = NonNullable<TryCall<unknown>['heard']>;
 
-function passOnce(pool: Pool, branch: AnyBranch, call: FenceCall, heard?: Heard): Promise<FenceAnswer | Ask> {
-  return endTransaction(pool, async (client): Promise<Ending<FenceAnswer | Ask>> => {
+async function passOnce(pool: Pool, branch: AnyBranch, call: FenceCall, heard?: Heard): Promise<FenceAnswer | Ask> {
+  const passed = await endTransaction(pool, async (client): Promise<Ending<Passed | Ask>> => {
     const stored = await claim(client, branch, call);
     if (stored.state !== 'None' && stored.path !== branch.path)
       return undone({ kind: 'misdirected', path: stored.path });
     const digest = call.operation === 'cancel' ? undefined : call.canonical.digest;
     return perform(client, branch, call, { stored, step: stepFor(stored, call.operation, digest), heard });
   });
+  if ('ask' in passed) return passed;
+  passed.afterwards?.();
+  return passed.answer;
 }
 
 /** What a branch without a row is inserted as. For try and cancel that is where they usually end; a confirm's is never kept. */
@@ -87,7 +83,7 @@ async function perform(
   branch: AnyBranch,
   call: FenceCall,
   { stored, step, heard }: Found,
-): Promise<Ending<FenceAnswer | Ask>> {
+): Promise<Ending<Passed | Ask>> {
   if (step.kind === 'answer') return undone(step.answer);
   switch (call.operation) {
     case 'try':
@@ -106,7 +102,7 @@ async function performTry(
   branch: AnyBranch,
   call: FenceCall & { operation: 'try' },
   heard: Heard | undefined,
-): Promise<Ending<FenceAnswer | Ask>> {
+): Promise<Ending<Passed | Ask>> {
   const { digest, text: payload } = call.canonical;
   const result = call.inexact ? notUsable([call.inexact]) : await runTry(client, branch, { ...call, heard }, call.body);
   switch (result.kind) {
@@ -133,13 +129,13 @@ async function performConfirm(
   branch: AnyBranch,
   call: FenceCall & { operation: 'confirm' },
   step: Step & { kind: 'run-confirm' },
-): Promise<Ending<FenceAnswer>> {
+): Promise<Ending<Passed>> {
   const { transaction, attempt, reason, detail } = call;
   const payload = triedPayload(branch, step.payload);
   const result = await branch.confirm(client, { transaction, attempt, reason, detail, payload });
   if (result.kind === 'later') return undone(later(result, 'Tried'));
   await writeBranch(client, key(branch, call), { state: 'Confirmed', digest: step.digest, answer: step.answer });
-  return kept({ kind: 'done', state: 'Confirmed', body: null, replayed: false });
+  return kept({ kind: 'done', state: 'Confirmed', body: null, replayed: false }, result.afterwards);
 }
 
 async function performCancel(
@@ -148,21 +144,21 @@ async function performCancel(
   call: FenceCall & { operation: 'cancel' },
   stored: StoredBranch,
   step: Step & { kind: 'run-cancel' },
-): Promise<Ending<FenceAnswer>> {
+): Promise<Ending<Passed>> {
   const { transaction, attempt, reason, detail } = call;
   const payload = step.tried ? triedPayload(branch, step.payload) : usablePayload(branch.payload, call.body);
   const result = await branch.cancel(client, { transaction, attempt, reason, detail, tried: step.tried, payload });
   if (result.kind === 'later') return undone(later(result, stored.state));
   const write: BranchWrite = { state: 'Cancelled', digest: step.digest };
   if (stored.state !== 'None') await writeBranch(client, key(branch, call), write);
-  return kept({ kind: 'done', state: 'Cancelled', body: null, replayed: false });
+  return kept({ kind: 'done', state: 'Cancelled', body: null, replayed: false }, result.afterwards);
 }
 
 /** Runs a try's business work inside a savepoint; afterwards a refusal has undone it. A payload that fails its schema is a refusal. */
 export async function runTry(
   client: PoolClient,
   branch: AnyBranch,
-  call: Identity & { readonly heard?: Heard | undefined },
+  call: CallIdentity & { readonly heard?: Heard | undefined },
   body: unknown,
 ): Promise<Tried | Refused | Later | Ask> {
   const checked = validate(branch.payload, body);
@@ -196,7 +192,7 @@ export function answerText(answer: Json | undefined): string | null {
   return answer === undefined ? null : JSON.stringify(answer);
 }
 
-function key(branch: AnyBranch, call: Identity) {
+function key(branch: AnyBranch, call: CallIdentity) {
   return { transaction: call.transaction, branch: branch.branch };
 }
 
@@ -204,10 +200,10 @@ function later(result: Later, state: StoredBranch['state']): FenceAnswer {
   return { kind: 'later', state, detail: result.detail, retryAfterSeconds: result.retryAfterSeconds };
 }
 
-function kept(value: FenceAnswer): Ending<FenceAnswer> {
-  return { keep: true, value };
+function kept(answer: FenceAnswer, afterwards?: () => void): Ending<Passed> {
+  return { keep: true, value: { answer, afterwards } };
 }
 
-function undone(value: FenceAnswer): Ending<FenceAnswer> {
-  return { keep: false, value };
+function undone(answer: FenceAnswer): Ending<Passed> {
+  return { keep: false, value: { answer } };
 }

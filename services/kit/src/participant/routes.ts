@@ -23,7 +23,8 @@ import { fenceReply, type FenceAnswer } from './answer.ts';
 import type { AnyBranch } from './branch.ts';
 import { readCall, type CallHeaders } from './call.ts';
 import { canonical } from './digest.ts';
-import { passFence, type FenceCall } from './fence.ts';
+import type { FenceCall } from './fence-call.ts';
+import { passFence } from './fence.ts';
 
 export interface ParticipantOptions {
   readonly pool: Pool;
@@ -95,7 +96,7 @@ function fenceCall(operation: Operation, headers: CallHeaders, request: Request)
   if (form === undefined) return undefined;
   return operation === 'try'
     ? { operation, transaction, attempt, body, canonical: form, inexact: inexactIssue(rawBodyOf(request)) }
-    : { operation, transaction, attempt, reason, detail, canonical: form };
+    : { operation, transaction, attempt, reason, detail, body, canonical: form };
 }
 
 function outcomeOf(answer: FenceAnswer): string {
