@@ -1,21 +1,22 @@
 -- Moves sellable -> frozen for every line of an order, or moves nothing and says what is missing.
 --
 -- $1 order id, $2 transaction, $3 SKU ids, $4 their quantities (same order).
--- Gives one row: placed = false when another transaction has reserved for this order id, and then nothing was looked at;
--- missing = [{skuId, wanted, left}], empty when everything was frozen. If anything is missing, the reservation that was
--- placed holds nothing, and the caller has to undo it.
+-- placed = false when another transaction has reserved for this order id, and then nothing was looked at; missing = [{skuId, wanted,
+-- left}], empty when everything was frozen, which is done. If anything is missing, the reservation that was placed holds nothing, and
+-- the caller has to undo it.
 --
 -- One statement, because the rows of a popular SKU stay locked until the commit. The reservation comes before the stock,
 -- and stock rows are locked in the order of their ids, all of them before one is judged, so that orders that share SKUs
 -- queue up and never deadlock.
-with wanted as (
+with claimed as (select), wanted as (
   select sku_id, quantity
   from unnest($3::text[], $4::integer[]) as line (sku_id, quantity)
 ), placed as (
   -- Waits for whoever inserts or changes this order's reservation at the moment: stock that were locked by now, they
   -- might be waiting for.
   insert into reservation (order_id, transaction, state)
-  values ($1, $2, 'TRIED')
+  select $1, $2, 'TRIED'
+  from claimed
   on conflict (order_id) do nothing
   returning order_id
 ), locked as (
@@ -44,16 +45,19 @@ with wanted as (
   from locked
   where stock.sku_id = locked.sku_id
     and not exists (select from missing)
+), outcome as (
+  select
+    exists (select from placed) and not exists (select from missing) as done,
+    exists (select from placed) as placed,
+    coalesce(
+      (
+        select jsonb_agg(
+          jsonb_build_object('skuId', sku_id, 'wanted', quantity, 'left', sellable)
+          order by sku_id
+        )
+        from missing
+      ),
+      '[]'
+    ) as missing
 )
-select
-  exists (select from placed) as placed,
-  coalesce(
-    (
-      select jsonb_agg(
-        jsonb_build_object('skuId', sku_id, 'wanted', quantity, 'left', sellable)
-        order by sku_id
-      )
-      from missing
-    ),
-    '[]'
-  ) as missing
+select * from outcome

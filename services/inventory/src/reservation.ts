@@ -1,7 +1,8 @@
 /**
  * What an order holds of the stock: the statements that make, mark and end its reservation.
  *
- * Everything here runs inside the fence's database transaction. What keeps those that run side by side from deadlocking:
+ * Everything here runs inside the fence's database transaction; what is called usual is one, in one statement with the fence's row. What
+ * keeps those that run side by side from deadlocking:
  *
  * 1. A branch's locks come in one order: its fence row, the order's reservation, the stock rows in the order of their SKU ids.
  * 2. That counts for waiting as well: an insert waits for whoever is changing the row it meets, so a freeze inserts its
@@ -9,17 +10,32 @@
  * 3. Setting a SKU's stock locks that one row and nothing else.
  */
 import type { PoolClient } from 'pg';
-import { sqlFile } from '../../kit/src/index.ts';
+import {
+  joinedStatement,
+  runAlone,
+  sqlFile,
+  usualCase,
+  type StatementOutcome,
+  type UsualCase,
+} from '../../kit/src/index.ts';
 import type { OrderLine } from '../../protocol/src/index.ts';
 import type { MissingStock } from './out-of-stock.ts';
 
-const FREEZE_STOCK = sqlFile(import.meta.url, '../sql/freeze-stock.sql');
+const FREEZE_STOCK = joinedStatement<Frozen>(
+  'freeze-stock',
+  sqlFile(import.meta.url, '../sql/freeze-stock.sql'),
+  sqlFile(import.meta.url, '../sql/likely-frozen.sql'),
+);
 const FORGET_RETURNED = sqlFile(import.meta.url, '../sql/forget-returned.sql');
-const CONFIRM_FREEZE = sqlFile(import.meta.url, '../sql/confirm-freeze.sql');
+const CONFIRM_FREEZE = joinedStatement('confirm-freeze', sqlFile(import.meta.url, '../sql/confirm-freeze.sql'));
 const LOCK_RESERVATION = sqlFile(import.meta.url, '../sql/lock-reservation.sql');
-const MARK_RESERVATION = sqlFile(import.meta.url, '../sql/mark-reservation.sql');
+const MARK_RESERVATION = joinedStatement(
+  'mark-reservation',
+  sqlFile(import.meta.url, '../sql/mark-reservation.sql'),
+  sqlFile(import.meta.url, '../sql/likely-markable.sql'),
+);
 const UNMARK_RESERVATION = sqlFile(import.meta.url, '../sql/unmark-reservation.sql');
-const END_RESERVATION = sqlFile(import.meta.url, '../sql/end-reservation.sql');
+const END_RESERVATION = joinedStatement('end-reservation', sqlFile(import.meta.url, '../sql/end-reservation.sql'));
 
 /** How a reservation can end: sold to who has paid, or returned to what can be sold. */
 export type Ending = 'SOLD' | 'RETURNED';
@@ -41,23 +57,24 @@ export interface Act {
   readonly transaction: string;
 }
 
-export interface Frozen {
+/** Done when nothing is missing. */
+export interface Frozen extends StatementOutcome {
   /** False when another transaction has reserved for this order; then `missing` is empty. */
   readonly placed: boolean;
   /** If there is any, a reservation has been placed that holds nothing: what this did must be undone. */
   readonly missing: readonly MissingStock[];
 }
 
-export async function freezeStock(
-  client: PoolClient,
-  { orderId, transaction }: Act,
-  lines: readonly OrderLine[],
-): Promise<Frozen> {
-  const skuIds = lines.map(({ skuId }) => skuId);
-  const quantities = lines.map(({ quantity }) => quantity);
-  const values = [orderId, transaction, skuIds, quantities];
-  const { rows } = await client.query<Frozen>({ name: 'freeze-stock', text: FREEZE_STOCK, values });
-  return theOnly(rows);
+function freezing({ orderId, transaction }: Act, lines: readonly OrderLine[]): readonly unknown[] {
+  return [orderId, transaction, lines.map(({ skuId }) => skuId), lines.map(({ quantity }) => quantity)];
+}
+
+export function freezeUsually(act: Act, lines: readonly OrderLine[]): UsualCase {
+  return usualCase(FREEZE_STOCK, freezing(act, lines));
+}
+
+export async function freezeStock(client: PoolClient, act: Act, lines: readonly OrderLine[]): Promise<Frozen> {
+  return runAlone(client, FREEZE_STOCK, freezing(act, lines));
 }
 
 /** Of an order whose reservation this database transaction has locked, and whose own creation has returned it. */
@@ -65,11 +82,13 @@ export async function forgetReturned(client: PoolClient, orderId: string): Promi
   await client.query({ name: 'forget-returned', text: FORGET_RETURNED, values: [orderId] });
 }
 
+export function confirmFreezeUsually({ orderId, transaction }: Act): UsualCase {
+  return usualCase(CONFIRM_FREEZE, [orderId, transaction]);
+}
+
 /** False when this creation has frozen nothing. */
 export async function confirmFreeze(client: PoolClient, { orderId, transaction }: Act): Promise<boolean> {
-  const values = [orderId, transaction];
-  const { rowCount } = await client.query({ name: 'confirm-freeze', text: CONFIRM_FREEZE, values });
-  return rowCount === 1;
+  return (await runAlone(client, CONFIRM_FREEZE, [orderId, transaction])).done;
 }
 
 interface ReservationRow {
@@ -105,11 +124,17 @@ function reservationOf(row: ReservationRow): Reservation {
   }
 }
 
-/** False when it is not frozen, or bears another transaction's mark. */
-export async function markReservation(client: PoolClient, { orderId, transaction }: Act): Promise<boolean> {
-  const values = [orderId, transaction];
-  const { rowCount } = await client.query({ name: 'mark-reservation', text: MARK_RESERVATION, values });
-  return rowCount === 1;
+function marking({ orderId, transaction }: Act, lines: readonly OrderLine[]): readonly unknown[] {
+  return [orderId, transaction, JSON.stringify(Object.fromEntries(lines.map((line) => [line.skuId, line.quantity])))];
+}
+
+export function markUsually(act: Act, lines: readonly OrderLine[]): UsualCase {
+  return usualCase(MARK_RESERVATION, marking(act, lines));
+}
+
+/** False when it is not frozen, is of other lines, or bears another transaction's mark. */
+export async function markReservation(client: PoolClient, act: Act, lines: readonly OrderLine[]): Promise<boolean> {
+  return (await runAlone(client, MARK_RESERVATION, marking(act, lines))).done;
 }
 
 /** False when it does not bear this transaction's mark. */
@@ -119,23 +144,15 @@ export async function unmarkReservation(client: PoolClient, { orderId, transacti
   return rowCount === 1;
 }
 
+export function endUsually({ orderId, transaction }: Act, ending: Ending): UsualCase {
+  return usualCase(END_RESERVATION, [orderId, transaction, ending]);
+}
+
 /** False when this transaction may not end it; true also when it had ended it so before. */
 export async function endReservation(
   client: PoolClient,
   { orderId, transaction }: Act,
   ending: Ending,
 ): Promise<boolean> {
-  const values = [orderId, transaction, ending];
-  const { rows } = await client.query<{ readonly ended: boolean }>({
-    name: 'end-reservation',
-    text: END_RESERVATION,
-    values,
-  });
-  return theOnly(rows).ended;
-}
-
-function theOnly<Row>(rows: readonly Row[]): Row {
-  const [row] = rows;
-  if (row === undefined || rows.length > 1) throw new Error(`expected one row, got ${rows.length}`);
-  return row;
+  return (await runAlone(client, END_RESERVATION, [orderId, transaction, ending])).done;
 }

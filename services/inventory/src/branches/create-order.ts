@@ -18,7 +18,16 @@ import {
   type CreateOrderPayload,
 } from '../../../protocol/src/index.ts';
 import { outOfStock } from '../out-of-stock.ts';
-import { confirmFreeze, endReservation, forgetReturned, freezeStock, lockReservation } from '../reservation.ts';
+import {
+  confirmFreeze,
+  confirmFreezeUsually,
+  endReservation,
+  forgetReturned,
+  freezeStock,
+  freezeUsually,
+  lockReservation,
+  type Act,
+} from '../reservation.ts';
 
 export const createOrderBranch: Branch<CreateOrderPayload> = {
   branch: 'inventory',
@@ -27,7 +36,18 @@ export const createOrderBranch: Branch<CreateOrderPayload> = {
   try: freeze,
   confirm: makeFinal,
   cancel: giveBack,
+  usual: {
+    try: (call) => (isOwn(call) ? freezeUsually(actOf(call), call.payload.lines) : undefined),
+    confirm: (call) => confirmFreezeUsually(actOf(call)),
+  },
 };
+
+const isOwn = ({ transaction, payload }: TryCall<CreateOrderPayload>): boolean =>
+  isAttempt('create-order', transaction.name, payload);
+
+function actOf({ transaction, payload }: TryCall<CreateOrderPayload>): Act {
+  return { orderId: payload.orderId, transaction: formatTransaction(transaction) };
+}
 
 const ALREADY_RESERVED: Refused = {
   kind: 'refused',
@@ -39,13 +59,10 @@ const OTHER_IS_OPEN: Later = {
   retryAfterSeconds: 1,
 };
 
-async function freeze(
-  client: PoolClient,
-  { transaction, payload }: TryCall<CreateOrderPayload>,
-): Promise<Tried | Refused | Later> {
-  const { orderId, lines } = payload;
-  if (!isAttempt('create-order', transaction.name, payload)) return { kind: 'refused', detail: FOREIGN_ATTEMPT };
-  const act = { orderId, transaction: formatTransaction(transaction) };
+async function freeze(client: PoolClient, call: TryCall<CreateOrderPayload>): Promise<Tried | Refused | Later> {
+  const { orderId, lines } = call.payload;
+  if (!isOwn(call)) return { kind: 'refused', detail: FOREIGN_ATTEMPT };
+  const act = actOf(call);
   let frozen = await freezeStock(client, act, lines);
   if (!frozen.placed) {
     const other = await lockReservation(client, orderId);
@@ -63,10 +80,10 @@ async function freeze(
   return { kind: 'tried' };
 }
 
-async function makeFinal(client: PoolClient, { transaction, payload }: ConfirmCall<CreateOrderPayload>): Promise<Done> {
-  const { orderId } = payload;
-  const confirmed = await confirmFreeze(client, { orderId, transaction: formatTransaction(transaction) });
-  if (!confirmed) throw new Error(`order ${orderId} was tried but has no reservation to confirm`);
+async function makeFinal(client: PoolClient, call: ConfirmCall<CreateOrderPayload>): Promise<Done> {
+  const act = actOf(call);
+  if (!(await confirmFreeze(client, act)))
+    throw new Error(`order ${act.orderId} was tried but has no reservation to confirm`);
   return { kind: 'done' };
 }
 

@@ -10,12 +10,20 @@
 import type { PoolClient } from 'pg';
 import type { ZodType } from 'zod';
 import type { Branch, CancelCall, ConfirmCall, Done, Later, Refused, Tried, TryCall } from '../../../kit/src/index.ts';
-import { formatTransaction, type Flow, type OrderLine, type TransactionName } from '../../../protocol/src/index.ts';
+import {
+  formatTransaction,
+  isAttempt,
+  type Flow,
+  type OrderLine,
+  type TransactionName,
+} from '../../../protocol/src/index.ts';
 import { judgeEnding } from '../judge-ending.ts';
 import {
   endReservation,
+  endUsually,
   lockReservation,
   markReservation,
+  markUsually,
   unmarkReservation,
   type Act,
   type Ending,
@@ -44,6 +52,11 @@ export function endingBranch<P extends EndingPayload>({ flow, payload, ending }:
     try: (client, call) => mark(client, call, { flow, ending }),
     confirm: (client, call) => end(client, call, ending),
     cancel: unmark,
+    usual: {
+      try: ({ transaction, payload: asked }) =>
+        isAttempt(flow, transaction.name, asked) ? markUsually(actOf(transaction, asked), asked.lines) : undefined,
+      confirm: ({ transaction, payload: asked }) => endUsually(actOf(transaction, asked), ending),
+    },
   };
 }
 
@@ -63,7 +76,7 @@ async function mark(
     case 'ended':
       return { kind: 'tried' };
     case 'mark':
-      if (!(await markReservation(client, act)))
+      if (!(await markReservation(client, act, payload.lines)))
         throw new Error(`order ${act.orderId} cannot be marked while it is locked`);
       return { kind: 'tried' };
   }
