@@ -120,7 +120,7 @@ export function hasPaid({ transaction: created, paymentId }: HeldOrder, transact
 const CLOSES_FAILED_MIN = 3;
 
 /** Whether its closes had come to nothing often enough to be told of, so that its end has to be told as well. */
-export function hadFailingCloses({ closes, closing }: HeldOrder): boolean {
+export function hadFailingCloses({ closes, closing }: Pick<HeldOrder, 'closes' | 'closing'>): boolean {
   return closes - (closing === null ? 0 : 1) >= CLOSES_FAILED_MIN;
 }
 

@@ -71,8 +71,8 @@ export interface Acceptable {
   readonly request: OrderRequest;
   readonly idempotencyKey: string;
   readonly creation: Extract<Creation, { flow: 'create-order' }>;
-  /** The caller waits for the end, so it has to be notified. */
-  readonly awaited: boolean;
+  /** The process in which the caller waits for the end, so that it has to be told. */
+  readonly awaitedBy: string | undefined;
 }
 
 export function payloadOf(orderId: string, { userId, lines }: OrderRequest): CreateOrderPayload {
@@ -81,7 +81,7 @@ export function payloadOf(orderId: string, { userId, lines }: OrderRequest): Cre
 
 export async function acceptOrder(
   pool: Pool,
-  { request, idempotencyKey, creation, awaited }: Acceptable,
+  { request, idempotencyKey, creation, awaitedBy }: Acceptable,
 ): Promise<Acceptance> {
   const { payload, transaction, traceparent } = creation;
   const digest = bodyDigest(request);
@@ -96,7 +96,7 @@ export async function acceptOrder(
       transaction,
       JSON.stringify(payload),
       traceparent,
-      awaited,
+      awaitedBy,
       FIRST_REPEAT_SECONDS,
     ],
   });

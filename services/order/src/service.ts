@@ -1,19 +1,22 @@
 /**
  * The running order service: routes, branches, messages, the creation relay and the closing scanner.
  */
+import type { Pool } from 'pg';
 import {
   listenForNotifications,
   sqlFile,
   startService,
   tokenSettings,
   type AnyBranch,
+  type Log,
   type RunningService,
   type ServiceBase,
   type ServiceParts,
 } from '../../kit/src/index.ts';
 import { closeOrderBranch } from './branches/close-order.ts';
-import { createOrderBranch } from './branches/create-order.ts';
+import { createOrderBranch, type CreateOrderOptions } from './branches/create-order.ts';
 import { payOrderBranch, type PayOrderOptions } from './branches/pay-order.ts';
+import type { Tell } from './branches/usual-moves.ts';
 import { registerClosesGauge, startClosing } from './closing.ts';
 import type { OrderConfig } from './config.ts';
 import { startAgain } from './creation/again.ts';
@@ -33,16 +36,14 @@ import { wmsShipped } from './messages/wms-shipped.ts';
 import { paymentService } from './payments/payment-service.ts';
 import { waitingRequests, type WaitingRequests } from './waiting-requests.ts';
 
+const NOTIFY_ENDED = { name: 'notify-ended', text: 'select pg_notify($1, $2)' };
 const CLEAN_REQUESTS = sqlFile(import.meta.url, '../sql/clean-requests.sql');
-/** Notified by end-creation.sql, with the order's id. */
+/** Notified by end-creation.sql, and after a confirm, with the order's id. */
 const CREATION_ENDED_CHANNEL = 'order_creation_ended';
 
 /** @param running what the branches of a running service have besides; not there for a person who settles by hand */
-export function branches(
-  { paymentTimeoutSeconds }: Pick<OrderConfig, 'paymentTimeoutSeconds'>,
-  running?: PayOrderOptions,
-): readonly AnyBranch[] {
-  return [createOrderBranch(paymentTimeoutSeconds), payOrderBranch(running), closeOrderBranch(running?.log)];
+export function branches(options: CreateOrderOptions, running?: PayOrderOptions): readonly AnyBranch[] {
+  return [createOrderBranch(options), payOrderBranch(running), closeOrderBranch(running?.log, options.tell)];
 }
 
 export async function startOrder(config: OrderConfig): Promise<RunningService> {
@@ -82,7 +83,10 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
       withdrawOrderRoute({ pool: publicPool, relay, waiting, payments }),
       receiveOrderRoute(publicPool),
     ],
-    participant: { branches: branches(config, { payments, log }), tokens: tokenSettings(config) },
+    participant: {
+      branches: branches({ ...config, tell: teller(waiting, pool, log) }, { payments, log }),
+      tokens: tokenSettings(config),
+    },
     handlers: [paymentSucceeded({ relay, payments }), wmsShipped],
     cleanings: [
       // Longer than anybody repeats a request, and longer than a creation is repeated (T10).
@@ -98,6 +102,20 @@ function parts({ app, pool, publicPool, log }: ServiceBase, config: OrderConfig,
       () => api.close(),
       () => notifications.close(),
     ],
+  };
+}
+
+/**
+ * Whoever waits in this process is told how it ended. Others are notified where there may be some, and not in the confirm's database
+ * transaction: of those that notify Postgres commits one at a time, flushing to disk included.
+ */
+function teller(waiting: WaitingRequests, pool: Pool, log: Log): Tell {
+  return ({ orderId, outcome, awaitedBy }) => {
+    waiting.tell(orderId, outcome);
+    if (awaitedBy === waiting.process) return;
+    pool.query({ ...NOTIFY_ENDED, values: [CREATION_ENDED_CHANNEL, orderId] }).catch((error: unknown) => {
+      log.debug({ err: error, orderId }, 'nobody was notified; whoever waits looks again by itself');
+    });
   };
 }
 

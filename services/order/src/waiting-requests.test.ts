@@ -7,7 +7,7 @@ const never = new AbortController().signal;
 
 /** The names of those whose hint comes before everybody is told to give up. */
 async function woken(
-  hints: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>,
+  hints: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>>,
 ): Promise<readonly string[]> {
   const patience = new AbortController();
   const names: string[] = [];
@@ -68,4 +68,16 @@ test('a wait ends with its time and with its signal', async () => {
   const waiter = waitingRequests().add('o1');
   await waiter.hint(1, never);
   await waiter.hint(LONG_MS, AbortSignal.abort());
+});
+
+test('who is told how it ended hears exactly that, and who is only woken nothing', async () => {
+  const waiting = waitingRequests();
+  const waiter = waiting.add('o1');
+  const outcome = { status: 'PENDING_PAYMENT', reason: null } as const;
+  waiting.tell('o1', outcome);
+  waiting.tell('o2', { status: 'CANCELLED', reason: null });
+  expect(await waiter.hint(LONG_MS, never)).toEqual(outcome);
+  waiting.wake('o1');
+  expect(await waiter.hint(LONG_MS, never)).toBeUndefined();
+  waiter.end();
 });

@@ -5,7 +5,8 @@
  *    one that was begun, the close is refused.
  * 2. A cancelled close, tried or not, leaves the order open for another one (order row: closing is null), a little later, under
  *    a number of its own, and the later the more of them came to nothing: the fence would answer for a name that was used before.
- * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10), and notify whoever waits.
+ * 3. Confirm and cancel take the creation out of the outbox in their database transaction (T10). Whoever waits is told: after a usual
+ *    confirm by this process (`tell`), else by a notification in that database transaction.
  */
 import type { PoolClient } from 'pg';
 import {
@@ -22,6 +23,7 @@ import {
 } from '../../../kit/src/index.ts';
 import {
   closedOrderIdOf,
+  closeNumberOf,
   closeOrderPayloadSchema,
   formatTransaction,
   type CloseCause,
@@ -37,11 +39,12 @@ import {
   NO_SUCH_ORDER,
 } from '../held-order.ts';
 import { cancelReason } from './cancel-reason.ts';
+import { confirmUsually, takeUsually, type Tell } from './usual-moves.ts';
 
 const END_CLOSE = { name: 'end-close', text: sqlFile(import.meta.url, '../../sql/end-close.sql') };
 
-/** @param log without one nobody is told: a person who settles by hand sees what becomes of it */
-export function closeOrderBranch(log?: Log): Branch<CloseOrderPayload> {
+/** @param log without one, and without `tell`, nobody is told: a person who settles by hand sees what becomes of it */
+export function closeOrderBranch(log?: Log, tell?: Tell): Branch<CloseOrderPayload> {
   return {
     branch: 'order',
     path: '/tcc/close-order',
@@ -49,8 +52,30 @@ export function closeOrderBranch(log?: Log): Branch<CloseOrderPayload> {
     try: takeForClosing,
     confirm: (client, call) => close(client, call, log),
     cancel: (client, call) => letGo(client, call, log),
+    usual: {
+      try: ({ transaction, payload: { orderId, cause } }) =>
+        closeNumberOf(transaction.name, orderId) === 0
+          ? undefined
+          : takeUsually({
+              ...{ orderId, transaction: formatTransaction(transaction), to: 'CLOSING', reason: CAUSES[cause] },
+            }),
+      confirm: ({ transaction, payload: { orderId, cause } }) =>
+        confirmUsually(
+          {
+            ...{ orderId, transaction: formatTransaction(transaction), from: 'CLOSING', to: 'CLOSED' },
+            reason: CAUSES[cause],
+          },
+          (order) => {
+            if (hadFailingCloses(order)) log?.info({ orderId }, CLOSED_AT_LAST);
+            const outcome = { status: 'CLOSED', reason: CAUSES[cause] } as const;
+            if (order.awaited) tell?.({ orderId, outcome, awaitedBy: order.awaited_by });
+          },
+        ),
+    },
   };
 }
+
+const CLOSED_AT_LAST = 'an order whose closes came to nothing is closed';
 
 const NOTE_FAILING_CLOSE = {
   name: 'note-failing-close',
@@ -87,7 +112,7 @@ async function close(client: PoolClient, call: ConfirmCall<CloseOrderPayload>, l
   const order = await lockOrder(client, orderId);
   if (order?.heldBy === transaction) {
     await moveOrder(client, orderId, { status: 'CLOSED', reason: CAUSES[cause] });
-    if (hadFailingCloses(order)) log?.info({ orderId }, 'an order whose closes came to nothing is closed');
+    if (hadFailingCloses(order)) log?.info({ orderId }, CLOSED_AT_LAST);
   } else if (order?.status !== 'CLOSED' || order.closing !== transaction) {
     throw new Error(`order ${orderId} was taken to be closed but is ${order?.status ?? 'gone'}`);
   }

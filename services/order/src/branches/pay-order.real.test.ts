@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { placeOrder } from '../../../../tests/services/order-client.ts';
 import { TWIN_NAMESPACE } from '../../../../tests/services/running.ts';
+import { untilSomeoneWaits } from '../../../kit/testing/seat-service.ts';
 import { FOREIGN_ATTEMPT } from '../../../protocol/src/index.ts';
+import { lockOrder } from '../held-order.ts';
+import { openPayment } from '../payments/open-payment.ts';
 import type { KnownPayment } from '../payments/payment-lookup.ts';
 import { done, OrderFixture, TOTAL_CENTS, type PaymentSteps } from '../../testing/order-fixture.ts';
 
@@ -84,6 +87,28 @@ describe('a payment of an order that waits for it', () => {
     );
     expect(await fixture.seen(orderId)).toEqual(once);
   });
+});
+
+test('a payment that is told of while its confirm waits for the order is not created once more after it has paid it', async () => {
+  const orderId = await fixture.placed();
+  const payment = fixture.payment(orderId);
+  await done(payment, 'try');
+  const { database } = fixture.service;
+  const teller = await database.connect();
+  try {
+    await teller.query('begin');
+    const order = await lockOrder(teller, orderId);
+    if (order === undefined) throw new Error(`order ${orderId} is gone`);
+    const confirming = payment.confirm();
+    await untilSomeoneWaits(database);
+    await openPayment(teller, order, { paymentId: payment.paymentId, amountCents: TOTAL_CENTS });
+    await teller.query('commit');
+    expect(await confirming).toMatchObject(CONFIRMED);
+  } finally {
+    teller.release();
+  }
+  expect(await fixture.row(orderId)).toMatchObject({ status: 'PAID' });
+  expect(await fixture.outbox(orderId)).toEqual([]);
 });
 
 describe('a payment is refused, and the order stays as it is,', () => {

@@ -24,7 +24,12 @@ import {
   type Tried,
   type TryCall,
 } from '../../../kit/src/index.ts';
-import { formatTransaction, payOrderPayloadSchema, type PayOrderPayload } from '../../../protocol/src/index.ts';
+import {
+  formatTransaction,
+  isAttempt,
+  payOrderPayloadSchema,
+  type PayOrderPayload,
+} from '../../../protocol/src/index.ts';
 import {
   answerOf,
   endCreation,
@@ -38,6 +43,7 @@ import {
 import { judgeCaptured } from '../payments/judge-captured.ts';
 import type { PaymentLookup } from '../payments/payment-lookup.ts';
 import { cancelReason } from './cancel-reason.ts';
+import { confirmUsually, takeUsually } from './usual-moves.ts';
 
 const TAKE_FOR_PAYMENT = { name: 'take-for-payment', text: sqlFile(import.meta.url, '../../sql/take-for-payment.sql') };
 
@@ -55,8 +61,30 @@ export function payOrderBranch({ payments, log }: PayOrderOptions = {}): Branch<
     try: (client, call) => takeForPayment(client, call, payments),
     confirm: (client, call) => pay(client, call, log),
     cancel: letGo,
+    usual: {
+      try: ({ transaction, payload }) =>
+        isAttempt('pay-order', transaction.name, payload)
+          ? takeUsually({
+              ...{ orderId: payload.orderId, transaction: formatTransaction(transaction) },
+              ...{ to: 'PAYING', amountCents: payload.amountCents },
+            })
+          : undefined,
+      confirm: ({ transaction, payload: { orderId, paymentId } }) =>
+        confirmUsually(
+          {
+            ...{ orderId, transaction: formatTransaction(transaction), from: 'PAYING', to: 'PAID', paymentId },
+            reason: paidBy(paymentId),
+          },
+          (order) => {
+            if (hadFailingCloses(order)) log?.info({ orderId }, PAID_AT_LAST);
+          },
+        ),
+    },
   };
 }
+
+const paidBy = (paymentId: string): string => `paid by payment ${paymentId}`;
+const PAID_AT_LAST = 'an order whose closes came to nothing is paid';
 
 const APPLIED: Later = {
   kind: 'later',
@@ -115,8 +143,8 @@ async function pay(client: PoolClient, call: ConfirmCall<PayOrderPayload>, log?:
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
   if (order?.heldBy === transaction) {
-    await moveOrder(client, orderId, { status: 'PAID', paymentId, reason: `paid by payment ${paymentId}` });
-    if (hadFailingCloses(order)) log?.info({ orderId }, 'an order whose closes came to nothing is paid');
+    await moveOrder(client, orderId, { status: 'PAID', paymentId, reason: paidBy(paymentId) });
+    if (hadFailingCloses(order)) log?.info({ orderId }, PAID_AT_LAST);
   } else if (order?.paymentId !== paymentId) {
     throw new Error(`order ${orderId} was taken for payment ${paymentId} but is ${order?.status ?? 'gone'}`);
   }

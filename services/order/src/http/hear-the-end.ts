@@ -22,8 +22,7 @@ export async function hearTheEnd(awaited: Awaited, waiter: WaitingRequest, prese
   while (!isOver(outcome) && !signal.aborted) {
     const restMs = untilMs - performance.now();
     if (restMs <= 0) break;
-    await waiter.hint(restMs, signal);
-    outcome = await lookAgain(pool, orderId, outcome);
+    outcome = (await waiter.hint(restMs, signal)) ?? (await lookAgain(pool, orderId, outcome));
   }
   return outcome;
 }

@@ -5,6 +5,7 @@ import { waitFor } from '../../../../local/deadline.ts';
 import { callOrderBranch, orderView, placeOrder, TEAPOTS } from '../../../../tests/services/order-client.ts';
 import { runOrder, type RunningTestService } from '../../../../tests/services/running.ts';
 import { freshNamespace, world } from '../../../../tests/world/world.ts';
+import { until } from '../../../kit/testing/until.ts';
 import type { Operation } from '../../../protocol/src/index.ts';
 
 const OUT_OF_STOCK = 'out of stock: teapot (2 wanted, 1 left) – 茶壶';
@@ -58,6 +59,16 @@ function acceptedUnder(key: string): Promise<string> {
     },
     { what: 'the request to be accepted', deadlineMs: 5_000, everyMs: 10 },
   );
+}
+
+/** So many connections wait for a lock. */
+async function untilWaiting(connections: number): Promise<void> {
+  await until(`${String(connections)} connections wait for a lock`, async () => {
+    const { rowCount } = await order.database.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return rowCount === connections;
+  });
 }
 
 async function rowsOf(table: 'order_request' | 'creation', orderId: string): Promise<number> {
@@ -218,6 +229,30 @@ describe('Prefer: wait', () => {
     const answers = await Promise.all([first, ...repeats]);
     expect(Date.now() - confirmedAt).toBeLessThan(AT_ONCE_MS);
     expect(answers.map(({ status, body }) => [status, body.orderId])).toEqual(answers.map(() => [201, orderId]));
+  });
+
+  test('hears at once also where the confirm came to a replica at which somebody is only about to wait for the same order', async () => {
+    const key = randomUUID();
+    const first = placeOrder(order.url, { key, prefer: 'wait=20' });
+    const orderId = await acceptedUnder(key);
+    await call(orderId, 'try', replica);
+    const other = await order.database.connect();
+    let repeat: ReturnType<typeof placeOrder>;
+    try {
+      await other.query('begin');
+      await other.query('select from creation where order_id = $1 for update', [orderId]);
+      const confirming = call(orderId, 'confirm', replica);
+      await untilWaiting(1);
+      repeat = placeOrder(replica.url, { key, prefer: 'wait=20' });
+      await untilWaiting(2);
+      await other.query('commit');
+      await confirming;
+    } finally {
+      other.release();
+    }
+    const confirmedAt = Date.now();
+    expect((await Promise.all([first, repeat])).map(({ status }) => status)).toEqual([201, 201]);
+    expect(Date.now() - confirmedAt).toBeLessThan(AT_ONCE_MS);
   });
 
   test('that begins later than the order, on another replica, hears of its end as well', async () => {

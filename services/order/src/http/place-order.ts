@@ -159,7 +159,7 @@ async function placeAs(
   options: PlaceOrderOptions,
   placing: Placing,
 ): Promise<Reply> {
-  const { pool, relay, namespace } = options;
+  const { pool, relay, waiting, namespace } = options;
   const { request, idempotencyKey, traceparent, waitSeconds, signal } = placing;
   const creation = {
     transaction: `${namespace}/${createName(orderId)}`,
@@ -167,7 +167,10 @@ async function placeAs(
     payload: payloadOf(orderId, request),
     traceparent,
   };
-  const acceptance = await acceptOrder(pool, { request, idempotencyKey, creation, awaited: waiter !== undefined });
+  const acceptance = await acceptOrder(pool, {
+    ...{ request, idempotencyKey, creation },
+    awaitedBy: waiter === undefined ? undefined : waiting.process,
+  });
   switch (acceptance.kind) {
     case 'other-body':
       return problem(422, {
