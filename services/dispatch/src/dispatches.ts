@@ -5,12 +5,17 @@
  * at the lock, and then judges by what the first has left.
  */
 import type { Pool, PoolClient } from 'pg';
-import { sqlFile } from '../../kit/src/index.ts';
-import { nextState, type DispatchMessage, type DispatchState, type Step } from './next-state.ts';
+import { joinedStatement, sqlFile, usualCase, type UsualCase } from '../../kit/src/index.ts';
+import { comesFrom, nextState, type DispatchMessage, type DispatchState, type Step } from './next-state.ts';
 
 const OPEN_DISPATCH = { name: 'open-dispatch', text: sqlFile(import.meta.url, '../sql/open-dispatch.sql') };
 const LOCK_DISPATCH = { name: 'lock-dispatch', text: sqlFile(import.meta.url, '../sql/lock-dispatch.sql') };
 const MOVE_DISPATCH = { name: 'move-dispatch', text: sqlFile(import.meta.url, '../sql/move-dispatch.sql') };
+const ADVANCE_DISPATCH = joinedStatement(
+  'advance-dispatch',
+  sqlFile(import.meta.url, '../sql/advance-dispatch.sql'),
+  sqlFile(import.meta.url, '../sql/likely-advanced.sql'),
+);
 const GET_DISPATCH = { name: 'get-dispatch', text: sqlFile(import.meta.url, '../sql/get-dispatch.sql') };
 
 interface StateRow {
@@ -26,6 +31,13 @@ export interface Heard {
   readonly message: DispatchMessage;
   /** Where the message comes from. */
   readonly namespace: string | undefined;
+}
+
+/** What the message usually makes of the order: it goes on, as `advance` says. */
+export function advanceUsually({ orderId, message, namespace }: Heard): UsualCase | undefined {
+  const first = nextState(undefined, message);
+  if (first.kind !== 'move') return undefined;
+  return usualCase(ADVANCE_DISPATCH, [orderId, first.to, namespace, comesFrom(message)]);
 }
 
 /** What the message has made of the order; the row is held until the database transaction ends. */

@@ -1,7 +1,14 @@
 /** Every cell of what a message makes of an order's dispatch. */
 import { expect, test } from '@jest/globals';
 import { messageTypes } from '../../protocol/src/index.ts';
-import { DISPATCH_STATES, nextState, type DispatchMessage, type DispatchState, type Step } from './next-state.ts';
+import {
+  DISPATCH_STATES,
+  comesFrom,
+  nextState,
+  type DispatchMessage,
+  type DispatchState,
+  type Step,
+} from './next-state.ts';
 
 const keep: Step = { kind: 'keep' };
 const move = (to: DispatchState): Step => ({ kind: 'move', to });
@@ -37,4 +44,11 @@ test('no cell is missing from this table', () => {
     Object.keys(messageTypes.dispatch).map((message) => `${String(state)} ${message}`),
   );
   expect(CELLS.map(([state, message]) => `${String(state)} ${message}`).sort()).toEqual(cells.sort());
+});
+
+test('wherever a message takes an order on from, it takes it where it takes one that nothing was heard of', () => {
+  const messages = Object.keys(messageTypes.dispatch) as DispatchMessage[];
+  for (const message of messages)
+    for (const state of comesFrom(message)) expect(nextState(state, message)).toEqual(nextState(undefined, message));
+  expect(messages.filter((message) => comesFrom(message).length > 0)).toHaveLength(2);
 });

@@ -57,3 +57,8 @@ export function nextState(state: DispatchState | undefined, message: DispatchMes
       }
   }
 }
+
+/** The states that a message takes an order on from, if it was heard of before. */
+export function comesFrom(message: DispatchMessage): readonly DispatchState[] {
+  return DISPATCH_STATES.filter((state) => nextState(state, message).kind === 'move');
+}

@@ -2,10 +2,14 @@
  * Grants in the database: one row per paid order, and a member's balance is their sum.
  */
 import type { Pool, PoolClient } from 'pg';
-import { sqlFile } from '../../kit/src/index.ts';
+import { joinedStatement, runAlone, sqlFile, usualCase, type UsualCase } from '../../kit/src/index.ts';
 import type { Reward } from './reward.ts';
 
-const INSERT_GRANT = { name: 'insert-grant', text: sqlFile(import.meta.url, '../sql/insert-grant.sql') };
+const INSERT_GRANT = joinedStatement(
+  'insert-grant',
+  sqlFile(import.meta.url, '../sql/insert-grant.sql'),
+  sqlFile(import.meta.url, '../sql/likely-granted.sql'),
+);
 const GET_GRANTED_PAYMENT = {
   name: 'get-granted-payment',
   text: sqlFile(import.meta.url, '../sql/get-granted-payment.sql'),
@@ -26,12 +30,18 @@ export interface Granted {
   readonly namespace: string | null;
 }
 
+function granting({ orderId, paymentId, userId, points, growth, namespace }: Grant): readonly unknown[] {
+  return [orderId, paymentId, userId, points, growth, namespace];
+}
+
+export function grantUsually(grant: Grant): UsualCase {
+  return usualCase(INSERT_GRANT, granting(grant));
+}
+
 /** Grants it unless the order has been granted its points before; gives what they were granted for, now or then. */
 export async function grantOnce(client: PoolClient, grant: Grant): Promise<Granted> {
-  const { orderId, paymentId, userId, points, growth, namespace = null } = grant;
-  const values = [orderId, paymentId, userId, points, growth, namespace];
-  const { rowCount } = await client.query({ ...INSERT_GRANT, values });
-  if (rowCount === 1) return { paymentId, namespace };
+  const { orderId, paymentId, namespace = null } = grant;
+  if ((await runAlone(client, INSERT_GRANT, granting(grant))).done) return { paymentId, namespace };
   const { rows } = await client.query<{ readonly payment_id: string; readonly namespace: string | null }>({
     ...GET_GRANTED_PAYMENT,
     values: [orderId],

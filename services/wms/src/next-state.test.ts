@@ -1,7 +1,14 @@
 /** Every cell of what a message makes of an order's shipment. */
 import { expect, test } from '@jest/globals';
 import { messageTypes } from '../../protocol/src/index.ts';
-import { nextState, SHIPMENT_STATES, type ShipmentMessage, type ShipmentState, type Step } from './next-state.ts';
+import {
+  comesFrom,
+  nextState,
+  SHIPMENT_STATES,
+  type ShipmentMessage,
+  type ShipmentState,
+  type Step,
+} from './next-state.ts';
 
 const keep: Step = { kind: 'keep' };
 const move = (to: ShipmentState): Step => ({ kind: 'move', to });
@@ -41,4 +48,11 @@ test('no cell is missing from this table', () => {
     Object.keys(messageTypes.wms).map((message) => `${String(state)} ${message}`),
   );
   expect(CELLS.map(([state, message]) => `${String(state)} ${message}`).sort()).toEqual(cells.sort());
+});
+
+test('wherever a message takes an order on from, it takes it where it takes one that nothing was heard of', () => {
+  const messages = Object.keys(messageTypes.wms) as ShipmentMessage[];
+  for (const message of messages)
+    for (const state of comesFrom(message)) expect(nextState(state, message)).toEqual(nextState(undefined, message));
+  expect(messages.filter((message) => comesFrom(message).length > 0)).toHaveLength(2);
 });

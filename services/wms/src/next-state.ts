@@ -63,3 +63,8 @@ export function nextState(state: ShipmentState | undefined, message: ShipmentMes
       }
   }
 }
+
+/** The states that a message takes an order on from, if it was heard of before. */
+export function comesFrom(message: ShipmentMessage): readonly ShipmentState[] {
+  return SHIPMENT_STATES.filter((state) => nextState(state, message).kind === 'move');
+}

@@ -6,13 +6,18 @@
  * 2. Shipping locks the row as well, so of many calls at once only one finds it OUTBOUND, and only that one tells of it.
  */
 import type { Pool, PoolClient } from 'pg';
-import { inTransaction, sqlFile, tell } from '../../kit/src/index.ts';
+import { inTransaction, joinedStatement, sqlFile, tell, usualCase, type UsualCase } from '../../kit/src/index.ts';
 import type { OrderLine, WmsShipped } from '../../protocol/src/index.ts';
-import { nextState, type ShipmentMessage, type ShipmentState, type Step } from './next-state.ts';
+import { comesFrom, nextState, type ShipmentMessage, type ShipmentState, type Step } from './next-state.ts';
 
 const OPEN_SHIPMENT = { name: 'open-shipment', text: sqlFile(import.meta.url, '../sql/open-shipment.sql') };
 const LOCK_SHIPMENT = { name: 'lock-shipment', text: sqlFile(import.meta.url, '../sql/lock-shipment.sql') };
 const MOVE_SHIPMENT = { name: 'move-shipment', text: sqlFile(import.meta.url, '../sql/move-shipment.sql') };
+const ADVANCE_SHIPMENT = joinedStatement(
+  'advance-shipment',
+  sqlFile(import.meta.url, '../sql/advance-shipment.sql'),
+  sqlFile(import.meta.url, '../sql/likely-advanced.sql'),
+);
 const GET_SHIPMENT = { name: 'get-shipment', text: sqlFile(import.meta.url, '../sql/get-shipment.sql') };
 
 interface StateRow {
@@ -31,6 +36,18 @@ export interface Heard extends ShippedOrder {
   readonly message: ShipmentMessage;
   /** Where the message comes from. */
   readonly namespace: string | undefined;
+}
+
+/** What the message usually makes of the order: it goes on, as `advance` says. */
+export function advanceUsually({ orderId, lines, message, namespace }: Heard): UsualCase | undefined {
+  const first = nextState(undefined, message);
+  if (first.kind !== 'move') return undefined;
+  return usualCase(ADVANCE_SHIPMENT, [orderId, first.to, toPick(lines), namespace, comesFrom(message)]);
+}
+
+/** JSON. */
+function toPick(lines: readonly OrderLine[]): string {
+  return JSON.stringify(lines.map(({ skuId, quantity }) => ({ skuId, quantity })));
 }
 
 /** What the message has made of the order; the row is held until the database transaction ends. */
@@ -75,10 +92,9 @@ async function openShipment(
   { orderId, lines, namespace }: Heard,
   state: ShipmentState,
 ): Promise<boolean> {
-  const toPick = lines.map(({ skuId, quantity }) => ({ skuId, quantity }));
   const { rowCount } = await client.query({
     ...OPEN_SHIPMENT,
-    values: [orderId, state, JSON.stringify(toPick), namespace],
+    values: [orderId, state, toPick(lines), namespace],
   });
   return rowCount === 1;
 }

@@ -6,7 +6,7 @@
 import type { ZodType } from 'zod';
 import type { AnyHandler, OnceHandler } from '../../../kit/src/index.ts';
 import { foreignMessage, messageTypes, OTHER_NAMESPACE } from '../../../protocol/src/index.ts';
-import { advance } from '../dispatches.ts';
+import { advance, advanceUsually } from '../dispatches.ts';
 import type { DispatchMessage } from '../next-state.ts';
 
 /** @param shop the namespace whose messages count */
@@ -26,6 +26,7 @@ function advancing<Data extends { readonly orderId: string }>(
   return {
     ...{ kind: 'once', type, data },
     foreign: ({ origin, data: named }) => foreignMessage(type, origin, named, shop),
+    usual: ({ origin, data: { orderId } }) => advanceUsually({ orderId, message: type, namespace: origin?.namespace }),
     async handle(client, { origin, data: { orderId } }) {
       const step = await advance(client, { orderId, message: type, namespace: origin?.namespace });
       if (step.kind === 'foreign') return OTHER_NAMESPACE;

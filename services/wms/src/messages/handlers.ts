@@ -7,7 +7,7 @@ import type { ZodType } from 'zod';
 import type { AnyHandler, OnceHandler } from '../../../kit/src/index.ts';
 import { foreignMessage, messageTypes, OTHER_NAMESPACE } from '../../../protocol/src/index.ts';
 import type { ShipmentMessage } from '../next-state.ts';
-import { advance, type ShippedOrder } from '../shipments.ts';
+import { advance, advanceUsually, type ShippedOrder } from '../shipments.ts';
 
 /** @param shop the namespace whose messages count */
 export function handlersFor(shop: string): readonly AnyHandler[] {
@@ -26,6 +26,7 @@ function advancing<Data extends ShippedOrder>(
   return {
     ...{ kind: 'once', type, data },
     foreign: ({ origin, data: named }) => foreignMessage(type, origin, named, shop),
+    usual: ({ origin, data: order }) => advanceUsually({ ...order, message: type, namespace: origin?.namespace }),
     async handle(client, { origin, data: order }) {
       const step = await advance(client, { ...order, message: type, namespace: origin?.namespace });
       if (step.kind === 'foreign') return OTHER_NAMESPACE;
