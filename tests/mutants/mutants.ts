@@ -8,10 +8,12 @@
 import { breakerAndHold } from './breaker-and-hold.ts';
 import { manyAndEnded } from './many-and-ended.ts';
 import type { Mutant } from './mutant.ts';
+import { usualCases } from './usual-cases.ts';
 
 export const mutants: readonly Mutant[] = [
   ...breakerAndHold,
   ...manyAndEnded,
+  ...usualCases,
   {
     name: 'managed fields are taken from what people apply too',
     breaks: 'what kubectl apply --server-side created, it changes without a conflict',
