@@ -20,7 +20,7 @@ with claimed as (select), wanted as (
   on conflict (order_id) do nothing
   returning order_id
 ), locked as (
-  select stock.sku_id, stock.sellable, wanted.quantity
+  select stock.*, wanted.quantity
   from placed
   cross join wanted
   join stock using (sku_id)
@@ -39,9 +39,13 @@ with claimed as (select), wanted as (
   cross join wanted
   where not exists (select from missing)
 ), moved as (
+  -- Every figure from the locked row: the check constraints are put to what the statement saw at first, before Postgres looks again, and
+  -- what was short then would be an error although it has come back.
   update stock
-  set sellable = stock.sellable - locked.quantity,
-      frozen = stock.frozen + locked.quantity
+  set stocked = locked.stocked,
+      sellable = locked.sellable - locked.quantity,
+      frozen = locked.frozen + locked.quantity,
+      sold = locked.sold
   from locked
   where stock.sku_id = locked.sku_id
     and not exists (select from missing)

@@ -178,6 +178,22 @@ describe('under contention', () => {
     expect(await stockOf('near')).toMatchObject({ sellable: 5, frozen: 0 });
   });
 
+  test('what another order returns while a try waits for it is there for it', async () => {
+    await stock('returned', 1);
+    const first = order({ returned: 1 });
+    await first.try();
+    const { cancelling, trying } = await room.holding('returned', async () => {
+      const cancelling = first.cancel();
+      await room.untilWaiting(1);
+      const trying = order({ returned: 1 }).try();
+      await room.untilWaiting(2);
+      return { cancelling, trying };
+    });
+    expect(await cancelling).toMatchObject({ status: 200, state: 'Cancelled' });
+    expect(await trying).toMatchObject({ status: 200, state: 'Tried' });
+    expect(await stockOf('returned')).toEqual({ skuId: 'returned', stocked: 1, sellable: 0, frozen: 1, sold: 0 });
+  });
+
   test('no deadlock came of any of this', async () => {
     expect(await room.deadlocks()).toBe(0);
   });
