@@ -34,4 +34,12 @@ export const manyAndEnded: readonly Mutant[] = [
     replace: 'COLLECTION_TIMES_PACE_MAX = 2_000;',
     tests: ['controller/src/removal/remover.test.ts'],
   },
+  {
+    name: 'removal asks a busy API server for no more however far it is behind',
+    breaks: 'live objects stay bounded at full speed: it is asked for more where removal is behind',
+    file: 'controller/src/removal/remover.ts',
+    find: 'const LANES_BEHIND = 50;',
+    replace: 'const LANES_BEHIND = 32;',
+    tests: ['controller/src/removal/remover.test.ts'],
+  },
 ];

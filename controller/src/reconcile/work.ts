@@ -43,15 +43,15 @@ const CREATED_AFTER_MS = 1_000;
 export class Work {
   readonly uid: string | undefined;
   /** Branches and messages with a call or publication under way. */
-  readonly busy = new Set<string>();
+  readonly busy = new FewSet<string>();
   /** By branch: calls that wait for their place, or for a token. */
   readonly waiting = new Map<string, WaitingCall>();
   /** Best-effort messages whose last publication its consumer has not ended yet. */
-  readonly unended = new Set<string>();
+  readonly unended = new FewSet<string>();
   /** Branches whose try was sent by this process and ended, however. */
-  readonly asked = new Set<string>();
+  readonly asked = new FewSet<string>();
   /** Those, and the ones whose try could not be sent. */
-  readonly attempted = new Set<string>();
+  readonly attempted = new FewSet<string>();
   /** Branches that are stored as Tried by this process, which has heard it from their participants. */
   readonly #heard = new FewSet<string>();
   /** When a retry request was last acted on. */

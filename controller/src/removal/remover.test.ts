@@ -124,6 +124,20 @@ describe.each([
     expect(api.names).toEqual([]);
   });
 
+  test('with one that takes 500 ms, removal falls behind by minutes at most and keeps up then', async () => {
+    startIt();
+    await clock.advance(1_000);
+    api.removalTakesMs = 500;
+    const stored: number[] = [];
+    for (let minute = 0; minute < 20; minute += 1) {
+      const expires = `2030-01-01T12:${String(minute).padStart(2, '0')}Z`;
+      for (let number = 0; number < 3_600; number += 1) api.ended(`ended-${minute}-${number}`, expires);
+      await clock.advance(MINUTE_MS);
+      stored.push(api.names.length);
+    }
+    expect(Math.max(...stored)).toBeLessThan(4 * 3_600);
+  });
+
   test('minutes that passed while the API server was away are made up for, one after the other', async () => {
     const remover = startIt();
     await clock.advance(1_000);

@@ -49,12 +49,17 @@ export const REMOVAL = 'removal';
 /** An archive's batch; a page of large payloads stays below 10 MB. */
 const PAGE_TRANSACTIONS_MAX = 100;
 /**
- * Under way at once. A minute's: more than end in a second also with an API server that is busy and answers in 100 ms. What was left
- * of long ago can wait: the busier the API server, the less it is asked for that.
+ * Under way at once, of a minute: with 50 lanes of orders on two cores, 32 removed 75 a second while 90 ended, and 16 removed 45. So
+ * there are more where removal is a minute behind; not all of the connections to the API server, which status writes need.
  */
-const LANES: Readonly<Record<Resting['kind'], number>> = { minute: 16, all: 4 };
+const LANES = 32;
+const LANES_BEHIND = 50;
+/** What was left of long ago can wait: the busier the API server, the less it is asked for that. */
+const LANES_OF_ALL = 4;
 /** A collection is removed one after the other: an API server that is busy removes 10 to 20 a second so, while 100 end. */
 const COLLECTION_TIMES_PACE_MAX = 2;
+/** So it is not tried again at once: a try takes up to half a minute in which nothing else is removed. */
+const COLLECTION_AGAIN_MS = 15 * MINUTE_MS;
 /** Nothing is lost by removing a minute this much later; each look costs the API server a walk over its cache. */
 const LOOK_EVERY_MS = 10_000;
 const SWEEP_EVERY_MS = 3_600_000;
@@ -74,6 +79,7 @@ export class Remover {
   /** The first minute that was not looked at after it had passed; undefined until all that rest were looked through. */
   #nextMs: number | undefined;
   #sweptMs = -Infinity;
+  #collectionsFromMs = -Infinity;
   /** From when the oldest that was seen and not removed might have gone. */
   #oldestDueMs: number | undefined;
   #trouble: Trouble | undefined;
@@ -142,10 +148,10 @@ export class Remover {
   }
 
   async #removeAll(which: Resting, signal: AbortSignal): Promise<Ended> {
-    const { archive, resting } = this.#options;
+    const { clock, archive, resting } = this.#options;
     for (const namespace of resting.namespaces) {
       const ended =
-        which.kind === 'minute' && archive === undefined
+        which.kind === 'minute' && archive === undefined && clock.monotonicMs() >= this.#collectionsFromMs
           ? await this.#removeMinute(namespace, which, signal)
           : await this.#removeIn(namespace, which, signal);
       if (ended.kind !== 'done') return ended;
@@ -176,8 +182,10 @@ export class Remover {
             this.#sawDue(dueMs(which.expires));
           }
           if (!result.more || result.removed === 0) return DONE;
-          if (clock.monotonicMs() - askedMs > (COLLECTION_TIMES_PACE_MAX * result.removed * 1000) / perSecond)
+          if (clock.monotonicMs() - askedMs > (COLLECTION_TIMES_PACE_MAX * result.removed * 1000) / perSecond) {
+            this.#collectionsFromMs = clock.monotonicMs() + COLLECTION_AGAIN_MS;
             return this.#removeIn(namespace, which, signal);
+          }
       }
     }
     return { kind: 'stopped' };
@@ -196,7 +204,7 @@ export class Remover {
           next = undefined;
           continue;
         case 'page': {
-          const ended = await this.#removePage(found.transactions, LANES[which.kind], signal);
+          const ended = await this.#removePage(found.transactions, this.#lanesFor(which), signal);
           if (ended.kind !== 'done') return ended;
           next = found.next;
         }
@@ -215,6 +223,12 @@ export class Remover {
     if (kept?.kind === 'unavailable') return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
     const going = due.filter((transaction) => !this.#isUnarchivable(transaction, kept?.refused.get(transaction)));
     return this.#removeEach(going, lanes, signal);
+  }
+
+  #lanesFor(which: Resting): number {
+    if (which.kind === 'all') return LANES_OF_ALL;
+    const isBehind = this.#options.apiClock.now() - dueMs(which.expires) > MINUTE_MS;
+    return isBehind ? LANES_BEHIND : LANES;
   }
 
   #sawDue(ms: number): void {

@@ -59,7 +59,7 @@ export function givenUp(
   status: OrderTransactionStatus,
   flow: TransactionFlow,
   nowMs: number,
-  unended: ReadonlySet<string>,
+  unended: View['unended'],
 ): OrderTransactionStatus {
   const over = (message: Message): boolean =>
     message.delivery === 'BestEffort' &&

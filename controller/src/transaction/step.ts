@@ -12,13 +12,13 @@ export interface View {
   /** Its status with the answers that came since applied. */
   readonly status: OrderTransactionStatus;
   /** Branches and messages with a call or publication under way: each has at most one at a time. */
-  readonly busy: ReadonlySet<string>;
+  readonly busy: Pick<ReadonlySet<string>, 'has' | 'size'>;
   /** Branches whose call was due and has not been sent yet: it is named again for as long as it is wanted. */
   readonly waiting: Pick<ReadonlySet<string>, 'has'>;
   /** Branches whose try this process has sent, and seen end, however it ended. */
-  readonly asked: ReadonlySet<string>;
+  readonly asked: Pick<ReadonlySet<string>, 'has'>;
   /** Those, and the ones whose try it has begun but could not send. */
-  readonly attempted: ReadonlySet<string>;
+  readonly attempted: Pick<ReadonlySet<string>, 'has'>;
   /**
    * Branches last called under another version of the flow: their back-off says nothing about this one. With each, when it was last
    * called for the first time under a new version, by this process.
@@ -40,7 +40,7 @@ export interface View {
   /** Branches that a person wants called at once, and that have not been since. */
   readonly requested: Pick<ReadonlySet<string>, 'has'>;
   /** Messages whose last publication their consumer has not ended yet: it waits there, or is being handled. Best effort only. */
-  readonly unended: ReadonlySet<string>;
+  readonly unended: Pick<ReadonlySet<string>, 'has'>;
   /** Why nothing can be published just now, in words; undefined while the broker takes messages. */
   readonly brokerAway: string | undefined;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
