@@ -138,7 +138,10 @@ describe('two systems on one machine', () => {
   let secondIs: StackDescription;
 
   beforeAll(async () => {
-    [first, second] = await Promise.all([start('first', ['--controllers', '2']), start('second', ['--restart'])]);
+    [first, second] = await Promise.all([
+      start('first', ['--controllers', '2', '--gogc', '250']),
+      start('second', ['--restart'], { ORDERTX_API_SERVER_GOGC: '150' }),
+    ]);
     [firstIs, secondIs] = await Promise.all([untilUp(first), untilUp(second)]);
   }, UP_MS);
   afterAll(async () => {
@@ -172,6 +175,12 @@ describe('two systems on one machine', () => {
     // Seven services, two controllers, Redis, Postgres, the API server, and etcd for its clients and its peers.
     expect(listening.length).toBeGreaterThanOrEqual(14);
     expect(listening.filter((address) => !LOOPBACK.includes(address))).toEqual([]);
+  });
+
+  test('its API server collects garbage as seldom as it was asked to', async () => {
+    const environmentOf = async ({ apiserver }: StackDescription) =>
+      (await readFile(`/proc/${apiserver.pid}/environ`, 'utf8')).split('\0').filter((each) => each.startsWith('GOGC='));
+    expect(await Promise.all([firstIs, secondIs].map(environmentOf))).toEqual([['GOGC=250'], ['GOGC=150']]);
   });
 
   test('a pid is the serving process', async () => {
@@ -313,9 +322,17 @@ describe('a start that fails', () => {
     expect(await readdir(system.folder)).toEqual(['logs']);
   }, 60_000);
 
-  test('because of a bad argument names it', async () => {
-    const system = await start('bad', ['--controllers', 'many']);
+  test.each([
+    [['--controllers', 'many'], {}, '--controllers must be a number from 1 to 9, not many'],
+    [['--gogc', 'off'], {}, '--gogc must be a whole number from 50 to 2000, in percent, not off'],
+    [
+      [],
+      { ORDERTX_API_SERVER_GOGC: '4000' },
+      'ORDERTX_API_SERVER_GOGC must be a whole number from 50 to 2000, in percent, not 4000',
+    ],
+  ])('because of a bad argument or variable names it: %j %j', async (args, env, sentence) => {
+    const system = await start('bad', args, env);
     expect(await system.exitCode).toBe(1);
-    expect(system.said()).toContain('--controllers must be a number from 1 to 9, not many');
+    expect(system.said()).toContain(sentence);
   });
 });

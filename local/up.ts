@@ -1,22 +1,31 @@
 /**
  * `npm run up`: the whole system on this machine until Ctrl-C.
  *
- *   npm run up -- [--controllers N] [--restart] [--dir FOLDER]
+ *   npm run up -- [--controllers N] [--restart] [--dir FOLDER] [--gogc PERCENT]
+ *
+ * --gogc is the API server's; ORDERTX_API_SERVER_GOGC says the same where the option does not (docs/operating/sizing.md).
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { greeting } from './greeting.ts';
 import { onEnd } from './interruption.ts';
+import { readGogc, withGogc } from './gogc.ts';
 import { say } from './progress.ts';
 import { startStack } from './stack.ts';
 
 const CONTROLLERS_MAX = 9;
+function readApiServerGogc(option: string | undefined): number | undefined {
+  if (option !== undefined) return readGogc('--gogc', option);
+  const variable = process.env.ORDERTX_API_SERVER_GOGC;
+  return variable ? readGogc('ORDERTX_API_SERVER_GOGC', variable) : undefined;
+}
 
 function readArguments() {
   const { values } = parseArgs({
     options: {
       controllers: { type: 'string', default: '1' },
       restart: { type: 'boolean', default: false },
+      gogc: { type: 'string' },
       dir: { type: 'string', default: join(import.meta.dirname, '..', '.ordertx') },
     },
   });
@@ -24,7 +33,10 @@ function readArguments() {
   if (!Number.isInteger(controllers) || controllers < 1 || controllers > CONTROLLERS_MAX) {
     throw new Error(`--controllers must be a number from 1 to ${CONTROLLERS_MAX}, not ${values.controllers}`);
   }
-  return { controllers, restart: values.restart, folder: resolve(values.dir) };
+  return {
+    ...{ controllers, restart: values.restart, folder: resolve(values.dir) },
+    ...withGogc(readApiServerGogc(values.gogc)),
+  };
 }
 
 async function up(): Promise<number> {

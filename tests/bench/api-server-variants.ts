@@ -19,7 +19,7 @@ export interface Variant {
   readonly atomic: boolean;
   /** Whether managed fields are removed at creation. */
   readonly withoutManagedFields: boolean;
-  /** Whether writes ask for the metadata alone as their answer. */
+  /** Whether writes ask for the metadata alone as their answer; nobody's do (ADR 33). */
   readonly shortAnswers: boolean;
   /** Whether the guards end early for what is finished (their matchConditions). */
   readonly earlyGuards: boolean;
@@ -33,7 +33,8 @@ function variant(name: string, levers: Levers): Variant {
   return { ...AS_IS, ...levers, name, group: `${name.replaceAll(/[^a-z0-9]+/g, '-')}.ordertx.dev` };
 }
 
-const ALL: Levers = { atomic: true, withoutManagedFields: true, shortAnswers: true, earlyGuards: true };
+/** What is in force. */
+const ALL: Levers = { atomic: true, withoutManagedFields: true, earlyGuards: true };
 
 export const VARIANTS: readonly Variant[] = [
   variant('none', {}),

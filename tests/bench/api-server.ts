@@ -5,7 +5,7 @@
  * and of the end, then the removal of a minute at once, as services and controller make them, with the controller's watch beside.
  * What counts is the CPU time of API server and etcd for each transaction: on a shared machine the clock measures the neighbours.
  *
- * 1. `--variants none,all` measures only these. `--profile FOLDER` keeps a CPU profile of the API server for each, for `go tool pprof`.
+ * 1. `--variants none,all` measures only these. `--profile FOLDER` keeps the API server's CPU and allocation profiles for each, for `go tool pprof`.
  * 2. A variant with a GOGC of its own has an API server and an etcd of its own; the one that is not asked stands idle.
  * 3. Every other round runs them backwards, so that none always pays for what the one before it left.
  */
@@ -40,15 +40,19 @@ interface Cost {
   readonly etcd: number;
   readonly removalApiServer: number;
   readonly removalEtcd: number;
+  /** What the API server allocates for all of it, in kB. What garbage collection costs follows it, and it hardly spreads. */
+  readonly allocatedKb: number;
 }
 
 interface Figure {
   readonly variant: Variant;
   readonly cost: Readonly<Record<keyof Cost | 'all', Spread>>;
-  /** The most that the API server's process had in memory, in MiB. */
+  /** What the API server's process has in memory after the last round, in MiB. */
   readonly memoryMiB: number;
-  /** Of all, against the first variant. */
-  readonly ratio: number;
+  /** Of all, against the first variant in the same round. */
+  readonly ratio: Spread;
+  /** Of what is allocated, likewise. */
+  readonly allocatedRatio: Spread;
 }
 
 function readSettings(): Settings {
@@ -102,15 +106,17 @@ async function start(group: ProcessGroup, number: number, gogc: number | undefin
 interface Spent {
   readonly apiServer: number;
   readonly etcd: number;
+  readonly allocatedKb: number;
 }
 
-/** Milliseconds of CPU time since each was started. */
+/** Milliseconds of CPU time, and what was allocated, since each was started. */
 async function spentSoFar({ admin, etcdUrl }: ControlPlane): Promise<Spent> {
   const { body } = await admin.request('GET', '/metrics');
   const etcd = await (await fetch(`${etcdUrl}/metrics`)).text();
   return {
     apiServer: gauge(String(body), 'process_cpu_seconds_total') * 1_000,
     etcd: gauge(etcd, 'process_cpu_seconds_total') * 1_000,
+    allocatedKb: gauge(String(body), 'go_memstats_alloc_bytes_total') / 1_000,
   };
 }
 
@@ -132,6 +138,7 @@ async function round({ plane, life }: Candidate, { transactions, lanes }: Settin
     etcd: (written.etcd - before.etcd) / transactions,
     removalApiServer: (removed.apiServer - written.apiServer) / transactions,
     removalEtcd: (removed.etcd - written.etcd) / transactions,
+    allocatedKb: (removed.allocatedKb - before.allocatedKb) / transactions,
   };
 }
 
@@ -148,30 +155,41 @@ async function measure(candidates: readonly Candidate[], settings: Settings): Pr
   }
 }
 
-/** A profile while rounds are made, as many as take its time. */
+/** Where CPU time goes and, as a third of it is garbage collection, who allocates. */
+const PROFILES = { cpu: '/debug/pprof/profile', allocs: '/debug/pprof/allocs' };
+
+/** Profiles while rounds are made, as many as take their time. */
 async function profile(candidate: Candidate, settings: Settings, folder: string): Promise<void> {
   const { plane, variant } = candidate;
   const agent = new Agent({ connect: { ca: plane.certificate } });
   try {
-    const pending = request(`${plane.url}/debug/pprof/profile?seconds=10`, {
-      dispatcher: agent,
-      headers: { authorization: `Bearer ${plane.token}` },
-    }).then(({ body }) => body.arrayBuffer());
-    let taken: ArrayBuffer | undefined;
-    void pending.then((profile) => (taken = profile));
-    while (taken === undefined) await round(candidate, settings);
+    let isTaken = false;
+    const taking = Object.entries(PROFILES).map(async ([what, path]) => {
+      const headers = { authorization: `Bearer ${plane.token}` };
+      const { body } = await request(`${plane.url}${path}?seconds=10`, { dispatcher: agent, headers });
+      return [what, await body.bytes()] as const;
+    });
+    const pending = Promise.all(taking).finally(() => (isTaken = true));
+    pending.catch(() => undefined);
+    while (!isTaken) await round(candidate, settings);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `${variant.name}.pprof`), Buffer.from(await pending));
+    for (const [what, bytes] of await pending) writeFileSync(join(folder, `${variant.name}.${what}.pprof`), bytes);
   } finally {
     await agent.destroy();
   }
 }
 
+function sumOf({ apiServer, etcd, removalApiServer, removalEtcd }: Cost): number {
+  return apiServer + etcd + removalApiServer + removalEtcd;
+}
+
 async function figuresOf(candidates: readonly Candidate[]): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
+  const first = candidates[0]?.costs ?? [];
+  const ratioOf = (costs: readonly Cost[], figure: (cost: Cost) => number) =>
+    spread(costs.map((cost, round) => figure(cost) / figure(first[round] ?? cost)));
   for (const { variant, plane, costs } of candidates) {
     const of = (part: keyof Cost) => spread(costs.map((cost) => cost[part]));
-    const all = spread(costs.map((cost) => cost.apiServer + cost.etcd + cost.removalApiServer + cost.removalEtcd));
     const { body } = await plane.admin.request('GET', '/metrics');
     figures.push({
       variant,
@@ -180,10 +198,12 @@ async function figuresOf(candidates: readonly Candidate[]): Promise<readonly Fig
         etcd: of('etcd'),
         removalApiServer: of('removalApiServer'),
         removalEtcd: of('removalEtcd'),
-        all,
+        allocatedKb: of('allocatedKb'),
+        all: spread(costs.map(sumOf)),
       },
       memoryMiB: gauge(String(body), 'process_resident_memory_bytes') / MEBIBYTE,
-      ratio: all.median / (figures[0]?.cost.all.median ?? all.median),
+      ratio: ratioOf(costs, sumOf),
+      allocatedRatio: ratioOf(costs, ({ allocatedKb }) => allocatedKb),
     });
   }
   return figures;
@@ -191,10 +211,11 @@ async function figuresOf(candidates: readonly Candidate[]): Promise<readonly Fig
 
 function table(figures: readonly Figure[]): string {
   const cell = ({ median, min, max }: Spread) => `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
-  const head = ['variant', 'API server', 'etcd', 'removal, API server', 'removal, etcd', 'all', 'ratio', 'memory MiB'];
-  const rows = figures.map(({ variant, cost, ratio, memoryMiB }) => [
+  const head = ['variant', 'API server', 'etcd', 'removal, API server', 'removal, etcd', 'all', 'ratio'];
+  head.push('API server allocates, kB', 'ratio', 'memory MiB');
+  const rows = figures.map(({ variant, cost, ratio, allocatedRatio, memoryMiB }) => [
     ...[variant.name, cell(cost.apiServer), cell(cost.etcd), cell(cost.removalApiServer), cell(cost.removalEtcd)],
-    ...[cell(cost.all), ratio.toFixed(3), memoryMiB.toFixed(0)],
+    ...[cell(cost.all), cell(ratio), cost.allocatedKb.median.toFixed(0), cell(allocatedRatio), memoryMiB.toFixed(0)],
   ]);
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -1,5 +1,5 @@
 /**
- * Whose CPU time a transaction costs. On a busy machine the clock measures the neighbours; this does not.
+ * Whose CPU time a transaction costs, and whose memory. On a busy machine the clock measures the neighbours; this does not.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { StackDescription } from '../../local/stack.ts';
@@ -24,7 +24,33 @@ interface ProcessStat {
 export function cpuTimes(stack: StackDescription): CpuTimes {
   const stats = readStats();
   if (stats.size === 0) return {};
-  const parts: readonly (readonly [name: string, pid: number])[] = [
+  const times: Record<string, number> = {};
+  for (const [name, pid] of partsOf(stack)) times[name] = (times[name] ?? 0) + timeOf(pid, stats);
+  return times;
+}
+
+/** Each part's memory now, with its children's; what processes share counts once. */
+export function memoryMiB(stack: StackDescription): Readonly<Record<string, number>> {
+  const stats = readStats();
+  const used: Record<string, number> = {};
+  for (const [name, pid] of stats.size === 0 ? [] : partsOf(stack)) {
+    const children = [...stats].flatMap(([child, { parent }]) => (parent === pid ? [child] : []));
+    for (const each of [pid, ...children]) used[name] = (used[name] ?? 0) + shareOfMemoryMiB(each);
+  }
+  return used;
+}
+
+/** proc_pid_smaps(5): its proportional set size, of which shared pages are divided among those that share them. */
+function shareOfMemoryMiB(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1_024;
+  } catch {
+    return 0;
+  }
+}
+
+function partsOf(stack: StackDescription): readonly (readonly [name: string, pid: number])[] {
+  return [
     ['apiserver', stack.apiserver.pid],
     ['etcd', stack.etcd.pid],
     ['postgres', stack.postgres.pid],
@@ -33,9 +59,6 @@ export function cpuTimes(stack: StackDescription): CpuTimes {
     ...Object.entries(stack.services).map(([name, { pid }]) => [name, pid] as const),
     [CUSTOMERS, process.pid],
   ];
-  const times: Record<string, number> = {};
-  for (const [name, pid] of parts) times[name] = (times[name] ?? 0) + timeOf(pid, stats);
-  return times;
 }
 
 /** What was spent between the two, for each of so many transactions. */

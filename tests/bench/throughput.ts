@@ -15,6 +15,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readGogc, withGogc } from '../../local/gogc.ts';
 import { onEnd, type Interruption } from '../../local/interruption.ts';
 import { progress, say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
@@ -22,7 +23,7 @@ import { openWriter, record, removeAll, type Writer } from './api-server-writes.
 import { percentile, type LoopLimits } from './closed-loop.ts';
 import { compare, sumOf } from './comparison.ts';
 import { comparisonTable } from './comparison-table.ts';
-import type { CpuTimes } from './cpu-time.ts';
+import { memoryMiB, type CpuTimes } from './cpu-time.ts';
 import { describeMachine, versionsOf, type Machine } from './machine.ts';
 import { openCustomers, type Customers } from './orders.ts';
 import { Series, type Measured } from './series.ts';
@@ -46,6 +47,8 @@ interface Figures {
   readonly oneWriteP50Ms: number;
   readonly ratio: number;
   readonly ratioWithRemoval: number;
+  /** By part, after the last round. */
+  readonly memoryMiB: Readonly<Record<string, number>>;
 }
 
 interface Settings {
@@ -72,9 +75,9 @@ function readSettings(): Settings {
   });
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
   const concurrencies = values.concurrency.split(',').map(Number);
-  const gogc = values.gogc === undefined ? undefined : Number(values.gogc);
-  if (![seconds, rounds, gogc ?? 1, ...concurrencies].every((value) => value >= 1)) {
-    throw new Error('--seconds, --rounds, --concurrency and --gogc must be numbers from 1');
+  const gogc = values.gogc === undefined ? undefined : readGogc('--gogc', values.gogc);
+  if (![seconds, rounds, ...concurrencies].every((value) => value >= 1)) {
+    throw new Error('--seconds, --rounds and --concurrency must be numbers from 1');
   }
   if (values.profile && values.against !== undefined) throw new Error('--profile does not go with --against');
   return { seconds, rounds, concurrencies, gogc, profile: values.profile, against: values.against };
@@ -123,6 +126,7 @@ async function measure(bench: Bench, concurrency: number, { seconds, rounds }: S
     oneWriteP50Ms: percentile(writesMs, 0.5),
     ratio: ours.perSecond.median / ceiling.perSecond.median,
     ratioWithRemoval: ours.perSecond.median / ceilingWithRemoval.perSecond.median,
+    memoryMiB: memoryMiB(bench.stack.description()),
   };
 }
 
@@ -172,7 +176,7 @@ function table(figures: readonly Figures[]): string {
 }
 
 /** What limits is the part that takes most of the machine's cores. */
-function cpuLines({ concurrency, system, apiServer }: Figures): string {
+function cpuLines({ concurrency, system, apiServer, memoryMiB }: Figures): string {
   const line = (cpuMs: CpuTimes) => {
     const parts = Object.entries(cpuMs).filter(([, ms]) => ms >= 0.05);
     const sum = sumOf(cpuMs);
@@ -180,7 +184,10 @@ function cpuLines({ concurrency, system, apiServer }: Figures): string {
   };
   return (
     `CPU milliseconds a transaction at ${concurrency}: ${line(system.cpuMs)}\n` +
-    `${' '.repeat(34)}raw writes: ${line(apiServer.cpuMs)}`
+    `${' '.repeat(34)}raw writes: ${line(apiServer.cpuMs)}\n` +
+    `Memory in MiB after it: ${Object.entries(memoryMiB)
+      .map(([part, mebibytes]) => `${part} ${mebibytes.toFixed(0)}`)
+      .join(', ')}`
   );
 }
 
@@ -230,7 +237,7 @@ async function main(): Promise<void> {
   const stack = await startStack(
     {
       ...{ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } },
-      ...(settings.gogc !== undefined && { controlPlane: { apiserverEnv: { GOGC: String(settings.gogc) } } }),
+      ...withGogc(settings.gogc),
       ...(settings.profile && {
         controllerEnv: profiling,
         serviceEnv: { order: profiling, inventory: profiling },
