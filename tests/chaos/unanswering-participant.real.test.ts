@@ -15,6 +15,8 @@ const SEEN_MS = 30_000;
 /** What all that wait may take once their participant is back. */
 const DRAINED_MS = 10_000;
 const WAITING = 60;
+/** Less than two turns, and many times what an order takes. */
+const UNHINDERED_MS = 1_800;
 /** One by turns, four that were never sent, and one that began before. */
 const ASKED_A_SECOND_MAX = 6;
 
@@ -76,6 +78,31 @@ test(
     expect((await shop.transaction(begun.name))?.status?.decision).toBeUndefined();
     back();
     await allFinal([begun], DRAINED_MS, 'Succeeded');
+  },
+  TEST_MS,
+);
+
+test(
+  'a few whose confirms always fail keep nobody waiting, once others were answered',
+  async () => {
+    const { shop, origins } = tapped;
+    await shop.putFlow('poisonous', { origins, timeoutSeconds: 600 });
+    const poisonous = new Set<string>();
+    let begins = true;
+    const back = inventoryFails(({ transaction, path }) => {
+      if (begins) poisonous.add(transaction);
+      return path.endsWith('/confirm') && poisonous.has(transaction);
+    });
+    const begun = await Promise.all(Array.from({ length: 4 }, () => shop.begin('poisonous', [TEA])));
+    await waitFor(async () => (await breaker()) === 1, { what: 'the breaker to open', deadlineMs: SEEN_MS });
+    begins = false;
+    await allFinal([await shop.begin('poisonous', [TEA])], SEEN_MS, 'Succeeded');
+    for (let nth = 0; nth < 5; nth += 1) {
+      await allFinal([await shop.begin('poisonous', [TEA])], UNHINDERED_MS, 'Succeeded');
+      expect(await breaker()).toBe(0);
+    }
+    back();
+    for (const { name } of begun) await shop.final(name, SEEN_MS);
   },
   TEST_MS,
 );

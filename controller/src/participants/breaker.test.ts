@@ -8,13 +8,14 @@ import {
   heard,
   NEVER_OPENED,
   nextTurnAtMs,
+  POISONOUS_MAX,
   TRANSACTIONS_MIN,
   TURN_EVERY_MS,
   type Breaker,
   type Sign,
 } from './breaker.ts';
 
-const ALIVE: Sign = { kind: 'alive' };
+const ALIVE: Sign = { kind: 'alive', transaction: 'z' };
 
 function failureOf(transaction: string, revivals = 0): Sign {
   return { kind: 'failed', transaction, revivals };
@@ -79,12 +80,32 @@ test('a failure of a call that began before it closed last does not count', () =
   expect(fresh.state).toBe('open');
 });
 
-test('whatever is heard, it is open exactly while no sign of life came after the third failing transaction', () => {
+test('what fails before and after a sign of life of another opens it no more, until it is answered itself', () => {
+  const back = heard(heard(openedAt(0), failureOf('d'), 5), ALIVE, 10);
+  const again = ['a', 'b', 'c', 'd'].reduce((breaker, name) => heard(breaker, failureOf(name, 1), 20), back);
+  expect(again).toEqual(back);
+  const others = ['e', 'f'].reduce((breaker, name) => heard(breaker, failureOf(name, 1), 30), again);
+  expect(others.state).toBe('closed');
+  expect(heard(others, failureOf('g', 1), 40).state).toBe('open');
+  const answered = heard(again, { kind: 'alive', transaction: 'a' }, 50);
+  const counted = ['a', 'e', 'f'].reduce((breaker, name) => heard(breaker, failureOf(name, 1), 60), answered);
+  expect(counted.state).toBe('open');
+});
+
+test('of an outage in which very many were called only so many are remembered', () => {
+  let breaker = openedAt(0);
+  for (let nth = 0; nth < 2 * POISONOUS_MAX; nth += 1) breaker = heard(breaker, failureOf(`t${nth}`), nth);
+  breaker = heard(breaker, ALIVE, 1_000);
+  expect(breaker.poisonous).toHaveLength(POISONOUS_MAX);
+  expect(breaker.poisonous).toContain(`t${2 * POISONOUS_MAX - 1}`);
+});
+
+test('whatever is heard, it is open exactly while no sign of life came after the third failing transaction that is not poisonous', () => {
   const event = fc.record({
     pauseMs: fc.nat({ max: 700 }),
     what: fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'c', 'd', 'e') },
-      { weight: 1, arbitrary: fc.constant('alive') },
+      { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h') },
+      { weight: 1, arbitrary: fc.constantFrom('alive', 'alive a', 'alive b') },
       { weight: 3, arbitrary: fc.constant('somebody wants to go') },
       { weight: 1, arbitrary: fc.constant('somebody wants to be asked first') },
     ),
@@ -94,6 +115,7 @@ test('whatever is heard, it is open exactly while no sign of life came after the
       let breaker: Breaker = NEVER_OPENED;
       let nowMs = 0;
       const failed = new Set<string>();
+      const poisonous = new Set<string>();
       let went: { readonly atMs: number; readonly as: string }[] = [];
       for (const { pauseMs, what } of events) {
         nowMs += pauseMs;
@@ -103,9 +125,14 @@ test('whatever is heard, it is open exactly while no sign of life came after the
           else went.push({ atMs: nowMs, as });
           breaker = gone(breaker, as, nowMs);
         } else {
-          breaker = heard(breaker, what === 'alive' ? ALIVE : failureOf(what, breaker.revivals), nowMs);
-          if (what === 'alive') failed.clear();
-          else if (failed.size < TRANSACTIONS_MIN) failed.add(what);
+          const [, answered = 'z'] = what.split(' ');
+          if (what.startsWith('alive')) {
+            if (breaker.state === 'open') for (const each of failed) poisonous.add(each);
+            poisonous.delete(answered);
+            failed.clear();
+          } else if (breaker.state === 'open' || !poisonous.has(what)) failed.add(what);
+          const sign = failureOf(what, breaker.revivals);
+          breaker = heard(breaker, what.startsWith('alive') ? { kind: 'alive', transaction: answered } : sign, nowMs);
           if (breaker.state === 'closed') went = [];
         }
         expect(breaker.state).toBe(failed.size >= TRANSACTIONS_MIN ? 'open' : 'closed');

@@ -11,6 +11,9 @@
  * 4. What a person asks for goes out at once.
  * 5. The first sign of life closes it, whichever call it came to.
  * 6. A failure of a call that began before it was last closed says nothing of the participant since.
+ * 7. What failed before it was closed by another's sign of life, and fails again, is poisonous: a transaction that the participant cannot
+ *    take while it answers others. It counts no more until it is answered. Otherwise a few of those, which all go when it closes, would
+ *    open it again each time, and everybody else would wait for turns for as long as they are there.
  */
 
 /**
@@ -25,17 +28,27 @@ export const TURN_EVERY_MS = 1_000;
 /** A few a second in all. Less would leave what a restarted controller has to ask undecided for longer. */
 export const FIRST_ASK_EVERY_MS = 250;
 
+/**
+ * More than a person leaves lying, and few enough that their own back-offs are no load. Of an outage with more waiting only those that
+ * failed last are remembered, and the others count again.
+ */
+export const POISONOUS_MAX = 100;
+
 interface Closed {
   readonly state: 'closed';
   /** How often it has been closed by a sign of life. */
   readonly revivals: number;
   /** Different transactions whose calls have failed since the last sign of life, up to TRANSACTIONS_MIN. */
   readonly failed: readonly string[];
+  readonly poisonous: readonly string[];
 }
 
 interface Open {
   readonly state: 'open';
   readonly revivals: number;
+  /** Different transactions whose calls have failed since the last sign of life, the last POISONOUS_MAX. */
+  readonly failed: readonly string[];
+  readonly poisonous: readonly string[];
   readonly sinceMs: number;
   /** From when on the next in turn may go. */
   readonly turnAtMs: number;
@@ -47,7 +60,7 @@ export type Breaker = Closed | Open;
 
 /** What a call tells of the participant. */
 export type Sign =
-  | { readonly kind: 'alive' }
+  | { readonly kind: 'alive'; readonly transaction: string }
   | {
       readonly kind: 'failed';
       readonly transaction: string;
@@ -55,29 +68,44 @@ export type Sign =
       readonly revivals: number;
     };
 
-export const NEVER_OPENED: Breaker = { state: 'closed', revivals: 0, failed: [] };
+export const NEVER_OPENED: Breaker = { state: 'closed', revivals: 0, failed: [], poisonous: [] };
 
 export function heard(breaker: Breaker, sign: Sign, nowMs: number): Breaker {
-  switch (breaker.state) {
-    case 'open':
-      return sign.kind === 'alive' ? { state: 'closed', revivals: breaker.revivals + 1, failed: [] } : breaker;
-    case 'closed':
-      return sign.kind === 'alive' ? alive(breaker) : failed(breaker, sign, nowMs);
+  switch (sign.kind) {
+    case 'alive':
+      return alive(breaker, sign.transaction);
+    case 'failed':
+      return breaker.state === 'open' ? failedAgain(breaker, sign.transaction) : failed(breaker, sign, nowMs);
   }
 }
 
-function alive(breaker: Closed): Breaker {
-  return breaker.failed.length === 0 ? breaker : { ...breaker, failed: [] };
+function alive(breaker: Breaker, transaction: string): Breaker {
+  const { state, revivals, failed: before, poisonous } = breaker;
+  if (state === 'open') {
+    const known = [...without(poisonous, before), ...before].filter((each) => each !== transaction);
+    return { state: 'closed', revivals: revivals + 1, failed: [], poisonous: known.slice(-POISONOUS_MAX) };
+  }
+  if (before.length === 0 && !poisonous.includes(transaction)) return breaker;
+  return { ...breaker, failed: [], poisonous: without(poisonous, [transaction]) };
 }
 
-function failed(breaker: Closed, sign: Extract<Sign, { kind: 'failed' }>, nowMs: number): Breaker {
-  if (sign.revivals < breaker.revivals || breaker.failed.includes(sign.transaction)) return breaker;
-  const transactions = [...breaker.failed, sign.transaction];
+function failedAgain(breaker: Open, transaction: string): Open {
+  return { ...breaker, failed: [...without(breaker.failed, [transaction]), transaction].slice(-POISONOUS_MAX) };
+}
+
+function failed(breaker: Closed, { transaction, revivals }: Extract<Sign, { kind: 'failed' }>, nowMs: number): Breaker {
+  if (revivals < breaker.revivals || breaker.failed.includes(transaction)) return breaker;
+  if (breaker.poisonous.includes(transaction)) return breaker;
+  const transactions = [...breaker.failed, transaction];
   if (transactions.length < TRANSACTIONS_MIN) return { ...breaker, failed: transactions };
   return {
-    ...{ state: 'open', revivals: breaker.revivals, sinceMs: nowMs },
-    ...{ turnAtMs: nowMs + TURN_EVERY_MS, firstAskAtMs: nowMs + FIRST_ASK_EVERY_MS },
+    ...{ state: 'open', revivals: breaker.revivals, failed: transactions, poisonous: breaker.poisonous },
+    ...{ sinceMs: nowMs, turnAtMs: nowMs + TURN_EVERY_MS, firstAskAtMs: nowMs + FIRST_ASK_EVERY_MS },
   };
+}
+
+function without(transactions: readonly string[], left: readonly string[]): readonly string[] {
+  return transactions.filter((each) => !left.includes(each));
 }
 
 /** Who may go now, beside those that a person asked for: everybody, the next in turn, the next that was never sent, or nobody. */

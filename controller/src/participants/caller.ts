@@ -261,7 +261,8 @@ function signTo({ transaction }: BranchCall, result: Exchange, revivals: number)
   const life = signOfLife(result);
   if (life === 'nothing') return undefined;
   const { namespace, name } = transaction.metadata;
-  return life === 'alive' ? { kind: 'alive' } : { kind: 'failed', transaction: `${namespace}/${name}`, revivals };
+  const key = `${namespace}/${name}`;
+  return life === 'alive' ? { kind: 'alive', transaction: key } : { kind: 'failed', transaction: key, revivals };
 }
 
 function isSame(now: ResolvedEndpoint, target: Target): boolean {

@@ -65,7 +65,7 @@ test('the first sign of life lets all go that wait, as places allow', async () =
       most = Math.max(most, running);
       held.push(() => {
         running -= 1;
-        limits.release(DEAD, { kind: 'alive' });
+        limits.release(DEAD, { kind: 'alive', transaction: 'another' });
       });
     });
   }
@@ -150,7 +150,7 @@ test('a call under way that is answered after all closes it as well', async () =
   expect(limits.acquire(claim('trying'), NEVER)).toBe(true);
   open();
   go('waits');
-  limits.release(DEAD, { kind: 'alive' });
+  limits.release(DEAD, { kind: 'alive', transaction: 'another' });
   await settle();
   expect(went).toEqual(['0 waits']);
   expect(limits.health(DEAD)).toEqual({ downForMs: undefined, revivals: 1 });
@@ -192,7 +192,7 @@ test('whoever comes, leaves, fails and is answered, all get their turn, at most 
           if (!hasPlace) return;
           const isOpen = limits.health(DEAD).downForMs !== undefined;
           if (isOpen && rank !== 'requested') inVain.push(clock.monotonicMs());
-          limits.release(DEAD, answered ? { kind: 'alive' } : failure(`t${nth}`));
+          limits.release(DEAD, answered ? { kind: 'alive', transaction: 'another' } : failure(`t${nth}`));
         });
         if (leaves) leaving.abort();
         await clock.advance(pauseMs);

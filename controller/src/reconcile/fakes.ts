@@ -259,6 +259,8 @@ export class FencedParticipants implements Participants {
   refusesTry: (branch: string) => boolean = () => false;
   fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' = () => 'none';
 
+  #others = 0;
+
   constructor(clock: ManualClock) {
     this.#limits = new EndpointLimits({ clock, onBreaker: () => this.onBreaker.forEach((told) => told()) });
   }
@@ -267,12 +269,12 @@ export class FencedParticipants implements Participants {
     return this.#limits.health(endpointOf(participant));
   }
 
-  /** Calls for so many other transactions fail at this endpoint. */
+  /** Calls for so many other transactions, each time others, fail at this endpoint. */
   failFor(endpoint: string, transactions: number): void {
     for (let nth = 0; nth < transactions; nth += 1) {
       this.#forOther(endpoint, {
         kind: 'failed',
-        transaction: `other ${nth}`,
+        transaction: `other ${++this.#others}`,
         revivals: this.#limits.health(endpoint).revivals,
       });
     }
@@ -280,7 +282,7 @@ export class FencedParticipants implements Participants {
 
   /** A call for another transaction is answered there. */
   answerOther(endpoint: string): void {
-    this.#forOther(endpoint, { kind: 'alive' });
+    this.#forOther(endpoint, { kind: 'alive', transaction: 'another' });
   }
 
   #forOther(endpoint: string, sign: Sign): void {
@@ -329,7 +331,7 @@ export class FencedParticipants implements Participants {
           sign =
             outcome.kind === 'unknown'
               ? { kind: 'failed', transaction: keyOf(now.transaction), revivals }
-              : { kind: 'alive' };
+              : { kind: 'alive', transaction: keyOf(now.transaction) };
           return outcome;
         }
       } finally {
