@@ -218,6 +218,14 @@ describe('a participant on hold', () => {
 });
 
 describe('a message on hold', () => {
+  test('holds no other, whatever that one is called', async () => {
+    const odd = { ...LOCK, name: 'constructor' };
+    putFlow({ 'lock-wms': 'stocktaking' }, { messages: [LOCK, odd] });
+    begin();
+    await controller.work();
+    expect(shop.published).toEqual(['constructor 1']);
+  });
+
   test('is not published, says so once, and is not Stuck; released, it is published at once', async () => {
     putFlow({ 'lock-wms': 'warehouse moves' }, { messages: [LOCK] });
     begin();

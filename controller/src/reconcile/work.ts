@@ -138,7 +138,7 @@ export class Work {
     const held = this.#flow?.spec.hold ?? {};
     const before = this.#held ?? (isAboutHold(status?.message) ? namesOf(status) : []);
     const wereReleased = this.#released.size;
-    for (const name of before) if (held[name] === undefined) this.#released.add(name);
+    for (const name of before) if (!Object.hasOwn(held, name)) this.#released.add(name);
     this.#held = Object.keys(held);
     for (const name of this.#held) this.#released.delete(name);
     if (this.#released.size > wereReleased) this.#heldUntilMs = nowMs;

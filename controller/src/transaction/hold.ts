@@ -16,13 +16,18 @@ type Worked = Pick<View, 'transaction' | 'status'>;
 
 const ON_HOLD = 'on hold: ';
 
+/** Own members only: `constructor` and the like are names that a participant may have. */
+function reasonOf({ spec: { hold = {} } }: TransactionFlow, target: string): string | undefined {
+  return Object.hasOwn(hold, target) ? hold[target] : undefined;
+}
+
 export function isHeld(flow: TransactionFlow, target: string): boolean {
-  return flow.spec.hold?.[target] !== undefined;
+  return reasonOf(flow, target) !== undefined;
 }
 
 /** What a person reads of a held participant or message. */
 export function holdOf(flow: TransactionFlow, target: string): string | undefined {
-  const reason = flow.spec.hold?.[target];
+  const reason = reasonOf(flow, target);
   return reason === undefined ? undefined : `${ON_HOLD}${reason}`;
 }
 
@@ -71,7 +76,7 @@ export function tellHold(view: View, flow: TransactionFlow, nowMs: number): View
 }
 
 function sentenceOf(held: readonly string[], flow: TransactionFlow, status: OrderTransactionStatus) {
-  const parts = held.map((target) => `${target} (${flow.spec.hold?.[target] ?? ''})`);
+  const parts = held.map((target) => `${target} (${reasonOf(flow, target) ?? ''})`);
   const deadline = status.decision === undefined ? '; the deadline runs on' : '';
   const message = clip(`${ON_HOLD}${parts.join(', ')}${deadline}`, CONDITION_MESSAGE_CHARS_MAX);
   return { message, waitingFor: held[0] ?? '' };

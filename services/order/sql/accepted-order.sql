@@ -3,6 +3,7 @@ select
   order_id,
   transaction,
   'INIT' as status,
+  payload ->> 'userId' as user_id,
   (payload ->> 'totalCents')::float8 as total_cents,
   null as held_by,
   null as payment_id,

@@ -3,6 +3,7 @@ select
   order_id,
   transaction,
   status,
+  user_id,
   total_cents::float8 as total_cents,
   held_by,
   payment_id,

@@ -1,7 +1,8 @@
 -- try of a payment or a close, as it usually comes: the order is taken from PENDING_PAYMENT, as held-order.ts judges.
 --
 -- $1 order id, $2 transaction, in the namespace of the order's creation, $3 status, $4 for a payment its cents, which must be what the
--- order costs, and what its creation in the outbox says; null for a close, which must be the one that was begun, $5 reason.
+-- order costs, and what its creation in the outbox says; null for a close, which must be the one that was begun, $5 reason, $6 for
+-- a payment its user, whose the order must be.
 with claimed as (select), taken as (
   update orders
   set status = $3,
@@ -14,6 +15,7 @@ with claimed as (select), taken as (
     and case
       when $4::bigint is null then closing = $2
       else total_cents = $4
+        and user_id = $6
         and exists (
           select from creation
           where creation.transaction = $2

@@ -8,6 +8,7 @@ const ORDER: HeldOrder = {
   orderId: 'o1',
   transaction: 'shop/create-o1',
   status: 'PENDING_PAYMENT',
+  userId: 'u1',
   totalCents: 2_500,
   heldBy: null,
   paymentId: null,
@@ -71,9 +72,9 @@ describe('a payment', () => {
       const amountCents = amount === 'right' ? 2_500 : 2_499;
       // Whatever close is under way says nothing about it.
       for (const closing of [null, 'shop/close-o1-1']) {
-        expect(judgePayment({ ...order, closing }, { transaction: TRANSACTION, paymentId: 'p1', amountCents })).toEqual(
-          verdict,
-        );
+        expect(
+          judgePayment({ ...order, closing }, { transaction: TRANSACTION, paymentId: 'p1', userId: 'u1', amountCents }),
+        ).toEqual(verdict);
       }
     },
   );
@@ -155,7 +156,9 @@ test.each([
   ["another flow's name", 'shop/create-o1'],
 ])('%s of a payment is refused, whatever the order is', (_, transaction) => {
   for (const order of ANY_ORDER)
-    expect(judgePayment(order, { transaction, paymentId: 'p1', amountCents: 2_500 })).toEqual(refused(FOREIGN_ATTEMPT));
+    expect(judgePayment(order, { transaction, paymentId: 'p1', userId: 'u1', amountCents: 2_500 })).toEqual(
+      refused(FOREIGN_ATTEMPT),
+    );
 });
 
 test.each([

@@ -27,6 +27,7 @@ export interface HeldOrder {
   /** `<namespace>/<name>` of its creation: all its transactions lie in this namespace. */
   readonly transaction: string;
   readonly status: OrderStatus;
+  readonly userId: string;
   readonly totalCents: number;
   /** `<namespace>/<name>` of the transaction at work, while PAYING or CLOSING. */
   readonly heldBy: string | null;
@@ -47,21 +48,25 @@ export type Verdict =
 
 export const NO_SUCH_ORDER = { kind: 'refused', detail: 'there is no such order' } as const satisfies Verdict;
 const FOREIGN: Verdict = { kind: 'refused', detail: FOREIGN_ATTEMPT };
+const ANOTHER_USERS: Verdict = { kind: 'refused', detail: "the order is another user's" };
 const STILL_BEING_CREATED: Verdict = { kind: 'later', detail: 'the order is still being created' };
 const ASK_AGAIN_SECONDS = 1;
 
 export interface PaymentAsked {
   readonly transaction: string;
   readonly paymentId: string;
+  /** Who gets the points for it. */
+  readonly userId: string;
   readonly amountCents: number;
 }
 
 export function judgePayment(order: HeldOrder, asked: PaymentAsked): Verdict {
-  const { status, totalCents, heldBy, paymentId } = order;
+  const { status, userId, totalCents, heldBy, paymentId } = order;
   if (asked.transaction !== besides(order.transaction, payName(asked.paymentId))) return FOREIGN;
   if (paymentId === asked.paymentId || heldBy === asked.transaction) return { kind: 'done' };
   switch (status) {
     case 'PENDING_PAYMENT': {
+      if (asked.userId !== userId) return ANOTHER_USERS;
       if (asked.amountCents === totalCents) return { kind: 'take' };
       const detail = `the order costs ${totalCents} cents, and the payment is of ${asked.amountCents}`;
       return { kind: 'refused', detail };
@@ -153,6 +158,7 @@ interface OrderRow {
   readonly order_id: string;
   readonly transaction: string;
   readonly status: OrderStatus;
+  readonly user_id: string;
   readonly total_cents: number;
   readonly held_by: string | null;
   readonly payment_id: string | null;
@@ -168,8 +174,8 @@ async function read(
   const { rows } = await client.query<OrderRow>({ ...statement, values: [orderId] });
   const [row] = rows;
   if (row === undefined) return undefined;
-  const { order_id, total_cents: totalCents, held_by: heldBy, payment_id: paymentId, ...others } = row;
-  return { orderId: order_id, totalCents, heldBy, paymentId, ...others };
+  const { order_id, user_id: userId, total_cents: totalCents, held_by: heldBy, payment_id: paymentId, ...others } = row;
+  return { orderId: order_id, userId, totalCents, heldBy, paymentId, ...others };
 }
 
 export interface Move {

@@ -19,6 +19,7 @@ import {
   receiptSchema,
   receiptsStream,
   type Operation,
+  type PayOrderPayload,
   type Receipt,
 } from '../../protocol/src/index.ts';
 import type { OrderStatus } from '../src/orders.ts';
@@ -144,11 +145,13 @@ export class OrderFixture {
   /** Another payment each time, of what the order costs; whoever asks for just this one is told that it was captured. */
   payment(
     orderId: string,
-    choice: { readonly paymentId?: string; readonly amountCents?: number; readonly transaction?: string } = {},
+    choice: Partial<Pick<PayOrderPayload, 'paymentId' | 'userId' | 'amountCents'>> & {
+      readonly transaction?: string;
+    } = {},
   ): PaymentSteps {
     const { paymentId = `p${String(++this.#payments)}`, amountCents = TOTAL_CENTS } = choice;
-    const { transaction = `${this.namespace}/pay-${paymentId}` } = choice;
-    const payload = { orderId, ...TEAPOTS, totalCents: TOTAL_CENTS, paymentId, amountCents };
+    const { transaction = `${this.namespace}/pay-${paymentId}`, userId = TEAPOTS.userId } = choice;
+    const payload = { orderId, ...TEAPOTS, userId, totalCents: TOTAL_CENTS, paymentId, amountCents };
     this.payments.vouch({ paymentId, orderId, status: 'SUCCEEDED', capturedCents: amountCents });
     return { paymentId, ...this.#steps('/tcc/pay-order', transaction, payload) };
   }

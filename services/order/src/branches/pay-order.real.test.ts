@@ -120,6 +120,11 @@ describe('a payment is refused, and the order stays as it is,', () => {
     expect(await fixture.seen(orderId)).toEqual(before);
   }
 
+  test("when it is another user's, who would get the points", async () => {
+    const orderId = await fixture.placed();
+    await isRefused(orderId, fixture.payment(orderId, { userId: 'somebody' }), "the order is another user's");
+  });
+
   test('when it is of another amount', async () => {
     const orderId = await fixture.placed();
     const payment = fixture.payment(orderId, { amountCents: TOTAL_CENTS - 1 });

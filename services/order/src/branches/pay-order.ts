@@ -66,7 +66,7 @@ export function payOrderBranch({ payments, log }: PayOrderOptions = {}): Branch<
         isAttempt('pay-order', transaction.name, payload)
           ? takeUsually({
               ...{ orderId: payload.orderId, transaction: formatTransaction(transaction) },
-              ...{ to: 'PAYING', amountCents: payload.amountCents },
+              ...{ to: 'PAYING', userId: payload.userId, amountCents: payload.amountCents },
             })
           : undefined,
       confirm: ({ transaction, payload: { orderId, paymentId } }) =>
@@ -101,11 +101,11 @@ async function takeForPayment(
   call: TryCall<PayOrderPayload>,
   payments: PayOrderOptions['payments'],
 ): Promise<Tried | Refused | Later | Ask> {
-  const { orderId, paymentId, amountCents } = call.payload;
+  const { orderId, paymentId, userId, amountCents } = call.payload;
   const transaction = formatTransaction(call.transaction);
   const order = await lockOrder(client, orderId);
   if (order === undefined) return NO_SUCH_ORDER;
-  const verdict = judgePayment(order, { transaction, paymentId, amountCents });
+  const verdict = judgePayment(order, { transaction, paymentId, userId, amountCents });
   if (verdict.kind !== 'take') return answerOf(verdict);
   const vouched = payments === undefined || (call.heard !== undefined && call.heard.objection === undefined);
   const { rowCount } = await client.query({

@@ -38,6 +38,7 @@ const PARTS: readonly Part[] = [
   { ...PAY, transaction: 'shop/pay-p3' },
   { ...PAY, transaction: 'shop/pay-p4', payload: { ...PAYMENT, paymentId: 'p4', amountCents: 2_499 } },
   { ...PAY, payload: { ...PAYMENT, amountCents: 2_400 } },
+  { ...PAY, transaction: 'shop/pay-p5', payload: { ...PAYMENT, paymentId: 'p5', userId: 'u2' } },
   { ...PAY, path: CLOSE_1.path },
   { ...CLOSE_1, transaction: 'twin/close-o1-1' },
 ];

@@ -76,11 +76,12 @@ export interface Taking {
   readonly orderId: string;
   readonly transaction: string;
   readonly to: OrderStatus;
-  /** Of a payment; a close has none. */
+  /** Both of a payment; a close has none. */
+  readonly userId?: string;
   readonly amountCents?: number;
   readonly reason?: string;
 }
 
-export function takeUsually({ orderId, transaction, to, amountCents, reason }: Taking): UsualCase {
-  return usualCase(TAKE_ORDER, [orderId, transaction, to, amountCents, reason]);
+export function takeUsually({ orderId, transaction, to, userId, amountCents, reason }: Taking): UsualCase {
+  return usualCase(TAKE_ORDER, [orderId, transaction, to, amountCents, reason, userId]);
 }
