@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
+import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { inheritedEnvironment } from '../../local/process-group.ts';
 import { Customers } from '../world/customers.ts';
 import { openControlPlane, type OwnControlPlane } from '../world/own-control-plane.ts';
+import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Line, type Shop } from '../world/shop.ts';
 import { putBack, takeSnapshot, type EtcdSnapshot } from './etcd-restore.ts';
 import { startFaultProxy, Tap, type FaultProxy } from './fault-proxy.ts';
@@ -26,6 +28,7 @@ const ORDER_MAIN = join(import.meta.dirname, '../../services/order/src/main.ts')
 
 let own: OwnControlPlane;
 let shop: Shop;
+let controller: RunningController;
 let customers: Customers;
 let database: pg.Pool;
 let snapshot: EtcdSnapshot;
@@ -48,7 +51,7 @@ beforeAll(async () => {
   proxy = await startFaultProxy('inventory', shop.services.inventory.url, tap);
   await shop.applyFlow({ ...shop.origins, inventory: proxy.url });
   await shop.stock(TEA.skuId, 1_000);
-  await shop.startController({ allowEndpoints: [shop.services.order.url, proxy.url] });
+  controller = await shop.startController({ allowEndpoints: [shop.services.order.url, proxy.url] });
 }, OPEN_MS);
 
 afterAll(async () => {
@@ -191,6 +194,12 @@ test(
     const halfCreated = await ordered();
 
     await putBack(own, snapshot);
+    // As long as it knows of what was lost it would carry that on.
+    await waitFor(
+      async () =>
+        sumOf(await (await fetch(`${controller.url}/metrics`)).text(), 'ordertx_transactions') === overtaken.length,
+      { what: 'the controller to know what is stored', deadlineMs: SOON_MS },
+    );
     swallowed = [];
     await shop.ownServers!.redis.restart();
     const known = (await shop.transactions()).map(({ spec }) => spec.orderId);
