@@ -27,7 +27,7 @@ export type RunningController = { readonly url: string; readonly part: Part };
 const READY_MS = 30_000;
 /**
  * By itself Node lets garbage grow to several times what is held before it collects: a whole machine's memory is there. Less would be
- * collected too often with 100,000 unfinished transactions, more keeps what a start has left behind. Docs: BENCHMARKS.md.
+ * collected too often with 100,000 unfinished transactions, more keeps what a start has left behind. It costs CPU as well. Docs: BENCHMARKS.md.
  */
 const HEAP = ['--max-old-space-size=1024', '--max-semi-space-size=4'];
 const ROOT = join(import.meta.dirname, '..');

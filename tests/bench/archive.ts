@@ -5,7 +5,6 @@
  * with many transactions. Then looks by orderId and name, and pages by every filter: the first, the last, and ones in between. Fails
  * where a look-up takes 100 ms or a page 200 ms, the slowest of all counted.
  */
-import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { PostgresArchive } from '../../controller/src/archive/postgres-archive.ts';
 import { findByName, findByOrderId, listArchived, type ArchivedFilter } from '../../controller/src/archive/queries.ts';
@@ -16,21 +15,13 @@ import { progress, say } from '../../local/progress.ts';
 import { createLog } from '../../services/kit/src/log.ts';
 import { percentile } from './closed-loop.ts';
 import { describeMachine } from './machine.ts';
+import { readNumbers } from './number-options.ts';
 
 const LOOK_UP_MS_MAX = 100;
 const PAGE_MS_MAX = 200;
 const NAMESPACE = 'shop';
 const FLOWS = ['create-order', 'pay-order', 'close-order', 'rare-flow'];
 const YEAR_MS = 365 * 24 * 3_600_000;
-
-function readNumbers(): { readonly rows: number; readonly looks: number } {
-  const { values } = parseArgs({
-    options: { rows: { type: 'string', default: '1000000' }, looks: { type: 'string', default: '200' } },
-  });
-  const numbers = { rows: Number(values.rows), looks: Number(values.looks) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
-  return numbers;
-}
 
 /** What the archive keeps of one, so that its tables are its own and its rows as large as real ones. */
 function sample(finishedAt: Date, uid: string): OrderTransaction {
@@ -93,7 +84,7 @@ function judge(what: string, took: readonly number[], limitMs: number): boolean 
 }
 
 async function bench(): Promise<boolean> {
-  const { rows, looks } = readNumbers();
+  const { rows, looks } = readNumbers({ rows: 1_000_000, looks: 200 });
   const { cores, loadAverage } = await describeMachine();
   const group = await openProcessGroup();
   const postgres = await startPostgres(group);

@@ -7,13 +7,13 @@
  * minutes and what a look takes; that is, when removal does not keep up.
  */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { onEnd } from '../../local/interruption.ts';
 import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { closedLoop } from './closed-loop.ts';
 import { describeMachine } from './machine.ts';
+import { readNumbers } from './number-options.ts';
 import { openCustomers, type Customers } from './orders.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'bench');
@@ -22,16 +22,8 @@ const LOOK_EVERY_MS = 10_000;
 const BESIDES_TTL_SECONDS = 210;
 const MEBIBYTE = 1024 ** 2;
 
-function readNumbers(): { readonly minutes: number; readonly lanes: number; readonly ttl: number } {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '10' },
-      lanes: { type: 'string', default: '50' },
-      ttl: { type: 'string', default: '60' },
-    },
-  });
-  const numbers = { minutes: Number(values.minutes), lanes: Number(values.lanes), ttl: Number(values.ttl) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
+function readOptions() {
+  const numbers = readNumbers({ minutes: 10, lanes: 50, ttl: 60 });
   if (numbers.minutes * 60 < numbers.ttl + BESIDES_TTL_SECONDS + 30)
     throw new Error(
       `--minutes must leave time for what ended first to be removed: ${String(numbers.ttl)} s and ${String(BESIDES_TTL_SECONDS)}`,
@@ -90,7 +82,7 @@ function overdue(sights: readonly Sight[], { atMs, ended, stored }: Sight, keptS
 }
 
 async function bench(): Promise<boolean> {
-  const { minutes, lanes, ttl } = readNumbers();
+  const { minutes, lanes, ttl } = readOptions();
   const end = onEnd();
   const { cores, loadAverage } = await describeMachine();
   const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } }, end.signal);

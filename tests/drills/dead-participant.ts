@@ -10,13 +10,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { waitFor } from '../../local/deadline.ts';
 import { onEnd } from '../../local/interruption.ts';
 import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { cpuTimes } from '../bench/cpu-time.ts';
 import { closedLoop, percentile } from '../bench/closed-loop.ts';
+import { readNumbers } from '../bench/number-options.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'drill');
@@ -28,19 +28,6 @@ const SLOWER_MAX = 1.2;
 const PATIENCE_SECONDS = 3_600;
 const WAITING_MS_MAX = 120_000;
 const LINES = [{ skuId: 'tea', quantity: 1, unitPriceCents: 450 }];
-
-function readNumbers(): { readonly orders: number; readonly seconds: number; readonly lanes: number } {
-  const { values } = parseArgs({
-    options: {
-      orders: { type: 'string', default: '1000' },
-      seconds: { type: 'string', default: '20' },
-      lanes: { type: 'string', default: '4' },
-    },
-  });
-  const numbers = { orders: Number(values.orders), seconds: Number(values.seconds), lanes: Number(values.lanes) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
-  return numbers;
-}
 
 class Drill {
   readonly #stack: Stack;
@@ -138,7 +125,7 @@ class Drill {
 }
 
 async function drill(): Promise<void> {
-  const { orders, seconds, lanes } = readNumbers();
+  const { orders, seconds, lanes } = readNumbers({ orders: 1_000, seconds: 20, lanes: 4 });
   const end = onEnd();
   const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false }, end.signal);
   try {

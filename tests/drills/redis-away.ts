@@ -6,7 +6,6 @@
  * the time to the last transaction's end is taken. Fails when waiting takes more than a twentieth of a core, or a message is lost.
  */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { waitFor } from '../../local/deadline.ts';
 import { onEnd } from '../../local/interruption.ts';
 import { openProcessGroup } from '../../local/process-group.ts';
@@ -15,6 +14,7 @@ import { startRedis } from '../../local/redis.ts';
 import { startStack } from '../../local/stack.ts';
 import { cpuTimes } from '../bench/cpu-time.ts';
 import { openCustomers } from '../bench/orders.ts';
+import { readNumbers } from '../bench/number-options.ts';
 import { startTcpProxy } from '../world/tcp-proxy.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'drill');
@@ -24,19 +24,6 @@ const IDLE_SHARE_MAX = 0.05;
 const QUIET_AFTER_MS = 75_000;
 const DRAIN_MS_MAX = 15 * 60_000;
 
-function readNumbers(): { readonly orders: number; readonly seconds: number; readonly lanes: number } {
-  const { values } = parseArgs({
-    options: {
-      orders: { type: 'string', default: '10000' },
-      seconds: { type: 'string', default: '60' },
-      lanes: { type: 'string', default: '40' },
-    },
-  });
-  const numbers = { orders: Number(values.orders), seconds: Number(values.seconds), lanes: Number(values.lanes) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
-  return numbers;
-}
-
 /** What is measured is time that passes. */
 async function passed(milliseconds: number, signal: AbortSignal): Promise<void> {
   const untilMs = performance.now() + milliseconds;
@@ -45,7 +32,7 @@ async function passed(milliseconds: number, signal: AbortSignal): Promise<void> 
 }
 
 async function drill(): Promise<void> {
-  const { orders, seconds, lanes } = readNumbers();
+  const { orders, seconds, lanes } = readNumbers({ orders: 10_000, seconds: 60, lanes: 40 });
   const end = onEnd();
   const group = await openProcessGroup();
   const redis = await startRedis(group, { url: '' });

@@ -7,7 +7,6 @@
  * need more than the page says, when a full Redis is not told of, or when any message is lost.
  */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { waitFor } from '../../local/deadline.ts';
 import { onEnd } from '../../local/interruption.ts';
@@ -17,6 +16,7 @@ import { startRedis } from '../../local/redis.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { openCustomers, type Customers } from '../bench/orders.ts';
 import { checkInvariants, type Violation } from '../invariants/check-invariants.ts';
+import { readNumbers } from '../bench/number-options.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'drill');
@@ -36,19 +36,6 @@ interface Numbers {
   readonly orders: number;
   readonly more: number;
   readonly lanes: number;
-}
-
-function readNumbers(): Numbers {
-  const { values } = parseArgs({
-    options: {
-      orders: { type: 'string', default: '10000' },
-      more: { type: 'string', default: '500' },
-      lanes: { type: 'string', default: '40' },
-    },
-  });
-  const numbers = { orders: Number(values.orders), more: Number(values.more), lanes: Number(values.lanes) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
-  return numbers;
 }
 
 async function place(customers: Customers, orders: number, lanes: number, signal: AbortSignal): Promise<void> {
@@ -166,7 +153,7 @@ class Drill {
 }
 
 async function drill(): Promise<void> {
-  const numbers = readNumbers();
+  const numbers = readNumbers({ orders: 10_000, more: 500, lanes: 40 });
   const { signal } = onEnd();
   const group = await openProcessGroup();
   const server = await startRedis(group, { url: '' });

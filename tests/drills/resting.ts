@@ -4,7 +4,6 @@
  * A controller is started in a cluster without transactions and its memory taken; then in the same one with so many that have ended and
  * are not removed yet. Fails when it then holds any of them, or takes a tenth more memory.
  */
-import { parseArgs } from 'node:util';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { pathOf, TRANSACTIONS } from '../../controller/src/kubernetes/stored-object.ts';
 import { HttpTransport } from '../../controller/src/kubernetes/transport.ts';
@@ -16,6 +15,7 @@ import { freePort } from '../../local/ports.ts';
 import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
+import { readNumbers } from '../bench/number-options.ts';
 import { adminKubeConfig } from '../world/api-client.ts';
 import { openControlPlane } from '../world/own-control-plane.ts';
 import { sumOf } from '../world/prometheus-text.ts';
@@ -25,15 +25,6 @@ const MORE_MEMORY_MAX = 1.1;
 const MEBIBYTE = 1024 ** 2;
 /** After it has started, until garbage is collected. */
 const QUIET_MS = 20_000;
-
-function readNumbers(): { readonly objects: number; readonly lanes: number } {
-  const { values } = parseArgs({
-    options: { objects: { type: 'string', default: '50000' }, lanes: { type: 'string', default: '32' } },
-  });
-  const numbers = { objects: Number(values.objects), lanes: Number(values.lanes) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
-  return numbers;
-}
 
 async function storeResting(transport: HttpTransport, number: number): Promise<void> {
   const payload = {
@@ -57,7 +48,7 @@ async function storeResting(transport: HttpTransport, number: number): Promise<v
 }
 
 async function drill(): Promise<void> {
-  const { objects, lanes } = readNumbers();
+  const { objects, lanes } = readNumbers({ objects: 50_000, lanes: 32 });
   const end = onEnd();
   const own = await openControlPlane();
   const group = await openProcessGroup();

@@ -8,7 +8,6 @@
  *
  * Fails where 10,000 take more than 250 MiB, or a restarted controller needs more than 5 s for the order; in proportion for others.
  */
-import { parseArgs } from 'node:util';
 import type { ServerResponse } from 'node:http';
 import { answerState, startParticipant } from '../../controller/src/participants/loopback-participant.ts';
 import { FLOWS, pathOf, TRANSACTIONS } from '../../controller/src/kubernetes/stored-object.ts';
@@ -23,6 +22,7 @@ import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
 import { cpuMsOf } from '../bench/cpu-time.ts';
+import { readNumbers } from '../bench/number-options.ts';
 import { adminKubeConfig, expectOk } from '../world/api-client.ts';
 import { openControlPlane, type OwnControlPlane } from '../world/own-control-plane.ts';
 import { sumOf } from '../world/prometheus-text.ts';
@@ -49,19 +49,6 @@ interface Numbers {
   readonly count: number;
   readonly seconds: number;
   readonly lanes: number;
-}
-
-function readNumbers(): Numbers {
-  const { values } = parseArgs({
-    options: {
-      count: { type: 'string', default: '10000' },
-      seconds: { type: 'string', default: '30' },
-      lanes: { type: 'string', default: '32' },
-    },
-  });
-  const numbers = { count: Number(values.count), seconds: Number(values.seconds), lanes: Number(values.lanes) };
-  if (!Object.values(numbers).every((value) => value >= 1)) throw new Error('each option must be a number from 1');
-  return numbers;
 }
 
 /** Says yes to everything. */
@@ -237,7 +224,7 @@ class Drill {
 }
 
 async function drill(): Promise<void> {
-  const numbers = readNumbers();
+  const numbers = readNumbers({ count: 10_000, seconds: 30, lanes: 32 });
   const own = await openControlPlane();
   const group = await openProcessGroup();
   const participants = await startParticipants();
