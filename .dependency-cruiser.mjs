@@ -64,7 +64,7 @@ export default {
           '^controller/src/(transaction|runtime)/',
           '^crds/generated/',
           '^services/protocol/',
-          '^services/broker/',
+          '^services/(broker|metrics)/',
           KITS_POSTGRES,
         ],
       },
@@ -115,10 +115,10 @@ export default {
     {
       name: 'controller-knows-services-by-the-contract',
       comment:
-        'Controller and services meet in services/protocol, and in services/broker, by which both are on the streams: nowhere else.',
+        'Controller and services meet in services/protocol, in services/broker, by which both are on the streams, and in services/metrics, by which both are measured: nowhere else.',
       severity: 'error',
       from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
-      to: { path: '^services/', pathNot: ['^services/(protocol|broker)/', KITS_POSTGRES] },
+      to: { path: '^services/', pathNot: ['^services/(protocol|broker|metrics)/', KITS_POSTGRES] },
     },
     {
       name: 'processes-start-alike',
@@ -126,7 +126,7 @@ export default {
         'Settings and log lines look the same everywhere: where the controller starts, it takes the kit’s for these.',
       severity: 'error',
       from: { path: '^controller/src/(main|config)[.]ts$' },
-      to: { path: '^services/', pathNot: '^services/(protocol/|broker/|kit/src/(settings|log)[.]ts$)' },
+      to: { path: '^services/', pathNot: '^services/(protocol/|broker/|metrics/|kit/src/(settings|log)[.]ts$)' },
     },
     {
       name: 'services-do-not-know-the-controller',
@@ -140,21 +140,29 @@ export default {
       comment: 'A service shares the kit and the wire contract with others: no code, no table, no type.',
       severity: 'error',
       from: { path: `^services/${SERVICES}/`, pathNot: TEST },
-      to: { path: '^services/', pathNot: '^services/($1|kit|broker|protocol)/' },
+      to: { path: '^services/', pathNot: '^services/($1|kit|broker|metrics|protocol)/' },
     },
     {
       name: 'kit-knows-only-the-contract',
       comment: 'The kit serves every service, so it can know none, nor the CRDs.',
       severity: 'error',
       from: { path: '^services/kit/', pathNot: TEST },
-      to: { path: '^(services|crds|controller)/', pathNot: '^services/(kit|broker|protocol)/' },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/(kit|broker|metrics|protocol)/' },
     },
     {
       name: 'broker-knows-only-the-contract',
-      comment: 'What everybody on the streams uses can know none of them: it takes the wire contract and packages.',
+      comment:
+        'What everybody on the streams uses can know none of them: it takes the wire contract, metrics and packages.',
       severity: 'error',
       from: { path: '^services/broker/', pathNot: TEST },
-      to: { path: '^(services|crds|controller)/', pathNot: '^services/(broker|protocol)/' },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/(broker|metrics|protocol)/' },
+    },
+    {
+      name: 'metrics-knows-nobody',
+      comment: 'How a process shows what it measures says nothing of what that is: it takes packages only.',
+      severity: 'error',
+      from: { path: '^services/metrics/', pathNot: TEST },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/metrics/' },
     },
     {
       name: 'protocol-stands-alone',

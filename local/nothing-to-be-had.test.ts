@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findControlPlaneBinaries } from './control-plane/binaries.ts';
 import type { ProcessGroup } from './process-group.ts';
+import { findPrometheus } from '../tests/world/prometheus.ts';
 import { findRedisServer } from './redis-server.ts';
 
 const VARIABLES = [
@@ -74,4 +75,10 @@ test('without a Redis the error names REDIS_URL and what to install', async () =
   expect(message).toContain('ordertx found no Redis');
   expect(message).toContain('REDIS_URL=redis://127.0.0.1:6379');
   expect(message).toContain('apt-get install redis-server');
+});
+
+test('without a Prometheus the error names the package and what to install', async () => {
+  const message = await messageOf(findPrometheus(group));
+  expect(message).toContain('There is no Prometheus. There is no apt-get, dpkg, apt-cache to unpack one with.');
+  expect(message).toContain('apt-get install prometheus');
 });

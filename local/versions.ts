@@ -9,6 +9,8 @@ export const KUBERNETES_VERSION = 'v1.36.4';
 export const ETCD_VERSION = 'v3.6.13';
 /** Major version of the Redis protocol and commands we need: XAUTOCLAIM with deleted ids came with 7. */
 export const REDIS_MAJOR_MIN = 7;
+/** Debian bookworm's: it scrapes OpenMetrics and keeps exemplars. Tests alone need one. */
+export const PROMETHEUS_VERSION_MIN: readonly [major: number, minor: number] = [2, 42];
 
 export type Platform = `${'linux' | 'darwin'}-${'amd64' | 'arm64'}`;
 

@@ -141,6 +141,11 @@ const rows: readonly Row[] = [
     allowed: ['services/broker/src/publishes.ts', 'services/protocol/src/answer.ts'],
   },
   {
+    rule: 'metrics-knows-nobody',
+    refused: ['services/metrics/src/knows-the-contract.ts', 'services/protocol/src/answer.ts'],
+    allowed: ['services/broker/src/counts.ts', 'services/metrics/src/exposition.ts'],
+  },
+  {
     rule: 'protocol-stands-alone',
     refused: ['services/protocol/src/uses-the-kit.ts', 'services/kit/src/fence.ts'],
     allowed: ['services/protocol/src/payload.ts', 'zod'],
@@ -196,6 +201,7 @@ const neighbours: readonly (readonly [from: string, to: string | undefined])[] =
   ['controller/src/runtime/manual-clock.ts', undefined],
   ['controller/src/telemetry/metrics.ts', undefined],
   ['services/kit/src/log.ts', undefined],
+  ['services/metrics/src/exposition.ts', undefined],
   ['services/kit/src/postgres/pool.ts', undefined],
   ['controller/src/config.ts', undefined],
   ['services/protocol/src/answer.ts', undefined],

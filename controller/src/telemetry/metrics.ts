@@ -2,9 +2,10 @@
  * What the controller measures. Names are controller-runtime's and client-go's where the meaning is the same; what is
  * ours begins with `ordertx_`. No label names a transaction: their number has no bound.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { brokerMetrics } from '../../../services/broker/src/metrics.ts';
+import { processMetrics } from '../../../services/metrics/src/process-metrics.ts';
 import { conditionIsTrue } from '../transaction/conditions.ts';
 import { phaseOf } from '../transaction/phase.ts';
 
@@ -165,7 +166,7 @@ export class ControllerMetrics {
   readonly broker = brokerMetrics(this.registry);
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    processMetrics(this.registry);
   }
 
   /** Gauges that are read off the parts at each scrape. */

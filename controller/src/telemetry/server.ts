@@ -8,6 +8,7 @@ import express, { type Response } from 'express';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Registry } from 'prom-client';
+import { serveMetrics } from '../../../services/metrics/src/exposition.ts';
 
 /** What is wrong, in one sentence each; empty is well. */
 export type Check = () => readonly string[];
@@ -33,9 +34,7 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
   app.disable('x-powered-by');
   app.get('/healthz', (_request, response) => answer(response, options.live()));
   app.get('/readyz', (_request, response) => answer(response, options.ready()));
-  app.get('/metrics', async (_request, response) => {
-    response.type(options.registry.contentType).send(await options.registry.metrics());
-  });
+  app.get('/metrics', serveMetrics(options.registry));
   app.get('/jwks', async (_request, response) => {
     try {
       response.set('cache-control', 'max-age=60').json(await options.jwks());

@@ -7,6 +7,7 @@
 import express, { Router, type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
+import { serveMetrics } from '../../../metrics/src/exposition.ts';
 import { traceparentOf, withLogFields, type Log } from '../log.ts';
 import { forCaller, hasGone } from '../caller.ts';
 import { admissions, type AdmissionLimits } from './admission.ts';
@@ -51,7 +52,7 @@ export interface App {
 
 export function createApp(options: AppOptions): App {
   const { log } = options;
-  const metrics = createMetrics(options.name, options.pools ?? { all: options.pool });
+  const metrics = createMetrics(options.pools ?? { all: options.pool });
   const admit = admissions(metrics, options.limits);
   const router = Router();
   const documents: RouteDocument[] = [];
@@ -72,13 +73,11 @@ export function createApp(options: AppOptions): App {
   app.get('/readyz', measureAs('/readyz'), async (_request, response) =>
     send(response, await readiness(options, draining)),
   );
-  app.get('/metrics', onlyWhereServed(true), measureAs('/metrics'), async (_request, response) => {
-    response.setHeader('content-type', metrics.contentType);
-    response.end(await metrics.metrics());
-  });
+  const served = serveMetrics(metrics, { service: options.name });
+  app.get('/metrics', onlyWhereServed(true), measureAs('/metrics'), served);
   app.get('/openapi.json', measureAs('/openapi.json'), (request, response) => {
-    const served = documents.filter(({ admin = false }) => serves(request, admin));
-    send(response, { status: 200, body: openApiDocument(options.name, options.version, served) });
+    const here = documents.filter(({ admin = false }) => serves(request, admin));
+    send(response, { status: 200, body: openApiDocument(options.name, options.version, here) });
   });
   app.use(router);
   app.use((request, response) => send(response, unmatched(request, documents)));

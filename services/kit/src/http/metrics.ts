@@ -4,15 +4,15 @@
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import type { Log } from '../log.ts';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
+import { processMetrics } from '../../../metrics/src/process-metrics.ts';
 
 /** From one local call to the longest wait a route allows (`Prefer: wait=30`). */
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export function createMetrics(service: string, pools: Readonly<Record<string, Pool>>): Registry {
+export function createMetrics(pools: Readonly<Record<string, Pool>>): Registry {
   const registry = new Registry();
-  registry.setDefaultLabels({ service });
-  collectDefaultMetrics({ register: registry });
+  processMetrics(registry);
   new Gauge({
     name: 'postgres_pool_connections',
     help: 'Connections of each pool, by what they do; waiting counts requests that wait for one.',

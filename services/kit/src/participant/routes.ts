@@ -7,7 +7,6 @@
  */
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Pool } from 'pg';
-import { Counter, type Registry } from 'prom-client';
 import { HEADERS, OPERATIONS, type Operation } from '../../../protocol/src/index.ts';
 import { forCaller, hasGone } from '../caller.ts';
 import { tokenGuard } from '../auth/guard.ts';
@@ -25,6 +24,7 @@ import { readCall, type CallHeaders } from './call.ts';
 import { canonical } from './digest.ts';
 import type { FenceCall } from './fence-call.ts';
 import { passFence } from './fence.ts';
+import { fenceMetrics, type FenceMetrics } from './metrics.ts';
 
 export interface ParticipantOptions {
   readonly pool: Pool;
@@ -36,12 +36,12 @@ export interface ParticipantOptions {
 
 export function mountParticipant(app: App, options: ParticipantOptions): void {
   const guard = tokenGuard(options.tokens, app.log);
-  const calls = fenceCounter(app.metrics);
+  const metrics = fenceMetrics(app.metrics);
   for (const branch of options.branches) {
     for (const operation of OPERATIONS) {
       const path = `${branch.path}/${operation}`;
       const body = operation === 'cancel' ? lenientBody(app.log) : jsonBody({ anyNumber: true });
-      const handle = participantHandler({ ...options, branch, operation, log: app.log, calls });
+      const handle = participantHandler({ ...options, branch, operation, log: app.log, metrics });
       app.router.post(path, ...app.admit(true), measureAs(path), guard, body, handle);
       app.document(documentOf(branch, operation));
     }
@@ -52,7 +52,7 @@ interface HandlerParts extends ParticipantOptions {
   readonly branch: AnyBranch;
   readonly operation: Operation;
   readonly log: Log;
-  readonly calls: Counter;
+  readonly metrics: FenceMetrics;
 }
 
 function participantHandler(parts: HandlerParts): RequestHandler {
@@ -79,11 +79,11 @@ async function answerCall(parts: HandlerParts, headers: CallHeaders, request: Re
   const labels = { path: parts.branch.path, operation: parts.operation };
   try {
     const answer = await passFence(parts.pool, parts.branch, call);
-    parts.calls.inc({ ...labels, outcome: outcomeOf(answer) });
+    parts.metrics.calls.inc({ ...labels, outcome: outcomeOf(answer) });
     logAnswer(parts.log, call, answer);
     return fenceReply(answer);
   } catch (error) {
-    parts.calls.inc({ ...labels, outcome: 'unknown' });
+    parts.metrics.calls.inc({ ...labels, outcome: 'unknown' });
     throw error;
   }
 }
@@ -118,15 +118,6 @@ function logAnswer(log: Log, call: FenceCall, answer: FenceAnswer): void {
     return;
   }
   log.debug({ outcome: outcomeOf(answer), attempt: call.attempt }, 'answered a participant call');
-}
-
-function fenceCounter(registry: Registry): Counter {
-  return new Counter({
-    name: 'ordertx_fence_calls_total',
-    help: 'Participant calls by path, operation and outcome: done, replayed, later, misdirected, unknown, or the code of the 409.',
-    labelNames: ['path', 'operation', 'outcome'],
-    registers: [registry],
-  });
 }
 
 function lenientBody(log: Log): RequestHandler {

@@ -23,6 +23,14 @@ export interface BacklogOptions {
   readonly log: Log;
 }
 
+export function shedCounter(metrics: Registry): Counter {
+  return new Counter({
+    name: 'ordertx_order_shed_total',
+    help: 'Orders that were turned away with 503 because ORDER_BACKLOG_MAX others wait for their transaction already.',
+    registers: [metrics],
+  });
+}
+
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #closing = new AbortController();
@@ -35,11 +43,7 @@ export class Backlog {
   /** Starts looking at once. */
   constructor(options: BacklogOptions) {
     this.#options = options;
-    this.#shed = new Counter({
-      name: 'ordertx_order_shed_total',
-      help: 'Orders that were turned away with 503 because ORDER_BACKLOG_MAX others wait for their transaction already.',
-      registers: [options.metrics],
-    });
+    this.#shed = shedCounter(options.metrics);
     this.#looking = this.#look();
   }
 

@@ -21,7 +21,7 @@ export function relayMetrics(registry: Registry): RelayMetrics {
   return { sent: (result) => sent.inc({ result }) };
 }
 
-export function registerOutboxGauges(registry: Registry, outbox: CreationOutbox, log: Log): void {
+export function registerOutboxGauges(registry: Registry, outbox: Pick<CreationOutbox, 'count'>, log: Log): void {
   databaseGauges(registry, log, () => outbox.count(), [
     {
       name: 'ordertx_order_creation_outbox_rows',

@@ -38,7 +38,7 @@ export class RefundRelay {
   /** Starts at once. */
   constructor(options: RefundRelayOptions) {
     this.#options = options;
-    registerGauges(options);
+    registerRefundGauges(options);
     this.#running = this.#run();
   }
 
@@ -111,7 +111,11 @@ interface RefundCounts {
   readonly oldest_seconds: number;
 }
 
-function registerGauges({ pool, metrics, log }: RefundRelayOptions): void {
+export function registerRefundGauges({
+  pool,
+  metrics,
+  log,
+}: Pick<RefundRelayOptions, 'pool' | 'metrics' | 'log'>): void {
   const count = async (): Promise<RefundCounts> => {
     const { rows } = await pool.query<RefundCounts>(COUNT_REFUNDS);
     return rows[0] ?? { waiting: 0, failing: 0, oldest_seconds: 0 };
