@@ -102,15 +102,53 @@ export default {
       comment:
         'controller/src/main.ts is the only composition root, config.ts only checks settings: everybody else gets an adapter as an argument.',
       severity: 'error',
-      from: { pathNot: [TEST, '^tests/', ADAPTERS, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
+      from: {
+        pathNot: [TEST, '^tests/', ADAPTERS, '^controller/src/(main|config)[.]ts$', '^controller/cli/', '^scripts/'],
+      },
       to: { path: ADAPTERS },
+    },
+    {
+      name: 'cli-takes-the-core-and-ways-to-ask',
+      comment:
+        'kubectl’s plugin decides by transaction/ and asks by the controller’s own transport and archive queries: nothing else of it.',
+      severity: 'error',
+      from: { path: '^controller/cli/', pathNot: TEST },
+      to: {
+        path: '^(controller|services|crds)/',
+        pathNot: [
+          '^controller/cli/',
+          '^controller/src/transaction/',
+          '^controller/src/kubernetes/(transport|credentials|people-config|stored-object)[.]ts$',
+          '^controller/src/archive/queries[.]ts$',
+          '^controller/src/reconcile/look[.]ts$',
+          '^crds/generated/',
+          '^services/protocol/',
+        ],
+      },
+    },
+    {
+      name: 'only-the-clis-main-connects',
+      comment: 'controller/cli/main.ts builds the connection; a verb takes it, and the words of it, as an argument.',
+      severity: 'error',
+      from: { path: '^controller/cli/', pathNot: [TEST, '^controller/cli/main[.]ts$'] },
+      to: {
+        path: '^controller/src/kubernetes/(transport|credentials|people-config)[.]ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'nobody-imports-the-cli',
+      comment: 'The plugin is a program of its own: neither the controller nor a service is built on it.',
+      severity: 'error',
+      from: { path: PRODUCTION, pathNot: [TEST, '^controller/cli/'] },
+      to: { path: '^controller/cli/' },
     },
     {
       name: 'nobody-imports-a-main',
       comment: 'A main.ts is where a process starts; what others need from it has a file of its own.',
       severity: 'error',
       from: {},
-      to: { path: '^(controller|services/[^/]+)/src/main[.]ts$' },
+      to: { path: '^(controller/cli|(controller|services/[^/]+)/src)/main[.]ts$' },
     },
     {
       name: 'controller-knows-services-by-the-contract',

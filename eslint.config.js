@@ -58,7 +58,7 @@ const ordertx = {
 const PROGRAMS_AND_TESTS = ['local/**', 'scripts/**', 'tests/**', '**/testing/**', '**/*.test.ts'];
 
 export default defineConfig(
-  { ignores: ['node_modules/', '.ordertx/', 'coverage/', 'crds/generated/'] },
+  { ignores: ['node_modules/', '.ordertx/', 'coverage/', 'dist/', 'crds/generated/'] },
   {
     files: ['**/*.{ts,js,mjs,cjs}'],
     plugins: { ordertx },

@@ -35,7 +35,7 @@ export const controllerSettings = {
   },
   port: {
     name: 'PORT',
-    description: 'Port of /metrics, /healthz, /readyz and /jwks.',
+    description: 'Port of /metrics, /healthz, /readyz, /jwks, /version and /transactions.',
     default: '8080',
     schema: z.string().transform(Number).pipe(z.int().min(1).max(65_535, 'must be a port, 1 to 65535')),
   },

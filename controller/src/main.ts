@@ -227,6 +227,8 @@ const server = await startTelemetryServer({
   host: config.host,
   registry: metrics.registry,
   jwks: () => keySet.read(),
+  about: { version: manifest.version, replica: identity },
+  look: (namespace, name) => reconciler.look(`${namespace}/${name}`),
   ready: () => (transactions.synced && flowInformers.synced ? [] : ['the caches are not filled yet']),
   live: () => [
     ...(transactions.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of transactions hangs'] : []),

@@ -106,6 +106,21 @@ const rows: readonly Row[] = [
     allowed: ['tests/real/store.test.ts', 'controller/src/kubernetes/store.ts'],
   },
   {
+    rule: 'cli-takes-the-core-and-ways-to-ask',
+    refused: ['controller/cli/verbs/reads-the-cache.ts', 'controller/src/kubernetes/informer.ts'],
+    allowed: ['controller/cli/verbs/foretells.ts', CORE],
+  },
+  {
+    rule: 'only-the-clis-main-connects',
+    refused: ['controller/cli/verbs/connects.ts', 'controller/src/kubernetes/transport.ts'],
+    allowed: ['controller/cli/main.ts', 'controller/src/kubernetes/transport.ts'],
+  },
+  {
+    rule: 'nobody-imports-the-cli',
+    refused: ['controller/src/runtime/prints.ts', 'controller/cli/output/table.ts'],
+    allowed: ['controller/cli/verbs/prints.ts', 'controller/cli/output/table.ts'],
+  },
+  {
     rule: 'nobody-imports-a-main',
     refused: ['local/up.ts', 'controller/src/main.ts'],
     allowed: ['scripts/configuration-docs.ts', 'controller/src/config.ts'],
@@ -200,6 +215,9 @@ const neighbours: readonly (readonly [from: string, to: string | undefined])[] =
   ['controller/src/runtime/queue.ts', undefined],
   ['controller/src/runtime/manual-clock.ts', undefined],
   ['controller/src/telemetry/metrics.ts', undefined],
+  ['controller/src/kubernetes/transport.ts', undefined],
+  ['controller/src/kubernetes/informer.ts', undefined],
+  ['controller/cli/output/table.ts', undefined],
   ['services/kit/src/log.ts', undefined],
   ['services/metrics/src/exposition.ts', undefined],
   ['services/kit/src/postgres/pool.ts', undefined],

@@ -64,7 +64,7 @@ export async function readCredentials(config: LoadedKubeConfig): Promise<Credent
  * The library refuses http:// unless TLS verification was switched off. On this machine itself there is nobody to
  * listen in, and `kubectl proxy` speaks nothing else.
  */
-function withPlainLoopback(config: LoadedKubeConfig): LoadedKubeConfig {
+export function withPlainLoopback(config: LoadedKubeConfig): LoadedKubeConfig {
   config.loadFromOptions({
     clusters: config.clusters.map((cluster) =>
       /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/.test(cluster.server)

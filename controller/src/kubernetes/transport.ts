@@ -65,6 +65,8 @@ export interface Transport {
 export interface TransportOptions {
   readonly kubeConfig: KubeConfig;
   readonly userAgent: string;
+  /** Sent with every request, beside what the credentials ask for. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Called for every answer and every attempt without one (code `<error>`, as in client-go). */
   readonly onAnswer?: (call: { readonly code: string; readonly method: string; readonly host: string }) => void;
   /** Called for every answer of the API server's own that says when it was sent: its clock is the one that counts. */
@@ -199,6 +201,7 @@ export class HttpTransport implements Transport {
       path: this.#basePath + withQuery(request.path, request.query),
       method,
       headers: {
+        ...(this.#options.headers as Record<string, string | string[]> | undefined),
         ...headers,
         accept: 'application/json, */*;q=0.1',
         'user-agent': this.#options.userAgent,

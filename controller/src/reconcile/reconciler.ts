@@ -19,6 +19,7 @@ import { isFinal } from '../transaction/phase.ts';
 import { decisionDetail } from '../transaction/sentences.ts';
 import type { Call, Publication, Step } from '../transaction/step.ts';
 import { BranchCalls } from './branch-calls.ts';
+import { lookAt, type Look } from './look.ts';
 import type {
   CallResult,
   Clock,
@@ -123,6 +124,19 @@ export class Reconciler {
     if (!work) return;
     work.receive(this.#answer({ on: 'message', target: message, outcome }));
     this.#ports.schedule.soon(key);
+  }
+
+  /** What is known of it here, and what would be done next: for people who ask. Nothing happens by it. */
+  look(key: Key): Look {
+    const transaction = this.#ports.transactions.get(key);
+    if (transaction === undefined) return { kind: 'absent' };
+    if (!this.#ports.ownership.owns(transaction)) return { kind: 'not-ours' };
+    const work = this.#works.get(key);
+    if (work === undefined || work.uid !== transaction.metadata.uid) return { kind: 'idle' };
+    const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
+    const around = this.#calls.surroundings(transaction, this.#ports.messages.away);
+    const view = work.view(transaction, flow, around);
+    return lookAt(work, view, decide(view, flow, around.nowMs));
   }
 
   /** The transactions of this namespace were listed anew, because it could not be shown that the store did not go back. */

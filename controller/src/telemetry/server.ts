@@ -1,8 +1,10 @@
 /**
- * The controller's own port: /metrics, /healthz, /readyz and /jwks.
+ * The controller's own port: /metrics, /healthz, /readyz, /jwks, and for people who look into one transaction /version and /transactions.
  *
  * healthz fails when only a restart would help (a deaf informer, a worker that hangs); readyz until the caches are filled.
  * jwks is the API server's key set, served on because the API server's own is closed to anonymous callers.
+ *
+ * What is served of a transaction is what its status says too, as this process knows it: no payload, and nobody is let in by it (ADR 41).
  */
 import express, { type Response } from 'express';
 import { once } from 'node:events';
@@ -22,6 +24,10 @@ export interface TelemetryServerOptions {
   readonly ready: Check;
   /** The key set as JSON; rejects while there has never been one. */
   readonly jwks: () => Promise<unknown>;
+  /** Who this is: its version and the replica's identity. */
+  readonly about: Readonly<Record<string, string>>;
+  /** What this process knows of one transaction, as JSON. */
+  readonly look: (namespace: string, name: string) => object;
 }
 
 export interface TelemetryServer {
@@ -41,6 +47,11 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
     } catch {
       response.status(503).type('text/plain').send('the key set could not be read from the API server yet\n');
     }
+  });
+  app.get('/version', (_request, response) => void response.json(options.about));
+  app.get('/transactions/:namespace/:name', ({ params }, response) => {
+    const { namespace, name } = params;
+    response.set('cache-control', 'no-store').json({ ...options.about, ...options.look(namespace, name) });
   });
   const { port, host } = options;
   const server: Server = host === undefined ? app.listen(port) : app.listen(port, host);

@@ -1,0 +1,145 @@
+/**
+ * A transaction as people read it: what it is, its timeline, its branches and messages, what people did, what comes next.
+ */
+import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
+import { RETRY_ANNOTATION } from '../src/transaction/requests.ts';
+import { branchesOf, messagesOf, phaseOf } from '../src/transaction/phase.ts';
+import type { Happening } from './events.ts';
+import { printable } from './output/printable.ts';
+import { table } from './output/table.ts';
+
+export interface Told {
+  readonly transaction: OrderTransaction;
+  readonly isArchived: boolean;
+  readonly events: readonly Happening[];
+  readonly next: readonly string[];
+}
+
+const ABANDON_ANNOTATION = 'ordertx.dev/abandon';
+
+export function describeTransaction({ transaction, isArchived, events, next }: Told): string {
+  const { metadata, spec, status = {} } = transaction;
+  const conditions = (status.conditions ?? []).map(
+    ({ type, status: value, reason, message }) => `${type}=${value} (${reason})${message ? `: ${message}` : ''}`,
+  );
+  const facts: readonly (readonly [string, string])[] = [
+    ['Name:', metadata.name],
+    ['Namespace:', metadata.namespace ?? ''],
+    ['Flow:', spec.flow],
+    ['Order:', spec.orderId],
+    ['Where:', isArchived ? 'in the archive: it has ended and was removed' : 'in the API server'],
+    ['Phase:', phaseOf(transaction)],
+    ['Decision:', status.decision ? `${status.decision} (${status.decisionReason ?? ''})` : 'none yet'],
+    ['Waits for:', status.waitingFor || '-'],
+    ['Message:', status.message || '-'],
+    ...conditions.map((text, index): readonly [string, string] => [index === 0 ? 'Conditions:' : '', text]),
+    ...(status.expires ? ([['Expires:', status.expires]] as const) : []),
+  ];
+  return [
+    table([], facts),
+    section('Timeline', timelineOf(transaction, events)),
+    section('Branches', branchTable(transaction)),
+    section('Messages', messageTable(transaction)),
+    section('People', peopleTable(transaction)),
+    section('Next', next.map((sentence) => `${printable(sentence)}\n`).join('')),
+  ].join('');
+}
+
+function section(title: string, text: string): string {
+  if (text === '') return '';
+  const lines = text.trimEnd().split('\n');
+  return `${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function timelineOf({ metadata, spec, status = {} }: OrderTransaction, events: readonly Happening[]): string {
+  const stuck = (status.conditions ?? []).filter(({ type }) => type === 'Stuck' || type === 'Suspended');
+  const happenings: readonly Happening[] = [
+    { at: metadata.creationTimestamp ?? '', text: 'created' },
+    { at: status.startedAt ?? '', text: 'first worked on' },
+    { at: status.decidedAt ?? '', text: `decided ${status.decision ?? ''} (${status.decisionReason ?? ''})` },
+    { at: status.finishedAt ?? '', text: `ended: ${status.phase ?? ''}` },
+    { at: metadata.deletionTimestamp ?? '', text: 'deletion asked for' },
+    ...stuck.map(({ type, status: value, reason, lastTransitionTime }) => ({
+      at: lastTransitionTime,
+      text: value === 'True' ? `${type} since then (${reason})` : `${type} no longer (${reason})`,
+    })),
+    ...events,
+    ...peopleOf({ spec }).flatMap(({ at, what, by }) => (at ? [{ at, text: `${what}${by ? ` by ${by}` : ''}` }] : [])),
+  ];
+  const rows = happenings
+    .filter(({ at }) => at !== '')
+    .toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at))
+    .map(({ at, text }) => [at, text]);
+  return table([], rows);
+}
+
+function branchTable({ status = {} }: OrderTransaction): string {
+  const rows = branchesOf(status).map(({ name, state, attempts, lastError, nextAttemptTime, confirmedBefore }) => [
+    name,
+    confirmedBefore === true ? `${state} (has confirmed it before)` : state,
+    String(attempts ?? 0),
+    nextAttemptTime ?? '-',
+    lastError ?? '-',
+  ]);
+  return rows.length === 0 ? '' : table(['NAME', 'STATE', 'ATTEMPTS', 'NOT BEFORE', 'LAST ANSWER'], rows);
+}
+
+function messageTable({ status = {} }: OrderTransaction): string {
+  const rows = messagesOf(status).map(({ name, delivery, state, attempts, lastError, nextAttemptTime }) => [
+    name,
+    delivery,
+    state,
+    String(attempts ?? 0),
+    nextAttemptTime ?? '-',
+    lastError ?? '-',
+  ]);
+  return rows.length === 0 ? '' : table(['NAME', 'DELIVERY', 'STATE', 'PUBLISHED', 'NOT BEFORE', 'LAST ANSWER'], rows);
+}
+
+interface Deed {
+  readonly what: string;
+  readonly by: string | undefined;
+  readonly at: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** Who did it is written by admission where the API server has its policies; older objects do not say. */
+type PeoplesSpec = OrderTransaction['spec'] & {
+  readonly suspendedBy?: string;
+  readonly resumedBy?: string;
+  readonly cancelRequestedBy?: string;
+};
+
+function peopleOf({
+  spec,
+  metadata,
+}: {
+  spec: OrderTransaction['spec'];
+  metadata?: OrderTransaction['metadata'];
+}): readonly Deed[] {
+  const { suspend, suspendedBy, resumedBy, cancelRequested, cancelRequestedBy, resolutions = [] } = spec as PeoplesSpec;
+  const annotations = metadata?.annotations ?? {};
+  const abandonedBy = annotations['ordertx.dev/abandoned-by'];
+  const deed = (what: string, by?: string, reason?: string): Deed => ({ what, by, reason, at: undefined });
+  return [
+    ...(suspend || suspendedBy !== undefined ? [deed('suspended', suspendedBy)] : []),
+    ...(!suspend && resumedBy !== undefined ? [deed('resumed', resumedBy)] : []),
+    ...(cancelRequested ? [deed('asked for its cancellation', cancelRequestedBy)] : []),
+    ...resolutions.map((resolution) => {
+      const { target, as, reason, by, at } = resolution as typeof resolution & {
+        readonly by?: string;
+        readonly at?: string;
+      };
+      return { ...deed(`settled ${target} as ${as}`, by, reason), at };
+    }),
+    ...(annotations[ABANDON_ANNOTATION] ? [deed('gave it up', abandonedBy, annotations[ABANDON_ANNOTATION])] : []),
+    ...(annotations[RETRY_ANNOTATION] === undefined
+      ? []
+      : [deed('asked for a retry', undefined, `token ${annotations[RETRY_ANNOTATION]}`)]),
+  ];
+}
+
+function peopleTable({ spec, metadata }: OrderTransaction): string {
+  const rows = peopleOf({ spec, metadata }).map(({ what, by, reason }) => [what, by ?? '-', reason ?? '-']);
+  return rows.length === 0 ? '' : table(['WHAT', 'BY', 'REASON'], rows);
+}

@@ -1,0 +1,135 @@
+/**
+ * What is wrong with a transaction, and what transactions have in common: an incident is one cause, however many it holds up.
+ *
+ * A hold is no trouble: somebody has decided that nothing is asked. What waits for nothing but holds is in no incident.
+ */
+import { createHash } from 'node:crypto';
+import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
+import { conditionIsTrue, findCondition } from '../src/transaction/conditions.ts';
+import { isAboutHold } from '../src/transaction/hold.ts';
+import {
+  branchesOf,
+  branchIsOpen,
+  isFinal,
+  messageIsOpen,
+  messagesOf,
+  operationFor,
+} from '../src/transaction/phase.ts';
+
+export interface Ailment {
+  readonly namespace: string;
+  readonly flow: string;
+  /** The participant or message that it waits for; empty where it is the flow or the transaction itself. */
+  readonly target: string;
+  /** try, confirm, cancel or deliver; empty where nothing is being done. */
+  readonly operation: string;
+  readonly sentence: string;
+  /** Of the condition Stuck; empty while it only fails. */
+  readonly reason: string;
+  readonly isSuspended: boolean;
+}
+
+export interface Incident extends Ailment {
+  /** Names the cause: the same for as long as it is the same. */
+  readonly id: string;
+  readonly transactions: readonly Sufferer[];
+  readonly stuck: number;
+  /** When the oldest was created, in milliseconds since the epoch. */
+  readonly oldestMs: number;
+}
+
+export interface Sufferer {
+  readonly name: string;
+  readonly orderId: string;
+  readonly createdMs: number;
+}
+
+/** @returns undefined where nothing is wrong, or nothing that is not somebody's decision */
+export function ailmentOf({ metadata, spec, status = {} }: OrderTransaction): Ailment | undefined {
+  if (isFinal(status.phase)) return undefined;
+  const isStuck = conditionIsTrue(status, 'Stuck');
+  const isFailing = Boolean(status.waitingFor) && !isAboutHold(status.message);
+  if (!isStuck && !isFailing) return undefined;
+  const stuck = isStuck ? findCondition(status, 'Stuck') : undefined;
+  const target = stuck?.reason === 'FlowNotFound' ? '' : status.waitingFor || firstOpen(status);
+  return {
+    namespace: metadata.namespace ?? '',
+    flow: spec.flow,
+    target,
+    operation: operationOf(status, target),
+    sentence: (isAboutHold(status.message) ? stuck?.message : status.message) || stuck?.message || '',
+    reason: stuck?.reason ?? '',
+    isSuspended: spec.suspend,
+  };
+}
+
+type Status = NonNullable<OrderTransaction['status']>;
+
+/** As the controller's own sentence names it where nothing has an error. */
+function firstOpen(status: Status): string {
+  const branch = branchesOf(status).find((each) => branchIsOpen(each, status.decision));
+  return (branch ?? messagesOf(status).find(messageIsOpen))?.name ?? '';
+}
+
+function operationOf(status: Status, target: string): string {
+  if (target === '') return '';
+  return branchesOf(status).some(({ name }) => name === target) ? operationFor(status.decision) : 'deliver';
+}
+
+/** The oldest first. */
+export function incidentsOf(transactions: Iterable<readonly [Sufferer, Ailment]>): readonly Incident[] {
+  const groups = new Map<string, { ailment: Ailment; readonly sufferers: Sufferer[]; stuck: number }>();
+  for (const [sufferer, ailment] of transactions) {
+    const id = idOf(ailment);
+    const group = groups.get(id) ?? { ailment, sufferers: [], stuck: 0 };
+    group.sufferers.push(sufferer);
+    if (ailment.reason !== '') {
+      group.stuck += 1;
+      group.ailment = ailment;
+    }
+    groups.set(id, group);
+  }
+  return [...groups]
+    .map(([id, { ailment, sufferers, stuck }]) => {
+      const sorted = sufferers.toSorted((one, other) => one.createdMs - other.createdMs);
+      return { ...ailment, id, stuck, transactions: sorted, oldestMs: sorted[0]?.createdMs ?? 0 };
+    })
+    .toSorted((one, other) => one.oldestMs - other.oldestMs || one.id.localeCompare(other.id));
+}
+
+/** The reason is not part of it: what only fails now is Stuck a minute later, by the same cause. */
+export function idOf({ namespace, flow, target, operation, sentence, isSuspended }: Ailment): string {
+  const text = JSON.stringify([namespace, flow, target, operation, sentence, isSuspended]);
+  return createHash('sha256').update(text).digest('hex').slice(0, ID_CHARS);
+}
+
+/** Enough for as many causes as there will ever be at once, and short enough to be typed. */
+const ID_CHARS = 8;
+
+export function suffererOf({ metadata, spec }: OrderTransaction): Sufferer {
+  return { name: metadata.name, orderId: spec.orderId, createdMs: Date.parse(metadata.creationTimestamp ?? '') || 0 };
+}
+
+/** What a person does about it, in one sentence with a command where there is one. */
+export function nextStepFor({ flow, target, operation, reason, isSuspended }: Ailment): string {
+  if (isSuspended) return 'suspended: resume it once it may go on';
+  switch (reason) {
+    case 'FlowNotFound':
+      return `create the TransactionFlow ${flow} again, with all its participants and messages`;
+    case 'EndpointForbidden':
+      return `correct the endpoint of ${target} in the flow ${flow}, or have the controller allow it (--allow-endpoints)`;
+    case 'PayloadTooLarge':
+      return operation === 'try' ? 'cancel it: no service will ever be sent it' : `settle ${target} by hand`;
+    case 'ConfirmedBefore':
+      return 'see docs/operating/restore.md: a participant has confirmed it before';
+    case 'ConfirmRefused':
+    case 'CancelRefused':
+      return `make ${target} agree (its service's settle command), then settle it here`;
+    case 'MessageRefused':
+      return `mend what the consumer of ${target} refuses, then retry`;
+    default:
+      return operation === 'deliver'
+        ? `mend the consumer of ${target}, then retry`
+        : `mend ${target || flow}, then retry`;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * incidents: what is wrong, by cause: however many transactions one holds up, it is one row.
+ */
+import type { Command } from 'commander';
+import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
+import { shortAge } from '../durations.ts';
+import { ailmentOf, incidentsOf, nextStepFor, suffererOf, type Incident } from '../incident.ts';
+import { counted, table } from '../output/table.ts';
+import { selectorsOf } from '../selection.ts';
+import { joined, type Session } from '../session.ts';
+import type { Run } from '../verb.ts';
+
+interface IncidentFlags {
+  readonly flow?: string;
+  readonly target?: string;
+}
+
+export function addIncidents(program: Command, run: Run): void {
+  const command = program
+    .command('incidents')
+    .description('what is wrong, by cause, the oldest first')
+    .option('--flow <name>', 'only in this flow')
+    .option('--target <name>', 'only at this participant or message');
+  command.action((flags: IncidentFlags) => run(command, (session) => showIncidents(session, flags)));
+}
+
+async function showIncidents(session: Session, flags: IncidentFlags): Promise<void> {
+  const incidents = await findIncidents(session, flags);
+  await session.render({
+    object: { apiVersion: 'ordertx.dev/v1alpha1', kind: 'IncidentList', items: incidents.map(itemOf) },
+    names: incidents.map(({ id }) => id),
+    text: (wide) => tableOf(session, incidents, wide),
+  });
+  if (session.format.kind !== 'table') return;
+  const count = incidents.reduce((sum, { transactions }) => sum + transactions.length, 0);
+  const { terminal } = session;
+  if (incidents.length === 0) terminal.say('Nothing is stuck and nothing fails.');
+  else {
+    terminal.say(
+      `\n${counted(count, 'transaction')}, ${counted(incidents.length, 'incident')}. Each SELECTOR is taken by list, retry, suspend, resume, cancel, settle and abandon.`,
+    );
+  }
+}
+
+export async function findIncidents(
+  session: Session,
+  { flow, target }: IncidentFlags = {},
+): Promise<readonly Incident[]> {
+  const selectors = selectorsOf(session, flow === undefined ? {} : { flow });
+  const found = await session.api.transactions(
+    session.namespace,
+    { ...selectors, fieldSelector: joined(selectors.fieldSelector, NEEDS_WORK_SELECTOR) },
+    (transaction) => {
+      const ailment = ailmentOf(transaction);
+      const isMeant = ailment !== undefined && (target === undefined || ailment.target === target);
+      return isMeant ? ([suffererOf(transaction), ailment] as const) : undefined;
+    },
+  );
+  return incidentsOf(found);
+}
+
+export function selectorOf(session: Session, { id, namespace }: Incident): string {
+  return `${session.namespace === undefined ? `-n ${namespace} ` : ''}--incident ${id}`;
+}
+
+function itemOf(incident: Incident): object {
+  const { id, namespace, flow, target, operation, sentence, reason, isSuspended, stuck, oldestMs, transactions } =
+    incident;
+  return {
+    ...{ id, namespace, flow, target, operation, sentence, reason },
+    suspended: isSuspended,
+    count: transactions.length,
+    stuck,
+    oldest: new Date(oldestMs).toISOString(),
+    nextStep: nextStepFor(incident),
+    selector: `--incident=${id}`,
+    transactions: transactions.map(({ name }) => name),
+  };
+}
+
+function tableOf(session: Session, incidents: readonly Incident[], wide: boolean): string {
+  if (incidents.length === 0) return '';
+  const inAll = session.namespace === undefined;
+  const heads = [
+    ...(inAll ? ['NAMESPACE'] : []),
+    ...['FLOW', 'TARGET', 'OPERATION', 'COUNT', 'STUCK', 'OLDEST', 'SELECTOR', 'WHAT', 'NEXT STEP'],
+    ...(wide ? ['FOR EXAMPLE'] : []),
+  ];
+  const rows = incidents.map((incident) => [
+    ...(inAll ? [incident.namespace] : []),
+    incident.flow,
+    incident.target,
+    incident.operation,
+    String(incident.transactions.length),
+    String(incident.stuck),
+    shortAge(session.now() - incident.oldestMs),
+    selectorOf(session, incident),
+    incident.sentence,
+    nextStepFor(incident),
+    ...(wide
+      ? [
+          incident.transactions
+            .slice(0, 3)
+            .map(({ name }) => name)
+            .join(' '),
+        ]
+      : []),
+  ]);
+  return table(session.isWithHeads ? heads : [], rows);
+}

@@ -1,0 +1,328 @@
+/** What people read of transactions with kubectl's plugin, from the real API server. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { PostgresArchive } from '../../controller/src/archive/postgres-archive.ts';
+import type { OrderTransaction, OrderTransactionStatus } from '../../crds/generated/ordertransaction.ts';
+import type { ApiServer } from '../../local/control-plane/api.ts';
+import { freePort } from '../../local/ports.ts';
+import { memoryLog } from '../../services/kit/testing/memory-log.ts';
+import { branches, collectionPath, connectAsAdmin, status, storeTransaction } from '../crds/stored-transaction.ts';
+import { freshDatabase, freshNamespace, world } from '../world/world.ts';
+import { grant } from './access.ts';
+import { buildPlugin, pluginEnvironment, type Plugin } from './plugin.ts';
+
+const SETUP_MS = 120_000;
+const AT_ONCE = 16;
+
+let api: ApiServer;
+let plugin: Plugin;
+let namespace: string;
+
+beforeAll(async () => {
+  api = connectAsAdmin();
+  namespace = await freshNamespace('reading');
+  plugin = await buildPlugin(namespace);
+}, SETUP_MS);
+afterAll(async () => {
+  await plugin.close();
+  await api.close();
+});
+
+async function store(
+  name: string,
+  spec: Readonly<Record<string, unknown>>,
+  written?: OrderTransactionStatus,
+  where = namespace,
+): Promise<void> {
+  const stored = await storeTransaction(api, where, name, { orderId: name, ...spec });
+  if (written) expect(await stored.take(status(written))).toMatchObject({ kind: 'accepted' });
+}
+
+function failing(target: string, sentence: string, stuck = true): OrderTransactionStatus {
+  const at = '2026-11-22T23:15:00Z';
+  return {
+    phase: 'Trying',
+    branches: branches('Tried', 'Untried'),
+    message: sentence,
+    waitingFor: target,
+    ...(stuck && {
+      conditions: [
+        { type: 'Stuck', status: 'True', reason: 'TakingTooLong', message: sentence, lastTransitionTime: at },
+      ],
+    }),
+  };
+}
+
+async function inParallel(count: number, each: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await each(index);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+const ended = { phase: 'Succeeded', expires: '2099-01-01T00:00Z', finishedAt: '2026-11-22T23:16:00Z' } as const;
+
+/** Through every step that the API server insists on. */
+async function end(name: string, spec: Readonly<Record<string, unknown>>): Promise<OrderTransaction> {
+  const stored = await storeTransaction(api, namespace, name, spec);
+  const decided = { decision: 'Confirm', decisionReason: 'AllTried', decidedAt: '2026-11-22T23:15:30Z' } as const;
+  await stored.take(status({ phase: 'Confirming', ...decided, branches: branches('Tried', 'Tried') }));
+  const last = await stored.take(status({ ...decided, ...ended, branches: branches('Confirmed', 'Confirmed') }));
+  if (last.kind === 'refused') throw new Error(last.message);
+  return last.object as OrderTransaction;
+}
+
+describe('incidents', () => {
+  test(
+    'a thousand that are stuck behind three causes are three rows, and each row finds its own again',
+    async () => {
+      const crowded = await freshNamespace('crowded');
+      const refused = 'the try at inventory is not done: refused the connection';
+      const slow = 'the try at inventory is not done: did not answer within 3 s';
+      const lame = 'the try at order is not done: answered 500';
+      await inParallel(1_000, async (index) => {
+        const [target, sentence] = index % 10 === 0 ? ['order', lame] : ['inventory', index % 10 < 4 ? slow : refused];
+        await store(`t-${index}`, {}, failing(target, sentence), crowded);
+      });
+      const { code, out } = await plugin.run(['incidents', '-n', crowded, '-o', 'json']);
+      expect(code).toBe(0);
+      const { items } = JSON.parse(out) as { items: { id: string; count: number; sentence: string }[] };
+      expect(items.map(({ sentence, count }) => [sentence, count]).toSorted()).toEqual([
+        [slow, 300],
+        [refused, 600],
+        [lame, 100],
+      ]);
+      const rare = items.find(({ sentence }) => sentence === lame);
+      const { out: names } = await plugin.run(['list', '-n', crowded, '--incident', rare?.id ?? '', '-o', 'name']);
+      expect(names.trim().split('\n').toSorted()).toEqual(
+        Array.from({ length: 100 }, (_, index) => `ordertransaction.ordertx.dev/t-${index * 10}`).toSorted(),
+      );
+      const { out: table, err } = await plugin.run(['incidents', '-n', crowded]);
+      expect(table.trim().split('\n')).toHaveLength(4);
+      expect(err).toContain('1000 transactions, 3 incidents.');
+    },
+    SETUP_MS,
+  );
+
+  test('the oldest comes first, with its next step; what is on hold is nobody’s trouble', async () => {
+    const fresh = await freshNamespace('oldest');
+    await store(
+      'first',
+      { flow: 'gone' },
+      {
+        ...failing('', 'the TransactionFlow gone does not exist'),
+        conditions: [
+          {
+            type: 'Stuck',
+            status: 'True',
+            reason: 'FlowNotFound',
+            message: 'x',
+            lastTransitionTime: '2026-11-22T23:15:00Z',
+          },
+        ],
+      },
+      fresh,
+    );
+    await store(
+      'held',
+      {},
+      failing('inventory', 'on hold: inventory (stock count); the deadline runs on', false),
+      fresh,
+    );
+    await store('well', {}, { phase: 'Trying', branches: branches('Tried', 'Untried') }, fresh);
+    const { out } = await plugin.run(['incidents', '-n', fresh, '--no-headers']);
+    expect(out.trim().split('\n')).toHaveLength(1);
+    expect(out).toContain('create the TransactionFlow gone again');
+    const { out: flows, err } = await plugin.run(['flows', '-n', fresh]);
+    expect(flows).toBe('');
+    expect(err).toContain('1 transaction waiting for the flow');
+  });
+
+  test('what a service writes cannot move the cursor', async () => {
+    const fresh = await freshNamespace('escapes');
+    await store('evil', {}, failing('inventory', 'answered \u001b[2J\u001b[1;1Hall is well\nreally'), fresh);
+    const { out } = await plugin.run(['incidents', '-n', fresh]);
+    expect(out).toContain('answered \\u001b[2J\\u001b[1;1Hall is well really');
+    expect(out.trim().split('\n')).toHaveLength(2);
+  });
+});
+
+describe('list', () => {
+  beforeAll(async () => {
+    await store('listed-b', {}, failing('inventory', 'the try at inventory is not done: answered 500'));
+    await store(
+      'listed-a',
+      { flow: 'pay-order' },
+      failing('order', 'the try at order is not done: answered 500', false),
+    );
+    await end('listed-c', { orderId: 'o9' });
+  });
+
+  const names = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const { code, out, err } = await plugin.run(['list', '-o', 'name', ...args]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    return out
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.replace('ordertransaction.ordertx.dev/', ''));
+  };
+
+  test.each([
+    [['--stuck'], ['listed-b']],
+    [['--flow', 'pay-order'], ['listed-a']],
+    [['--target', 'order'], ['listed-a']],
+    [['--field-selector', 'status.phase=Succeeded'], ['listed-c']],
+    [['--older-than', '1h'], []],
+    [
+      ['--sort-by', '.metadata.name'],
+      ['listed-a', 'listed-b', 'listed-c'],
+    ],
+    [
+      ['--sort-by', '{.status.phase}'],
+      ['listed-c', 'listed-b', 'listed-a'],
+    ],
+  ])('%j finds %j', async (args, expected) => {
+    const found = await names(...args);
+    expect(args[1] === '{.status.phase}' ? [found[0]] : found).toEqual(
+      args[1] === '{.status.phase}' ? ['listed-c'] : expected,
+    );
+  });
+
+  test('its table is kubectl’s, wide also with the sentence; nothing found is said on stderr', async () => {
+    const { out } = await plugin.run(['list', '-o', 'wide', '--target', 'order']);
+    const [heads, row] = out.split('\n');
+    expect(heads?.split(/\s{3,}/)).toEqual([
+      'NAME',
+      'FLOW',
+      'ORDER',
+      'PHASE',
+      'DECISION',
+      'STUCK',
+      'WAITING FOR',
+      'AGE',
+      'MESSAGE',
+    ]);
+    expect(row).toContain('the try at order is not done: answered 500');
+    const none = await plugin.run(['list', '--flow', 'none']);
+    expect(none).toMatchObject({ code: 0, out: '', err: `No transactions found in ${namespace} namespace.\n` });
+  });
+
+  test('json, yaml and jsonpath are those of kubectl get', async () => {
+    const run = promisify(execFile);
+    const { kubectl } = world();
+    const args = [
+      '-n',
+      namespace,
+      '-o',
+      'jsonpath={range .items[*]}{.metadata.name}{"\\t"}{.status.phase}{"\\n"}{end}',
+    ];
+    const { stdout } = await run(kubectl, ['get', 'otx', ...args], { env: pluginEnvironment() });
+    const { out } = await plugin.run(['list', ...args, '--sort-by', '.metadata.name']);
+    expect(out).toBe(stdout);
+    const json = JSON.parse((await plugin.run(['list', '-o', 'json', '--target', 'order'])).out) as {
+      items: OrderTransaction[];
+    };
+    expect(json.items[0]).toMatchObject({ kind: 'OrderTransaction', spec: { payload: { userId: 'u7' } } });
+    expect((await plugin.run(['list', '-o', 'yaml', '--target', 'order'])).out).toContain('waitingFor: order');
+  });
+
+  test('a reader who has seen enough is no error', async () => {
+    const command = `"${process.execPath}" "${plugin.program}" -n ${namespace} list | head -1`;
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command], { env: pluginEnvironment() });
+    expect(stdout.split('\n')).toHaveLength(2);
+    expect(stderr).toBe('');
+  });
+});
+
+describe('rights', () => {
+  test('who has none hears which one to ask for', async () => {
+    const { code, out, err } = await plugin.run(['list', '--as', 'guest']);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(`guest may not list ordertransactions.ordertx.dev in the namespace ${namespace}`);
+    expect(err).toContain('a Role with the verb list on ordertransactions.ordertx.dev');
+  });
+
+  test('who may only read gets what may be read, and is told what is left out', async () => {
+    const rule = { apiGroups: ['ordertx.dev'], resources: ['ordertransactions'], verbs: ['get', 'list'] };
+    await grant(api, namespace, 'reader', [rule]);
+    await store('seen', {}, failing('inventory', 'the try at inventory is not done: answered 500'));
+    expect((await plugin.run(['list', '--as', 'reader', '--field-selector', 'spec.orderId=seen'])).out).toContain(
+      'seen',
+    );
+    const described = await plugin.run(['describe', 'seen', '--as', 'reader']);
+    expect(described.err).toContain('Events are left out: you may not list them.');
+    expect(described).toMatchObject({ code: 0, out: expect.stringContaining('the try at inventory is not done') });
+    expect(described.out).toContain('reader may not get transactionflows.ordertx.dev');
+  });
+});
+
+describe('describe', () => {
+  test('an order’s life goes on in the archive', async () => {
+    const database = await freshDatabase('plugin-archive');
+    const archive = new PostgresArchive({ connectionString: database.url, retentionDays: 365, log: memoryLog().log });
+    try {
+      const created = await end('create-o42', { orderId: 'o42' });
+      expect(await archive.keep([created])).toMatchObject({ kind: 'kept' });
+      await api.request('DELETE', `${collectionPath(namespace)}/create-o42`);
+      await store(
+        'pay-p42',
+        { orderId: 'o42', flow: 'pay-order' },
+        failing('inventory', 'the try at inventory is not done: answered 500'),
+      );
+
+      const env = { ARCHIVE_DATABASE_URL: database.url };
+      const { code, out } = await plugin.run(['describe', 'o42'], { env });
+      expect(code).toBe(0);
+      expect(out).toContain('Order:  o42, 2 transactions');
+      expect(out.indexOf('create-o42')).toBeLessThan(out.indexOf('pay-p42'));
+      expect(out).toContain('in the archive: it has ended and was removed');
+      expect(out).toMatch(/2026-11-22T23:15:30Z\s+decided Confirm \(AllTried\)/);
+      expect((await plugin.run(['list', '--archived', '--flow', 'create-order', '-o', 'name'], { env })).out).toBe(
+        'ordertransaction.ordertx.dev/create-o42\n',
+      );
+      const without = await plugin.run(['describe', 'create-o42']);
+      expect(without).toMatchObject({ code: 1, err: expect.stringContaining('which was not asked') });
+    } finally {
+      await archive.close();
+      await database.drop();
+    }
+  });
+
+  test('what comes next is the controller’s own decision, with the time of the deadline', async () => {
+    await api.request('POST', collectionPath(namespace, 'transactionflows'), {
+      apiVersion: 'ordertx.dev/v1alpha1',
+      kind: 'TransactionFlow',
+      metadata: { name: 'create-order', finalizers: ['ordertx.dev/in-use'] },
+      spec: {
+        timeoutSeconds: 600,
+        participants: ['order', 'inventory'].map((name) => ({
+          name,
+          endpoint: { url: 'http://127.0.0.1:1' },
+          path: `/tcc/${name}`,
+        })),
+      },
+    });
+    await store('next', {}, failing('inventory', 'the try at inventory is not done: answered 500'));
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+    const { out } = await plugin.run(['describe', 'next', '--controller', nobody]);
+    expect(out).toContain('calls try at inventory (attempt 2)');
+    expect(out).toMatch(
+      /at 20\S+Z \(in \d+ s\), unless something is answered before: decides Cancel \(DeadlineExceeded\)/,
+    );
+    expect(out).toContain(`the controller at ${nobody} cannot be asked: ECONNREFUSED`);
+  });
+});
+
+test('kubectl finds it: kubectl ordertx', async () => {
+  const folder = dirname(plugin.program);
+  await symlink(plugin.program, join(folder, 'kubectl_complete-ordertx'));
+  const env = pluginEnvironment();
+  const { stdout } = await promisify(execFile)(world().kubectl, ['ordertx', 'version'], {
+    env: { ...env, PATH: `${folder}:${env.PATH ?? ''}` },
+  });
+  expect(stdout).toContain('ordertx.dev/v1alpha1');
+});
