@@ -1,6 +1,6 @@
 /**
- * Puts into a cluster what ordertx is made of there: the two CRDs, the admission policies that guard deletion, and where the API
- * server serves its kind the one that keeps managed fields out.
+ * Puts into a cluster what ordertx is made of there: the two CRDs, the admission policies that guard deletion and people's acts, and
+ * where the API server serves their kind those that fill in who acts and keep managed fields out.
  *
  * The API server accepts these long before it acts on them, so the second half of the work is to ask until it does: a
  * transaction created a moment too early would be refused, one deleted a moment too early would be gone.
@@ -27,8 +27,8 @@ export type Cluster = {
 };
 
 const CRDS_FOLDER = join(import.meta.dirname, '..', 'crds');
-/** Only of use to API servers that serve this resource, which they do from 1.36 on. */
-const MANAGED_FIELDS_FILE = 'managed-fields.yaml';
+/** Only of use to API servers that serve MUTATING_POLICIES, which they do from 1.36 on. */
+const MUTATING_FILES = ['acts-by.yaml', 'managed-fields.yaml'];
 const MUTATING_POLICIES = { group: '/apis/admissionregistration.k8s.io/v1', plural: 'mutatingadmissionpolicies' };
 const CRD_NAMES = ['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'] as const;
 const EFFECTIVE_MS = 30_000;
@@ -47,14 +47,22 @@ export async function kubectl(
 /** Applies every file of crds/ that the API server has a use for, and returns once CRDs are served and policies act. */
 export async function installResources(cluster: Cluster): Promise<void> {
   const { admin } = cluster;
-  const managedFieldsGo = (await servedIn(admin, MUTATING_POLICIES.group)).has(MUTATING_POLICIES.plural);
+  const mutates = (await servedIn(admin, MUTATING_POLICIES.group)).has(MUTATING_POLICIES.plural);
   const files = (await readdir(CRDS_FOLDER)).filter(
-    (file) => file.endsWith('.yaml') && (managedFieldsGo || file !== MANAGED_FIELDS_FILE),
+    (file) => file.endsWith('.yaml') && (mutates || !MUTATING_FILES.includes(file)),
   );
   await kubectl(cluster, 'apply', '--server-side', ...files.flatMap((file) => ['-f', join(CRDS_FOLDER, file)]));
   await waitFor(() => allServed(admin), { what: 'the CRDs to be served', deadlineMs: EFFECTIVE_MS });
-  await guardsEffective(admin);
-  if (managedFieldsGo) await managedFieldsRemoved(admin);
+  await guardsEffective(admin, mutates);
+  if (mutates) await managedFieldsRemoved(admin);
+}
+
+/** As whom the API server knows this client: what an act of its own is signed with. */
+export async function ownName(api: ApiServer): Promise<string> {
+  const { body } = await api.request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {});
+  const name = (body as { status?: { userInfo?: { username?: string } } }).status?.userInfo?.username;
+  if (!name) throw new Error(`the API server does not say who we are: ${JSON.stringify(body)}`);
+  return name;
 }
 
 /** The resources of a group's version, by their plural names. */
@@ -81,7 +89,7 @@ const PROBE = {
  * Asks each guard, by requests that are only tried (dryRun), until it refuses. Those for transactions can only be asked
  * about an object that exists.
  */
-async function guardsEffective(admin: ApiServer): Promise<void> {
+async function guardsEffective(admin: ApiServer, mutates: boolean): Promise<void> {
   for (const crd of CRD_NAMES) await refuses(admin, 'DELETE', `${CRD_PATH}/${crd}`);
 
   const path = `${TRANSACTIONS_PATH}/${PROBE_NAME}`;
@@ -96,9 +104,23 @@ async function guardsEffective(admin: ApiServer): Promise<void> {
   await refuses(admin, 'DELETE', path);
   // A renamed field is what only the guard sees (docs/adr/0002).
   await refuses(admin, 'PATCH', path, { spec: { payload: { named: null, renamed: true } } });
-  await admin.request('PATCH', path, { metadata: { annotations: { 'ordertx.dev/abandon': 'was a probe' } } });
+  await refuses(admin, 'PATCH', path, { spec: { suspendedBy: 'nobody' } });
+  if (mutates) await actsSigned(admin, path);
+  const annotations = { 'ordertx.dev/abandon': 'was a probe', 'ordertx.dev/abandoned-by': await ownName(admin) };
+  await admin.request('PATCH', path, { metadata: { annotations } });
   const { status, body } = await admin.request('DELETE', path);
   if (status !== 200) throw new Error(`the probe of the delete guard could not be removed: ${JSON.stringify(body)}`);
+}
+
+/** Asks, by a suspension that is only tried, until the policy fills in whose it is. */
+async function actsSigned(admin: ApiServer, path: string): Promise<void> {
+  await waitFor(
+    async () => (await admin.request('PATCH', `${path}?dryRun=All`, { spec: { suspend: true } })).status === 200,
+    {
+      what: 'the policy that fills in who acts',
+      deadlineMs: EFFECTIVE_MS,
+    },
+  );
 }
 
 /** Asks, by a creation that is only tried, until the policy takes the managed fields out. */

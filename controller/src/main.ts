@@ -12,6 +12,7 @@ import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
 import { PostgresArchive } from './archive/postgres-archive.ts';
 import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
+import { ActEvents } from './kubernetes/act-events.ts';
 import { ApiEvents } from './kubernetes/events.ts';
 import { FlowFinalizer } from './kubernetes/flow-finalizer.ts';
 import { FlowRemovalReport } from './kubernetes/flow-removal-report.ts';
@@ -28,7 +29,9 @@ import { HttpTransport } from './kubernetes/transport.ts';
 import { RedisMessages } from './messages/redis-messages.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 import { ParticipantCaller } from './participants/caller.ts';
+import { PeoplesActs } from './reconcile/acts.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
+import { Abandoned } from './removal/abandoned.ts';
 import { REMOVAL, Remover } from './removal/remover.ts';
 import { systemClock as clock } from './runtime/clock.ts';
 import { RemoteClock, type DatedAnswer } from './runtime/remote-clock.ts';
@@ -130,6 +133,12 @@ const events = new ApiEvents({
   identity,
   onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
 });
+const actEvents = new ActEvents({
+  transport,
+  clock,
+  identity,
+  onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
+});
 const finalizer = new FlowFinalizer({ transport, flows: flowInformers, transactions, clock, log });
 const leases = { transport, clock, log, namespace: namespaceOf(kubeConfig), shards: config.shards };
 const shards =
@@ -192,6 +201,30 @@ const reconciler = new Reconciler({
   stopping: stopping.signal,
 });
 
+const abandoned =
+  archive &&
+  new Abandoned({
+    ...{ archive, clock, apiClock, log },
+    isThere: async (transaction) => {
+      const found = await store.read(keyOf(transaction));
+      return found.kind === 'unknown'
+        ? found.kind
+        : found.kind === 'found' && found.transaction.metadata.uid === transaction.metadata.uid;
+    },
+  });
+const acts = new PeoplesActs({
+  ownership: shards ?? ownsEverything,
+  tell: (transaction, act) => actEvents.tell(transaction, act),
+  gone: (transaction) => abandoned?.gone(transaction),
+});
+transactions.onChange((key, transaction) => acts.heard(key, transaction));
+/** Of what was heard while another owned it. */
+shards?.onChange((concerns) => {
+  for (const transaction of transactions.list()) {
+    if (concerns(transaction)) acts.heard(keyOf(transaction), transaction);
+  }
+});
+
 /** Looks at every transaction that still needs work and that this `concerns`. */
 function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
   for (const transaction of transactions.list()) {
@@ -244,11 +277,14 @@ shutdown.onStop('calls', async () => {
   clearTimeout(timer);
   stopping.abort();
 });
-shutdown.onStop('removal', () => remover.stop());
+shutdown.onStop('removal', () => Promise.all([remover.stop(), abandoned?.stop()]));
 shutdown.onStop('archive', () => archive?.close());
 shutdown.onStop('leases', () => Promise.all([shards?.stop(), census?.stop()]));
 shutdown.onStop('finalizer', (leftMs) => finalizer.stop(leftMs));
-shutdown.onStop('events', () => events.stop());
+shutdown.onStop('events', () => {
+  events.stop();
+  actEvents.stop();
+});
 shutdown.onStop('informers', () => Promise.all([transactions.stop(), flowInformers.stop()]));
 shutdown.onStop('messages', () => messages.close());
 shutdown.onStop('participants', () => caller.close());

@@ -69,7 +69,7 @@ export type ConditionType = 'Succeeded' | 'Finished' | 'Stuck' | 'Suspended';
  *
  * Its name is the attempt's key (create-<orderId>, pay-<paymentId>): creating the same attempt twice is harmless.
  * `kubectl wait --for=condition=Finished otx/NAME` always ends. To have it tried again at once: `kubectl annotate otx NAME ordertx.dev/retry-requested-at="$(date)" --overwrite`.
- * An unfinished transaction can only be deleted after it was given up with the annotation ordertx.dev/abandon=<reason>, by someone who has the verb `abandon`.
+ * An unfinished transaction can only be deleted after it was given up with the annotation ordertx.dev/abandon=<reason>, by someone who has the verb `abandon`; ordertx.dev/abandoned-by says who gave it up.
  */
 export interface OrderTransaction {
   readonly apiVersion: 'ordertx.dev/v1alpha1';
@@ -97,15 +97,27 @@ export interface OrderTransactionSpec {
     readonly [k: string]: unknown;
   };
   /**
-   * An operator's pause: while true nothing is sent and nothing decided, though the deadline runs on. It is quiet once the condition Suspended is True at the current generation.
+   * An operator's pause: while true nothing is sent and nothing decided, though the deadline runs on. It is quiet once the condition Suspended is True at the current generation. To set it, true or back to false, needs the verb `suspend`; a transaction that has ended cannot be suspended.
    */
   readonly suspend: boolean;
   /**
-   * Asks for the decision Cancel. One-way. Stored before the decision it always wins; after the decision Confirm it is refused.
+   * Who suspended it last: the user name that the API server knows the caller by, and no other is accepted. It comes with suspend true and is not changed or removed; where the API server does not fill it in (before 1.36) it is written beside it.
+   */
+  readonly suspendedBy?: string;
+  /**
+   * Who set suspend back to false last, told in the same way.
+   */
+  readonly resumedBy?: string;
+  /**
+   * Asks for the decision Cancel. One-way. Stored before the decision it always wins; after the decision Confirm it is refused. It needs the verb `cancel`.
    */
   readonly cancelRequested: boolean;
   /**
-   * What people settled by hand, one entry per branch or message, never changed or removed. Each says that a person has made the service's data agree with the stored decision (settle the service first, then write this), so it is accepted only after the decision and agreeing with it.
+   * Who asked for its cancellation: the user name that the API server knows the caller by, and no other is accepted. It comes with cancelRequested and is not changed or removed.
+   */
+  readonly cancelRequestedBy?: string;
+  /**
+   * What people settled by hand, one entry per branch or message, never changed or removed. Each says that a person has made the service's data agree with the stored decision (settle the service first, then write this), so it is accepted only after the decision and agreeing with it, and for what has not ended. It needs the verb `settle`.
    */
   readonly resolutions?: readonly Resolution[];
 }
@@ -119,9 +131,13 @@ export interface Resolution {
   readonly target: string;
   readonly as: ResolvedAs;
   /**
-   * Who settled it, how and why, for whoever reads this later.
+   * How and why it was settled, for whoever reads this later.
    */
   readonly reason: string;
+  /**
+   * Who settled it: the user name that the API server knows the caller by, and no other is accepted.
+   */
+  readonly by?: string;
 }
 /**
  * How far the transaction is. Written by the controller only.

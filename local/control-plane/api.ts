@@ -3,7 +3,20 @@
  */
 import { Agent, request } from 'undici';
 
-export type ApiAnswer = { readonly status: number; readonly body: unknown };
+export type ApiAnswer = {
+  readonly status: number;
+  readonly body: unknown;
+  /** The texts of its Warning headers. */
+  readonly warnings: readonly string[];
+};
+
+export type ApiAccess = {
+  readonly url: string;
+  readonly token: string;
+  readonly certificate: string;
+  /** Another user's name, whom the token's owner may impersonate. */
+  readonly as?: string;
+};
 
 export type ApiServer = {
   /** Never throws because of a status; throws if no answer came within REQUEST_MS. */
@@ -17,7 +30,7 @@ export type ApiServer = {
 
 const REQUEST_MS = 10_000;
 
-export function connect(to: { readonly url: string; readonly token: string; readonly certificate: string }): ApiServer {
+export function connect(to: ApiAccess): ApiServer {
   const agent = new Agent({ connect: { ca: to.certificate } });
   return {
     request: async (method, path, body) => {
@@ -26,12 +39,14 @@ export function connect(to: { readonly url: string; readonly token: string; read
         headers: {
           authorization: `Bearer ${to.token}`,
           accept: 'application/json',
+          ...(to.as !== undefined && { 'impersonate-user': to.as }),
           'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       const text = await answer.body.text();
-      return { status: answer.statusCode, body: parsed(text) };
+      const warnings = [answer.headers.warning ?? []].flat().map((header) => header.replace(/^299 \S+ "(.*)"$/s, '$1'));
+      return { status: answer.statusCode, body: parsed(text), warnings };
     },
     close: () => agent.destroy(),
   };

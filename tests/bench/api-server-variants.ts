@@ -56,7 +56,10 @@ interface Manifest {
 
 /** The objects that make a variant, in the order in which they are created. */
 export function manifestsOf({ group, atomic, withoutManagedFields, earlyGuards }: Variant): readonly Manifest[] {
-  const files = ['ordertransaction.yaml', 'guards.yaml', ...(withoutManagedFields ? ['managed-fields.yaml'] : [])];
+  const files = [
+    ...['ordertransaction.yaml', 'guards.yaml', 'acts.yaml', 'acts-by.yaml'],
+    ...(withoutManagedFields ? ['managed-fields.yaml'] : []),
+  ];
   return files
     .flatMap((file) => parseAllDocuments(readFileSync(join(CRDS, file), 'utf8')))
     .map((document) => document.toJS() as Manifest)

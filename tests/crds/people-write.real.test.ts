@@ -63,11 +63,19 @@ describe.each([
     return file;
   }
 
-  /** A file with nothing of it but its suspend, as whoever applies only what is theirs writes it. */
-  async function suspendOf(name: string, suspend: boolean): Promise<string> {
+  /** To suspend or to let go on, as it is written here: where the API server does not fill in who it is, with all names so far. */
+  const suspending = (suspend: boolean, ...before: readonly ('suspendedBy' | 'resumedBy')[]) => ({
+    suspend,
+    ...(older &&
+      Object.fromEntries([...before, suspend ? 'suspendedBy' : 'resumedBy'].map((field) => [field, 'admin']))),
+  });
+  const SUSPENDING = JSON.stringify(suspending(true)).slice(1, -1);
+
+  /** A file with nothing of it but its suspension, as whoever applies only what is theirs writes it. */
+  async function suspendOf(name: string, spec: object): Promise<string> {
     const file = join(folder, `${name}-suspend.json`);
     const { apiVersion, kind } = manifest(name) as OrderTransaction;
-    await writeFile(file, JSON.stringify({ apiVersion, kind, metadata: { name }, spec: { suspend } }));
+    await writeFile(file, JSON.stringify({ apiVersion, kind, metadata: { name }, spec }));
     return file;
   }
 
@@ -86,16 +94,23 @@ describe.each([
   const ACTS: readonly { readonly act: string; readonly args: readonly string[]; readonly editor?: string }[] = [
     { act: 'annotate', args: ['annotate', 'otx', 'NAME', 'ordertx.dev/retry-requested-at=now'] },
     { act: 'label', args: ['label', 'otx', 'NAME', 'team=checkout'] },
-    { act: 'patch', args: ['patch', 'otx', 'NAME', '--type=merge', '-p', '{"spec":{"suspend":true}}'] },
+    { act: 'patch', args: ['patch', 'otx', 'NAME', '--type=merge', '-p', `{"spec":{${SUSPENDING}}}`] },
     {
       act: 'patch by JSON patch',
-      args: ['patch', 'otx', 'NAME', '--type=json', '-p', '[{"op":"replace","path":"/spec/suspend","value":true}]'],
+      args: [
+        ...['patch', 'otx', 'NAME', '--type=json', '-p'],
+        `[{"op":"replace","path":"/spec/suspend","value":true}${older ? ',{"op":"add","path":"/spec/suspendedBy","value":"admin"}' : ''}]`,
+      ],
     },
     {
       act: 'patch of the status',
       args: ['patch', 'otx', 'NAME', '--subresource=status', '--type=merge', '-p', '{"status":{"message":"seen"}}'],
     },
-    { act: 'edit', args: ['edit', 'otx', 'NAME'], editor: 'sed -i "s/suspend: false/suspend: true/"' },
+    {
+      act: 'edit',
+      args: ['edit', 'otx', 'NAME'],
+      editor: `sed -i "s/suspend: false/${SUSPENDING.replaceAll('"', '').replaceAll(':', ': ').replace(',', '\\n  ')}/"`,
+    },
     {
       act: 'edit of the status',
       args: ['edit', 'otx', 'NAME', '--subresource=status'],
@@ -120,7 +135,7 @@ describe.each([
     const transaction = await underWay('replaced');
     const got = JSON.parse(await kubectl(['get', 'otx', 'replaced', '-o', 'json'])) as { readonly spec: object };
     const file = join(folder, 'replaced.json');
-    await writeFile(file, JSON.stringify({ ...got, spec: { ...got.spec, suspend: true } }));
+    await writeFile(file, JSON.stringify({ ...got, spec: { ...got.spec, ...suspending(true) } }));
     await kubectl(['replace', '-f', file]);
     expect((await read('replaced')).spec.suspend).toBe(true);
     expect(await transaction.take(ENDED)).toMatchObject({ kind: 'accepted' });
@@ -128,38 +143,39 @@ describe.each([
 
   test("a program's transaction can be applied client-side again and again", async () => {
     const transaction = await underWay('client-side');
-    for (const suspend of [true, false, true]) {
-      await kubectl(['apply', '-f', await fileOf('client-side', { suspend })]);
-      expect((await read('client-side')).spec.suspend).toBe(suspend);
+    for (const spec of [suspending(true), suspending(false, 'suspendedBy'), suspending(true, 'resumedBy')]) {
+      await kubectl(['apply', '-f', await fileOf('client-side', spec)]);
+      expect((await read('client-side')).spec).toMatchObject(spec);
     }
+    expect((await read('client-side')).spec).toMatchObject({ suspendedBy: 'admin', resumedBy: 'admin' });
     expect(await transaction.take(ENDED)).toMatchObject({ kind: 'accepted' });
   });
 
   test('what kubectl apply created it changes, and what is not in the file any more goes', async () => {
     await kubectl(['apply', '-f', await fileOf('applied', {}, { team: 'checkout' })]);
-    await kubectl(['apply', '-f', await fileOf('applied', { suspend: true })]);
+    await kubectl(['apply', '-f', await fileOf('applied', suspending(true))]);
     const { metadata, spec } = await read('applied');
     expect({ labels: metadata.labels, suspend: spec.suspend }).toEqual({ labels: undefined, suspend: true });
     // From then on server-side: kubectl takes its own former managed fields over.
-    await kubectl(['apply', '--server-side', '-f', await fileOf('applied', { suspend: false })]);
+    await kubectl(['apply', '--server-side', '-f', await fileOf('applied', suspending(false, 'suspendedBy'))]);
     expect((await read('applied')).spec.suspend).toBe(false);
   });
 
   test('what kubectl apply --server-side created it changes without a conflict, and what is not in the file any more goes', async () => {
     await kubectl(['apply', '--server-side', '-f', await fileOf('served', { suspend: false }, { team: 'checkout' })]);
-    await kubectl(['apply', '--server-side', '-f', await fileOf('served', { suspend: true })]);
+    await kubectl(['apply', '--server-side', '-f', await fileOf('served', suspending(true))]);
     const { metadata, spec } = await read('served');
     expect({ labels: metadata.labels, suspend: spec.suspend }).toEqual({ labels: undefined, suspend: true });
   });
 
   test("a part of a program's transaction is applied server-side: over its creator by force, from then on without", async () => {
     const transaction = await underWay('in-part');
-    await expect(kubectl(['apply', '--server-side', '-f', await suspendOf('in-part', true)])).rejects.toThrow(
-      /conflict.*\.spec\.suspend/s,
-    );
-    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', await suspendOf('in-part', true)]);
+    await expect(
+      kubectl(['apply', '--server-side', '-f', await suspendOf('in-part', suspending(true))]),
+    ).rejects.toThrow(/conflict.*\.spec\.suspend/s);
+    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', await suspendOf('in-part', suspending(true))]);
     expect(await read('in-part')).toMatchObject({ spec: { suspend: true, flow: 'create-order' } });
-    await kubectl(['apply', '--server-side', '-f', await suspendOf('in-part', false)]);
+    await kubectl(['apply', '--server-side', '-f', await suspendOf('in-part', suspending(false, 'suspendedBy'))]);
     expect(await read('in-part')).toMatchObject({ spec: { suspend: false }, status: { phase: 'Confirming' } });
     expect(await transaction.take(ENDED)).toMatchObject({ kind: 'accepted' });
   });

@@ -89,19 +89,21 @@ describe('cancelRequested', () => {
 describe('resolutions', () => {
   const resolve = (target: string, as: string, reason = 'settled by hand, see ticket 17') =>
     spec({ resolutions: [{ target, as, reason }] });
-  const disagrees = /a resolution needs a stored decision, must agree with it .* and must name a branch or message/;
+  const tooEarly = /too early to settle: a resolution needs a stored decision/;
+  const disagrees =
+    /a resolution must agree with the stored decision, which is (Confirm|Cancel) .* and must name a branch or message/;
   refusesEach([
     {
       rule: 'a resolution needs a status',
       illegal: resolve('inventory', 'Cancelled'),
-      says: disagrees,
+      says: tooEarly,
       legal: spec({ cancelRequested: true }),
     },
     {
       rule: 'a resolution needs a stored decision',
       given: [undecided],
       illegal: resolve('inventory', 'Cancelled'),
-      says: disagrees,
+      says: tooEarly,
       legal: spec({ cancelRequested: true }),
     },
     {

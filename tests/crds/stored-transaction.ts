@@ -5,8 +5,10 @@
  * the spec as a person would make it. The API server's verdict is a value, so a test can say what it expects of both.
  */
 import type { Branch, BranchState, Message, OrderTransactionStatus } from '../../crds/generated/ordertransaction.ts';
-import { connect, type ApiAnswer, type ApiServer } from '../../local/control-plane/api.ts';
-import { world } from '../world/world.ts';
+import { connect, type ApiAccess, type ApiAnswer, type ApiServer } from '../../local/control-plane/api.ts';
+import { world, type World } from '../world/world.ts';
+
+type AdminOf = Pick<World, 'apiServerUrl' | 'token' | 'certificate'>;
 
 export type Step =
   | { readonly kind: 'status'; readonly status: OrderTransactionStatus }
@@ -24,9 +26,12 @@ export interface StoredTransaction {
 
 const API = '/apis/ordertx.dev/v1alpha1';
 
+export function adminAccess({ apiServerUrl, token, certificate }: AdminOf = world()): ApiAccess {
+  return { url: apiServerUrl, token, certificate };
+}
+
 export function connectAsAdmin(): ApiServer {
-  const { apiServerUrl, token, certificate } = world();
-  return connect({ url: apiServerUrl, token, certificate });
+  return connect(adminAccess());
 }
 
 export function collectionPath(namespace: string, plural = 'ordertransactions'): string {

@@ -249,7 +249,7 @@ describe('a branch whose confirm is refused', () => {
       const { name, orderId } = await shop.begin('quick', [TEA]);
       await seen(name, 'to be Stuck', ({ status }) => findCondition(status, 'Stuck')?.reason === 'ConfirmRefused');
       await isWarnedOf(name, 'ConfirmRefused', 'the shelf is on fire');
-      expect(await refusal(...patch(name, resolved('Cancelled')))).toContain('a resolution needs a stored decision');
+      expect(await refusal(...patch(name, resolved('Cancelled')))).toContain('must agree with the stored decision');
 
       expect(await settle(name, 'Confirmed')).toContain('is Confirmed now');
       await shop.kubectl(...patch(name, resolved('Confirmed')));

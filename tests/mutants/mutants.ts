@@ -5,12 +5,14 @@
  * once in `file` and becomes `replace`. `tests` are those that exist because of that promise; at least one of them has to
  * fail. tests/mutants/run.ts makes the mistakes, one at a time, in a copy.
  */
+import { acts } from './acts.ts';
 import { breakerAndHold } from './breaker-and-hold.ts';
 import { manyAndEnded } from './many-and-ended.ts';
 import type { Mutant } from './mutant.ts';
 import { usualCases } from './usual-cases.ts';
 
 export const mutants: readonly Mutant[] = [
+  ...acts,
   ...breakerAndHold,
   ...manyAndEnded,
   ...usualCases,

@@ -18,6 +18,7 @@ import type { Archive, ArchiveResult } from '../removal/ports.ts';
 import { Months } from './months.ts';
 
 const keep = sqlFile(import.meta.url, './sql/keep.sql');
+const keepAbandoned = sqlFile(import.meta.url, './sql/keep-abandoned.sql');
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 /** One keeps; the other is for whoever drops what is old meanwhile. */
@@ -57,6 +58,26 @@ export class PostgresArchive implements Archive {
       return { kind: 'kept', refused };
     } catch (error) {
       return { kind: 'unavailable', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async keepAbandoned(transaction: OrderTransaction, gone: Date): Promise<ArchiveResult> {
+    const { namespace, uid, name } = transaction.metadata;
+    const { orderId, flow } = transaction.spec;
+    try {
+      await this.#prepare();
+      await this.#months.make([gone]);
+      const row = [namespace, uid, name, orderId, flow, gone.toISOString(), stringifyAnyDepth(transaction)];
+      await this.#pool.query(keepAbandoned, row);
+      return { kind: 'kept', refused: new Map() };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const isItsContent = error instanceof DatabaseError && CONTENT_CLASSES.has((error.code ?? '').slice(0, 2));
+      if (isItsContent && error.code !== CHECK_VIOLATION)
+        return { kind: 'kept', refused: new Map([[transaction, message]]) };
+      if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE) this.#isPrepared = false;
+      if (error instanceof DatabaseError && error.code === CHECK_VIOLATION) this.#months.forget();
+      return { kind: 'unavailable', message };
     }
   }
 

@@ -16,10 +16,13 @@ const PAGE_ROWS_MAX = 1_000;
 /** An order has some; a name has one, or a few that were put again. */
 const FOUND_ROWS_MAX = 100;
 
+/** How what is archived ended; Abandoned: given up and deleted by a person. */
+export type Outcome = FinalPhase | 'Abandoned';
+
 export interface ArchivedFilter {
   readonly namespace: string;
   readonly flow?: string;
-  readonly outcome?: FinalPhase;
+  readonly outcome?: Outcome;
   /** Ended at this moment or later. */
   readonly since?: Date;
   /** Ended before it. */

@@ -152,8 +152,8 @@ export class ApiEvents implements TransactionEvents {
   }
 }
 
-/** At a whole character. */
-function cut(note: string): string {
+/** As long as the API server takes notes, at a whole character. */
+export function cut(note: string): string {
   const bytes = new TextEncoder().encode(note);
   return bytes.length <= NOTE_BYTES_MAX
     ? note

@@ -48,6 +48,12 @@ export interface Archive {
   keep(transactions: readonly OrderTransaction[]): Promise<ArchiveResult>;
 }
 
+/** Keeps what a person has given up and deleted before its end. Storing the same one again changes nothing. */
+export interface AbandonedArchive {
+  /** @param gone when it was heard that it is gone */
+  keepAbandoned(transaction: OrderTransaction, gone: Date): Promise<ArchiveResult>;
+}
+
 /** Why nothing is removed now. */
 export type Trouble = { readonly of: 'archive' | 'api'; readonly message: string };
 
