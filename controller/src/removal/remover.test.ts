@@ -183,6 +183,20 @@ describe.each([
   });
 });
 
+test('a collection that takes longer than its share of the pace is gone on with, until removal is behind', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 15;
+  for (let number = 0; number < 2_000; number += 1) api.ended(`ended-${number}`, '2030-01-01T12:00Z');
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(2_000);
+  for (let number = 0; number < 6_000; number += 1) api.ended(`later-${number}`, '2030-01-01T12:03Z');
+  await clock.advance(4 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBeLessThan(2_000 + 6_000);
+});
+
 test('while the archive is away all stay; it is said once, and for how long they wait', async () => {
   const archive = new ArchiveFake();
   const remover = start({ archive });

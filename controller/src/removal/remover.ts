@@ -56,9 +56,14 @@ const LANES = 32;
 const LANES_BEHIND = 50;
 /** What was left of long ago can wait: the busier the API server, the less it is asked for that. */
 const LANES_OF_ALL = 4;
-/** A collection is removed one after the other: an API server that is busy removes 10 to 20 a second so, while 100 end. */
-const COLLECTION_TIMES_PACE_MAX = 2;
-/** So it is not tried again at once: a try takes up to half a minute in which nothing else is removed. */
+/**
+ * A collection costs half of what removing one by one does, but unless it was told otherwise (--delete-collection-workers) an API server
+ * removes one after the other: 10 to 20 a second while it is busy, and 100 end. So it may take longer than its share of the pace, as
+ * long as removal is not behind.
+ */
+const COLLECTION_TIMES_PACE_MAX = 5;
+const COLLECTION_TIMES_PACE_MAX_BEHIND = 2;
+/** Then it is not tried again at once: a try takes up to half a minute in which nothing else is removed. */
 const COLLECTION_AGAIN_MS = 15 * MINUTE_MS;
 /** Nothing is lost by removing a minute this much later; each look costs the API server a walk over its cache. */
 const LOOK_EVERY_MS = 10_000;
@@ -70,6 +75,7 @@ const BACKOFF: BackoffPolicy = { initialMs: 1_000, maxMs: 30_000, factor: 2, jit
 /** How one look ended: `stopped` when the removal is another's by now, or the process ends. */
 type Ended =
   { readonly kind: 'done' } | { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly trouble: Trouble };
+type Minute = Extract<Resting, { kind: 'minute' }>;
 const DONE: Ended = { kind: 'done' };
 
 export class Remover {
@@ -160,11 +166,7 @@ export class Remover {
   }
 
   /** Where one of them is refused they are taken one by one, so that it stops no other; and where a collection is too slow. */
-  async #removeMinute(
-    namespace: string,
-    which: Extract<Resting, { kind: 'minute' }>,
-    signal: AbortSignal,
-  ): Promise<Ended> {
+  async #removeMinute(namespace: string, which: Minute, signal: AbortSignal): Promise<Ended> {
     const { clock, resting, isOurs, onRemoved, perSecond } = this.#options;
     while (!signal.aborted && isOurs()) {
       await this.#pace.turn(signal);
@@ -182,7 +184,7 @@ export class Remover {
             this.#sawDue(dueMs(which.expires));
           }
           if (!result.more || result.removed === 0) return DONE;
-          if (clock.monotonicMs() - askedMs > (COLLECTION_TIMES_PACE_MAX * result.removed * 1000) / perSecond) {
+          if (clock.monotonicMs() - askedMs > (this.#timesPaceMax(which) * result.removed * 1000) / perSecond) {
             this.#collectionsFromMs = clock.monotonicMs() + COLLECTION_AGAIN_MS;
             return this.#removeIn(namespace, which, signal);
           }
@@ -227,8 +229,15 @@ export class Remover {
 
   #lanesFor(which: Resting): number {
     if (which.kind === 'all') return LANES_OF_ALL;
-    const isBehind = this.#options.apiClock.now() - dueMs(which.expires) > MINUTE_MS;
-    return isBehind ? LANES_BEHIND : LANES;
+    return this.#isBehind(which) ? LANES_BEHIND : LANES;
+  }
+
+  #timesPaceMax(which: Minute): number {
+    return this.#isBehind(which) ? COLLECTION_TIMES_PACE_MAX_BEHIND : COLLECTION_TIMES_PACE_MAX;
+  }
+
+  #isBehind({ expires }: Minute): boolean {
+    return this.#options.apiClock.now() - dueMs(expires) > MINUTE_MS;
   }
 
   #sawDue(ms: number): void {

@@ -14,6 +14,8 @@ export class RestingFake implements RestingTransactions {
   /** When each was removed, by name. */
   readonly removedAtMs = new Map<string, number>();
   looks = 0;
+  /** Transactions that went with a collection. */
+  wentTogether = 0;
   /** How long each removal takes; those of a collection follow one another. */
   removalTakesMs = 0;
   readonly #clock: Clock;
@@ -77,6 +79,7 @@ export class RestingFake implements RestingTransactions {
       if (!isFinal(status?.phase)) return { kind: 'refused', message: 'one is not finished' };
       await this.#removing();
       this.#take(metadata.name);
+      this.wentTogether += 1;
     }
     return { kind: 'removed', removed: found.transactions.length, more: found.next !== undefined };
   }
