@@ -30,8 +30,16 @@ export const manyAndEnded: readonly Mutant[] = [
     name: 'a minute is removed as a collection however slow that is',
     breaks: 'live objects stay bounded at full speed: removal keeps up with an API server that is busy',
     file: 'controller/src/removal/remover.ts',
-    find: 'COLLECTION_TIMES_PACE_MAX = 2;',
-    replace: 'COLLECTION_TIMES_PACE_MAX = 2_000;',
+    find: '(this.#timesPaceMax(which) * result',
+    replace: '(2_000 * result',
+    tests: ['controller/src/removal/remover.test.ts'],
+  },
+  {
+    name: 'a collection that lags a little is given up, also where removal is not behind',
+    breaks: 'removal costs little: a collection costs half of what removing one by one does',
+    file: 'controller/src/removal/remover.ts',
+    find: '? COLLECTION_TIMES_PACE_MAX_BEHIND : COLLECTION_TIMES_PACE_MAX;',
+    replace: '? COLLECTION_TIMES_PACE_MAX_BEHIND : COLLECTION_TIMES_PACE_MAX_BEHIND;',
     tests: ['controller/src/removal/remover.test.ts'],
   },
   {
