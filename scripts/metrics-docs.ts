@@ -74,6 +74,12 @@ const SECTIONS: readonly Section[] = [
       const metrics = new ControllerMetrics();
       metrics.observe('', {
         transactions: () => [],
+        owns: () => true,
+        flowExists: () => true,
+        isOnHold: () => false,
+        holds: () => [],
+        nowMs: () => 0,
+        monotonicMs: () => 0,
         informerAgesMs: () => ({}),
         queue: () => ({ depth: 0, delayed: 0, longestRunningMs: 0 }),
         callsUnderWay: () => 0,

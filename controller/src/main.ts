@@ -29,6 +29,7 @@ import { HttpTransport } from './kubernetes/transport.ts';
 import { RedisMessages } from './messages/redis-messages.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 import { ParticipantCaller } from './participants/caller.ts';
+import { parentOf } from './participants/trace.ts';
 import { PeoplesActs } from './reconcile/acts.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { Abandoned } from './removal/abandoned.ts';
@@ -40,6 +41,7 @@ import { WorkQueue } from './runtime/work-queue.ts';
 import { instrumentation } from './telemetry/instrumentation.ts';
 import { ControllerMetrics } from './telemetry/metrics.ts';
 import { startTelemetryServer } from './telemetry/server.ts';
+import { isAboutHold } from './transaction/hold.ts';
 import { needsWork } from './transaction/phase.ts';
 
 const CONTROLLER = 'ordertransaction';
@@ -60,7 +62,11 @@ const config = readConfigOrExit();
 const identity = config.replica ?? `${hostname()}-${process.pid}`;
 const log = createLog({ name: 'controller', level: config.logLevel });
 const metrics = new ControllerMetrics();
-const observe = instrumentation(metrics, log, CONTROLLER);
+const observe = instrumentation({
+  ...{ metrics, log, clock },
+  controller: CONTROLLER,
+  traceIdOf: (transaction) => parentOf(transaction).traceId,
+});
 const shutdown = new Shutdown({
   clock,
   deadlineMs: SHUTDOWN_MS,
@@ -112,6 +118,7 @@ const messages = new RedisMessages({
   redisUrl: config.redisUrl,
   replica: identity,
   clock,
+  metrics: broker,
   onReceipt: (key, message, outcome) => reconciler.receipt(key, message, outcome),
   onTrouble: (doing, error) => {
     broker.trouble(doing, error !== undefined);
@@ -122,7 +129,6 @@ const messages = new RedisMessages({
     } else log.warn({ doing, err: error }, 'Redis does not work: messages wait in their transactions until it does');
   },
   onDropped: (why, tell) => {
-    broker.receiptDropped(why);
     if (tell) log.warn({ why }, DROPPED);
   },
 });
@@ -148,6 +154,7 @@ const shards =
         ...leases,
         identity,
         onHolding: (name, holding) => metrics.leader.set({ name }, holding ? 1 : 0),
+        onTrouble: (name, isIll) => metrics.leaseTrouble.set({ name }, isIll ? 1 : 0),
       });
 const census =
   shards && new ShardCensus({ ...leases, onCount: (replicas) => metrics.countedDifferently.set(replicas) });
@@ -244,6 +251,15 @@ flowInformers.onList(() => metrics.informerLists.inc({ kind: 'TransactionFlow' }
 
 metrics.observe(CONTROLLER, {
   transactions: () => transactions.list(),
+  owns: (transaction) => (shards ?? ownsEverything).owns(transaction),
+  flowExists: (namespace, name) => flows.get(namespace, name) !== undefined,
+  isOnHold: ({ status }) => isAboutHold(status?.message),
+  nowMs: () => apiClock.now(),
+  monotonicMs: () => clock.monotonicMs(),
+  *holds() {
+    for (const { metadata, spec } of flowInformers.list())
+      for (const target of Object.keys(spec.hold ?? {})) yield { flow: metadata.name, target };
+  },
   informerAgesMs: () => ({
     OrderTransaction: transactions.lastEventAgeMs(),
     TransactionFlow: flowInformers.lastEventAgeMs(),

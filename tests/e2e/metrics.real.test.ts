@@ -4,10 +4,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
+import { runPart } from '../../local/parts.ts';
+import { freePort } from '../../local/ports.ts';
 import { Customers } from '../world/customers.ts';
 import { findPrometheus, type PrometheusPrograms } from '../world/prometheus.ts';
 import { sumOf } from '../world/prometheus-text.ts';
@@ -64,26 +67,41 @@ function documentedFor(process: string): readonly string[] {
     .toSorted();
 }
 
+/** The sum of what the controller has of a metric, or of some of its series. */
+async function ofController(metric: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  return sumOf(await scrape('controller'), metric, labels);
+}
+
 describe('after orders, one without stock, a retry and a payment', () => {
   beforeAll(async () => {
     // A participant that is away for a moment: its calls are repeated.
     const inventory = shop.services.inventory.part.process;
     inventory.kill('SIGSTOP');
     const delayed = customers.order([TEA]);
-    await waitFor(
-      async () => sumOf(await scrape('controller'), 'ordertx_participant_calls_total', { outcome: 'unknown' }) > 0,
-      {
-        what: 'a call without an answer',
-        deadlineMs: DEADLINE_MS,
-      },
-    );
+    await waitFor(async () => (await ofController('ordertx_participant_calls_total', { outcome: 'unknown' })) > 0, {
+      ...{ what: 'a call without an answer', deadlineMs: DEADLINE_MS },
+    });
     inventory.kill('SIGCONT');
     const orderId = await delayed;
     await customers.statusIs(orderId, 'PENDING_PAYMENT');
     await customers.statusIs(await customers.order([{ ...TEA, skuId: 'none-left' }]), 'CANCELLED');
     await customers.pay(orderId);
     await customers.statusIs(orderId, 'PAID');
+    await customers.atRest();
   }, TEST_MS);
+
+  test('the controller tells what has become of them', async () => {
+    expect(await ofController('ordertx_transactions_decided_total', { flow: 'create-order', reason: 'AllTried' })).toBe(
+      1,
+    );
+    expect(await ofController('ordertx_transactions_decided_total', { flow: 'create-order', reason: 'Refused' })).toBe(
+      1,
+    );
+    expect(await ofController('ordertx_transaction_duration_seconds_count', { phase: 'Succeeded' })).toBe(2);
+    expect(await ofController('ordertx_transaction_status_writes_count')).toBe(3);
+    expect(await ofController('ordertx_message_publications_total', { stream: 'wms', attempt: 'first' })).toBe(2);
+    expect(await ofController('ordertx_message_receipts_total', { consumer: 'wms', result: 'delivered' })).toBe(2);
+  });
 
   test.each(PROCESSES)('promtool has nothing to say against what %s serves', async (name) => {
     const promtool = run(programs.promtool, ['check', 'metrics']);
@@ -95,4 +113,78 @@ describe('after orders, one without stock, a retry and a payment', () => {
   test.each(PROCESSES)('the reference tells of all that %s serves, and of nothing else', async (name) => {
     expect(namesIn(await scrape(name))).toEqual(documentedFor(name));
   });
+
+  test(
+    'Prometheus takes what every process serves, and keeps the exemplars that lead from a slow transaction to its trace',
+    async () => {
+      const prometheus = await startPrometheus();
+      const { transaction } = (await shop.order([TEA], 20)).body;
+      const { metadata } = await shop.final(transaction);
+      const [, traceId] = metadata.annotations?.['ordertx.dev/traceparent']?.split('-') ?? [];
+      await waitFor(
+        async () => {
+          const exemplars = await prometheus.exemplars('ordertx_transaction_decision_seconds_bucket');
+          return exemplars.some(
+            ({ labels }) => labels.transaction === `${shop.namespace}/${transaction}` && labels.trace_id === traceId,
+          );
+        },
+        { what: 'the exemplar of the transaction', deadlineMs: DEADLINE_MS },
+      );
+      const scraped = await waitFor(
+        async () => {
+          const targets = await prometheus.targets();
+          return targets.some(({ health }) => health === 'unknown') ? undefined : targets;
+        },
+        { what: 'a scrape of every process', deadlineMs: DEADLINE_MS },
+      );
+      expect(scraped).toEqual(
+        PROCESSES.map((name) => ({ name, health: 'up', lastError: '' })).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      );
+    },
+    TEST_MS,
+  );
 });
+
+interface Exemplar {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A Prometheus that scrapes every process once a second. */
+async function startPrometheus() {
+  const port = await freePort();
+  const folder = join(shop.group.folder, 'prometheus');
+  await mkdir(folder);
+  const jobs = PROCESSES.map((name) => {
+    return { job_name: name, static_configs: [{ targets: [new URL(urlOf(name)).host] }] };
+  });
+  await writeFile(
+    join(folder, 'prometheus.yml'),
+    JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: jobs }),
+  );
+  const flags = { 'config.file': 'prometheus.yml', 'storage.tsdb.path': 'data', 'enable-feature': 'exemplar-storage' };
+  const args = Object.entries({ ...flags, 'web.listen-address': `127.0.0.1:${port}` });
+  const spec = {
+    ...{ name: 'prometheus', command: programs.prometheus, cwd: folder, env: {} },
+    args: args.map(([flag, value]) => `--${flag}=${value}`),
+  };
+  const get = async (path: string): Promise<unknown> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return ((await answer.json()) as { readonly data: unknown }).data;
+  };
+  const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/-/ready`)).ok;
+  await runPart(shop.group, { spec, ready, readyMs: DEADLINE_MS });
+  return {
+    async exemplars(query: string): Promise<readonly Exemplar[]> {
+      const series = await get(`/api/v1/query_exemplars?query=${query}&start=0&end=${Date.now() / 1000 + 60}`);
+      return (series as readonly { readonly exemplars: readonly Exemplar[] }[]).flatMap(({ exemplars }) => exemplars);
+    },
+    async targets() {
+      const { activeTargets } = (await get('/api/v1/targets')) as {
+        readonly activeTargets: readonly { readonly scrapePool: string; health: string; lastError: string }[];
+      };
+      return activeTargets
+        .map(({ scrapePool: name, health, lastError }) => ({ name, health, lastError }))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    },
+  };
+}

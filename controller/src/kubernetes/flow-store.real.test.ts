@@ -107,7 +107,10 @@ function startLoop(): { readonly drain: () => Promise<unknown> } {
       after: (key, delayMs) => queue.addAfter(key, delayMs),
       forget: (key) => queue.forget(key),
     },
-    observer: { statusWritten: () => undefined, statusRefused: () => undefined, ended: () => undefined },
+    observer: {
+      takenUp: () => ({ statusWritten: () => undefined, stored: () => undefined }),
+      statusRefused: () => undefined,
+    },
     clock,
     random: Math.random,
     stopping: stopping.signal,

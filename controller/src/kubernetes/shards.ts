@@ -31,6 +31,8 @@ export interface ShardsOptions {
   readonly shards: number;
   /** Called once for every Lease at the start and whenever it comes or goes. */
   readonly onHolding?: (lease: string, holding: boolean) => void;
+  /** Likewise, whenever it cannot be read or written, and when it can again. */
+  readonly onTrouble?: (lease: string, isIll: boolean) => void;
   readonly durationMs?: number;
   readonly roundMs?: number;
 }
@@ -86,7 +88,10 @@ export class Shards implements Ownership {
   }
 
   start(): void {
-    for (const lease of this.#leases) this.#options.onHolding?.(lease.name, false);
+    for (const { name } of this.#leases) {
+      this.#options.onHolding?.(name, false);
+      this.#options.onTrouble?.(name, false);
+    }
     this.#running ??= Promise.all(this.#leases.map((lease) => this.#keep(lease, this.#stopping.signal)));
   }
 
@@ -162,6 +167,7 @@ export class Shards implements Ownership {
     const { log } = this.#options;
     const trouble = lease.trouble();
     if (trouble === this.#troubles.get(lease)) return;
+    this.#options.onTrouble?.(lease.name, trouble !== undefined);
     if (trouble === undefined) {
       this.#troubles.delete(lease);
       log.info({ lease: lease.name }, 'the Lease can be read and written again');

@@ -4,9 +4,12 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
+import { Registry } from 'prom-client';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { MessageTemplate } from '../../../crds/generated/transactionflow.ts';
 import { waitFor } from '../../../local/deadline.ts';
+import { brokerMetrics } from '../../../services/broker/src/metrics.ts';
+import { sumOf } from '../../../tests/world/prometheus-text.ts';
 import { world } from '../../../tests/world/world.ts';
 import type { MessageOutcome } from '../transaction/answers.ts';
 import { RedisMessages } from './redis-messages.ts';
@@ -31,6 +34,7 @@ const publication = { transaction, template, attempt: 1, reason: 'AllTried', det
 
 let redis: Redis;
 let messages: RedisMessages;
+let registry: Registry;
 let receipts: [string, string, MessageOutcome][];
 let dropped: string[];
 
@@ -38,10 +42,12 @@ beforeEach(async () => {
   redis = new Redis(world().redisUrl);
   receipts = [];
   dropped = [];
+  registry = new Registry();
   messages = new RedisMessages({
     redisUrl: world().redisUrl,
     replica,
     clock: { now: () => Date.parse('2026-01-01T00:00:00Z') },
+    metrics: brokerMetrics(registry),
     onReceipt: (...receipt) => receipts.push(receipt),
     onTrouble: () => undefined,
     onDropped: (why) => dropped.push(why),
@@ -116,6 +122,10 @@ test('receipts are handed on once and deleted; one that cannot be read is counte
     ['shop/create-o1', 'lock', { kind: 'refused', detail: 'wms: unknown type' }],
   ]);
   expect(dropped).toEqual(['malformed', 'malformed']);
+  const text = await registry.metrics();
+  expect(sumOf(text, 'ordertx_message_receipts_total', { consumer: 'wms', result: 'delivered' })).toBe(1);
+  expect(sumOf(text, 'ordertx_message_receipts_total', { consumer: 'wms', result: 'refused' })).toBe(1);
+  expect(sumOf(text, 'ordertx_receipts_dropped_total', { why: 'malformed' })).toBe(2);
   await deleted();
 });
 
@@ -138,6 +148,11 @@ test('an entry that still lies on its stream is not added again; once it is gone
   await redis.del(`ordertx:messages:${stream}`);
   expect(await messages.publish({ ...publication, attempt: 3 })).toEqual({ kind: 'published' });
   expect(await entries()).toBe(1);
+  const published = async (labels: Readonly<Record<string, string>>): Promise<number> =>
+    sumOf(await registry.metrics(), 'ordertx_message_publications_total', { stream, ...labels });
+  expect(await published({ attempt: 'first', result: 'added' })).toBe(1);
+  expect(await published({ attempt: 'again', result: 'still-there' })).toBe(1);
+  expect(await published({ attempt: 'again', result: 'added' })).toBe(1);
 });
 
 test('a wiped Redis loses nothing that matters: receipts are read on', async () => {
@@ -152,6 +167,7 @@ test('a broker that is away is an answer, not an exception', async () => {
     redisUrl: 'redis://127.0.0.1:1',
     replica,
     clock: { now: () => 0 },
+    metrics: brokerMetrics(new Registry()),
     onReceipt: () => undefined,
     onTrouble: () => undefined,
     onDropped: () => undefined,

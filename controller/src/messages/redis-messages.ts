@@ -8,8 +8,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Publisher, type Publication } from '../../../services/broker/src/publisher.ts';
 import { ReceiptTokens } from '../../../services/broker/src/receipt-tokens.ts';
-import { ReceiptsReader, type Dropped } from '../../../services/broker/src/receipts.ts';
-import type { Doing } from '../../../services/broker/src/metrics.ts';
+import { ReceiptsReader } from '../../../services/broker/src/receipts.ts';
+import type { BrokerMetrics, Doing, Dropped } from '../../../services/broker/src/metrics.ts';
 import {
   messageId,
   parseMessageId,
@@ -24,6 +24,7 @@ export interface MessagesSettings {
   readonly redisUrl: string;
   readonly replica: string;
   readonly clock: Clock;
+  readonly metrics: Pick<BrokerMetrics, 'published' | 'received' | 'receiptDropped'>;
   readonly onReceipt: (transaction: Key, message: string, outcome: MessageOutcome) => void;
   /** Once for each change: `error` says why it cannot be done, undefined that it can be done again. */
   readonly onTrouble: (doing: Doing, error: unknown) => void;
@@ -67,14 +68,14 @@ export class RedisMessages implements Messages {
 
   /** Begins to connect and to read receipts; a Redis that is away is waited for. */
   start(): void {
-    const { redisUrl, onTrouble, onDropped } = this.#settings;
+    const { redisUrl, metrics, onTrouble, onDropped } = this.#settings;
     this.#publisher = new Publisher({
-      redisUrl,
+      ...{ redisUrl, metrics },
       probeKey: `${this.#receipts}.probe`,
       onChange: (state) => onTrouble('publish', state.away ? state.reason : undefined),
     });
     this.#reader = new ReceiptsReader({
-      ...{ redisUrl, stream: this.#receipts, tokens: this.#tokens, onDropped },
+      ...{ redisUrl, stream: this.#receipts, tokens: this.#tokens, metrics, onDropped },
       settle: (receipts) => {
         for (const receipt of receipts) this.#handOn(receipt);
       },

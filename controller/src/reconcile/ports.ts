@@ -125,11 +125,16 @@ export interface Schedule {
 
 /** Who wants to know: metrics and the log. */
 export interface Observer {
-  statusWritten(why: 'decision' | 'end' | 'news', result: WriteResult['kind']): void;
+  /** This process begins to work on a transaction; what becomes of it is told to what this returns. */
+  takenUp(): TransactionObserver;
   /** The API server refused a status by its rules or for want of rights. */
   statusRefused(key: Key, sentence: string): void;
-  /** Once per transaction and process: its final phase is stored. */
-  ended(transaction: OrderTransaction): void;
+}
+
+export interface TransactionObserver {
+  statusWritten(why: 'decision' | 'end' | 'news', result: WriteResult['kind']): void;
+  /** A status that this process wrote is stored, over this copy. */
+  stored(before: OrderTransaction, after: OrderTransaction): void;
 }
 
 export interface TransactionEvents {

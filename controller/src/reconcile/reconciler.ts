@@ -189,7 +189,7 @@ export class Reconciler {
     const known = this.#works.get(key);
     if (known && known.uid === transaction.metadata.uid) return known;
     known?.withdrawAll();
-    const work = new Work(transaction, this.#ports.clock.now());
+    const work = new Work(transaction, this.#ports.clock.now(), this.#ports.observer.takenUp());
     this.#works.set(key, work);
     return work;
   }
@@ -305,7 +305,7 @@ export class Reconciler {
     if (illegal) throw new Error(`refused to store an illegal step of ${key}: ${illegal}`);
     const checkpoint = work.checkpoint();
     const result = await this.#ports.transactions.writeStatus(transaction, step.status);
-    this.#ports.observer.statusWritten(step.why, result.kind);
+    work.observer.statusWritten(step.why, result.kind);
     switch (result.kind) {
       case 'stored':
         checkpoint.stored(this.#ports.clock.now());
@@ -313,6 +313,7 @@ export class Reconciler {
           work.retriedAtMs = this.#ports.clock.now();
           work.request(step.status);
         }
+        work.observer.stored(transaction, result.transaction);
         this.#tell(transaction, result.transaction);
         this.#publish(key, work, result.transaction, flow, step.publications);
         return true;
@@ -341,7 +342,6 @@ export class Reconciler {
       const { reason = 'Stuck', message = '' } = findCondition(after.status, 'Stuck') ?? {};
       this.#ports.events.warn(after, reason, message);
     }
-    if (isFinal(after.status?.phase) && !isFinal(before.status?.phase)) this.#ports.observer.ended(after);
   }
 
   #answer<T extends object>(answer: T): T & { readonly atMs: number; readonly jitter: number } {

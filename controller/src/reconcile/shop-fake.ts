@@ -6,6 +6,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import { settle } from '../runtime/manual-clock.ts';
 import { RemoteClock } from '../runtime/remote-clock.ts';
 import type { MessageOutcome } from '../transaction/answers.ts';
+import { isFinal } from '../transaction/phase.ts';
 import {
   FencedParticipants,
   keyOf,
@@ -166,9 +167,13 @@ export class Controller {
       ownership: { owns: () => this.owns },
       schedule: this.queue,
       observer: {
-        statusWritten: () => undefined,
+        takenUp: () => ({
+          statusWritten: () => undefined,
+          stored: (before, after) => {
+            if (isFinal(after.status?.phase) && !isFinal(before.status?.phase)) shop.ended.push(keyOf(after));
+          },
+        }),
         statusRefused: () => undefined,
-        ended: (transaction) => shop.ended.push(keyOf(transaction)),
       },
       clock: { now: () => apiClock.now() + skewMs },
       random: () => 0.5,

@@ -14,7 +14,7 @@ import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
 import { branchesOf, branchIsOpen, messagesOf } from '../transaction/phase.ts';
 import { createdAtMs, type View } from '../transaction/step.ts';
 import { FewMap, FewSet } from './few.ts';
-import type { CallResult, Health } from './ports.ts';
+import type { CallResult, Health, TransactionObserver } from './ports.ts';
 
 /** A call that is due and not sent yet. */
 export interface WaitingCall {
@@ -42,6 +42,7 @@ const CREATED_AFTER_MS = 1_000;
 
 export class Work {
   readonly uid: string | undefined;
+  readonly observer: TransactionObserver;
   /** Branches and messages with a call or publication under way. */
   readonly busy = new FewSet<string>();
   /** By branch: calls that wait for their place, or for a token. */
@@ -87,8 +88,9 @@ export class Work {
   /** The flow as last seen: answers that came are applied by it also when it has gone since. */
   #flow: TransactionFlow | undefined;
 
-  constructor(transaction: OrderTransaction, nowMs: number) {
+  constructor(transaction: OrderTransaction, nowMs: number, observer: TransactionObserver) {
     this.uid = transaction.metadata.uid;
+    this.observer = observer;
     this.#storedAtMs = nowMs;
   }
 

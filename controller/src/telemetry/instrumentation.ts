@@ -1,11 +1,13 @@
 /**
  * The hooks through which the parts are measured and logged; main.ts hands them out.
  */
-import type { Observer, WriteResult } from '../reconcile/ports.ts';
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { Observer } from '../reconcile/ports.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Outcome, Operation } from '../transaction/outcome.ts';
-import { phaseOf } from '../transaction/phase.ts';
 import type { ControllerMetrics } from './metrics.ts';
+import { observeTransaction } from './observed-transaction.ts';
 
 export interface Instrumentation {
   readonly observer: Observer;
@@ -28,24 +30,29 @@ export interface Instrumentation {
   };
 }
 
-export function instrumentation(metrics: ControllerMetrics, log: Log, controller: string): Instrumentation {
+export interface InstrumentationOptions {
+  readonly metrics: ControllerMetrics;
+  readonly log: Log;
+  /** Its name, as controller-runtime would call it. */
+  readonly controller: string;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Of the trace a transaction belongs to. */
+  readonly traceIdOf: (transaction: OrderTransaction) => string;
+}
+
+export function instrumentation(options: InstrumentationOptions): Instrumentation {
+  const { metrics, log, controller, clock, traceIdOf } = options;
   const name = { name: controller };
+  const observedBy = { metrics, traceIdOf, monotonicMs: () => clock.monotonicMs() };
   return {
     observer: {
-      statusWritten: (why: 'decision' | 'end' | 'news', result: WriteResult['kind']) =>
-        metrics.statusWrites.inc({ why, result }),
+      takenUp: () => observeTransaction(observedBy),
       statusRefused: (key, sentence) => log.error({ transaction: key, sentence }, 'the API server refused a status'),
-      ended: (transaction) => {
-        const labels = { flow: transaction.spec.flow, phase: phaseOf(transaction) };
-        const { creationTimestamp = '' } = transaction.metadata;
-        const seconds = (Date.parse(transaction.status?.finishedAt ?? '') - Date.parse(creationTimestamp)) / 1000;
-        metrics.finished.inc(labels);
-        if (Number.isFinite(seconds)) metrics.durationSeconds.observe(labels, Math.max(0, seconds));
-      },
     },
     skew: skewWatch(metrics, log),
     apiAnswer: (call) => metrics.apiRequests.inc({ ...call }),
-    call: ({ participant, operation, outcome, seconds }) => {
+    call: ({ participant: name, operation, outcome, seconds }) => {
+      const participant = metrics.bounds.targets.of(name);
       metrics.calls.inc({ participant, operation, outcome });
       metrics.callSeconds.observe({ participant, operation }, seconds);
     },
@@ -77,7 +84,7 @@ const SKEW_WORTH_A_WORD_MS = 5_000;
 function skewWatch(metrics: ControllerMetrics, log: Log): (skewMs: number) => void {
   let apart = false;
   return (skewMs) => {
-    metrics.clockSkewSeconds.set(skewMs / 1000);
+    metrics.clockSkewSeconds.set({ against: 'api-server' }, skewMs / 1000);
     const isApart = Math.abs(skewMs) > (apart ? SKEW_WORTH_A_WORD_MS / 2 : SKEW_WORTH_A_WORD_MS);
     if (isApart === apart) return;
     apart = isApart;

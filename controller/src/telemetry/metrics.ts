@@ -3,39 +3,27 @@
  * ours begins with `ordertx_`. No label names a transaction: their number has no bound.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { brokerMetrics } from '../../../services/broker/src/metrics.ts';
+import { BoundedLabel } from '../../../services/metrics/src/bounded-label.ts';
+import { HistogramWithExemplars } from '../../../services/metrics/src/exemplars.ts';
 import { processMetrics } from '../../../services/metrics/src/process-metrics.ts';
-import { conditionIsTrue } from '../transaction/conditions.ts';
-import { phaseOf } from '../transaction/phase.ts';
+import { registerGauges, type Bounds, type Sources } from './gauges.ts';
 
 /** From one local call to a participant's longest usual time-out. */
 const CALL_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-/** From an unloaded transaction to one that waited for people. */
-const TRANSACTION_BUCKETS_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
+/** From an unloaded transaction to one that waited for as long as pay-order's tries may. */
+const TRANSACTION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
 
-/** Read when Prometheus asks, so that nothing has to be kept in step. */
-export interface Sources {
-  readonly transactions: () => Iterable<OrderTransaction>;
-  readonly informerAgesMs: () => Readonly<Record<string, number>>;
-  readonly queue: () => { readonly depth: number; readonly delayed: number; readonly longestRunningMs: number };
-  readonly callsUnderWay: () => number;
-  readonly callsWaiting: () => number;
-  readonly removalOverdueMs: () => number;
-  /** The breaker's state by endpoint, of those that have failed. */
-  readonly breakers: () => ReadonlyMap<string, 'open' | 'closed'>;
-}
-
-type MakeGauge = (
-  metric: string,
-  help: string,
-  collect: (gauge: Gauge) => void,
-  labelNames: readonly string[],
-) => Gauge;
+/** Status writes for one transaction: two where all is well. */
+const WRITES_BUCKETS = [1, 2, 3, 4, 5, 8, 13, 21, 34, 100];
+/** More than anybody has of either, and few enough that what is served stays small whatever people write. */
+const FLOWS_MAX = 100;
+const TARGETS_MAX = 100;
 
 export class ControllerMetrics {
   readonly registry = new Registry();
   readonly #common = { registers: [this.registry] };
+  readonly bounds: Bounds = { flows: new BoundedLabel(FLOWS_MAX), targets: new BoundedLabel(TARGETS_MAX) };
 
   readonly reconciles = new Counter({
     name: 'controller_runtime_reconcile_total',
@@ -58,12 +46,19 @@ export class ControllerMetrics {
   });
   readonly clockSkewSeconds = new Gauge({
     name: 'ordertx_clock_skew_seconds',
-    help: "How far this machine's clock is ahead of the API server's (behind: negative), give or take a second.",
+    help: "How far this machine's clock is ahead of another's (behind: negative), by whose: api-server (give or take a second), archive.",
+    labelNames: ['against'],
     ...this.#common,
   });
   readonly leader = new Gauge({
     name: 'leader_election_master_status',
     help: 'Whether this replica works on the shard that the Lease stands for: 1 or 0.',
+    labelNames: ['name'],
+    ...this.#common,
+  });
+  readonly leaseTrouble = new Gauge({
+    name: 'ordertx_lease_trouble',
+    help: 'Whether this replica could not read or write a Lease at the last attempt: 1 or 0. Where no other holder is seen, it works on the shard all the same.',
     labelNames: ['name'],
     ...this.#common,
   });
@@ -104,11 +99,35 @@ export class ControllerMetrics {
     labelNames: ['flow', 'phase'],
     ...this.#common,
   });
-  readonly durationSeconds = new Histogram({
+  readonly decided = new Counter({
+    name: 'ordertx_transactions_decided_total',
+    help: 'Transactions that this replica decided, by flow, decision and its reason.',
+    labelNames: ['flow', 'decision', 'reason'],
+    ...this.#common,
+  });
+  readonly decisionSeconds = new HistogramWithExemplars(this.registry, {
+    name: 'ordertx_transaction_decision_seconds',
+    help: 'From the creation of a transaction to its decision; exemplars name the transaction and its trace.',
+    labelNames: ['flow', 'decision'],
+    buckets: TRANSACTION_BUCKETS_SECONDS,
+  });
+  readonly durationSeconds = new HistogramWithExemplars(this.registry, {
     name: 'ordertx_transaction_duration_seconds',
-    help: 'From the creation of a transaction to its final phase.',
+    help: 'From the creation of a transaction to its final phase; exemplars name the transaction and its trace.',
     labelNames: ['flow', 'phase'],
     buckets: TRANSACTION_BUCKETS_SECONDS,
+  });
+  readonly statusWritesEach = new Histogram({
+    name: 'ordertx_transaction_status_writes',
+    help: 'Status writes that this replica made, or tried to make, for a transaction until its end. Those of a replica that had it before are not among them.',
+    labelNames: ['flow'],
+    buckets: WRITES_BUCKETS,
+    ...this.#common,
+  });
+  readonly givenUp = new Counter({
+    name: 'ordertx_messages_given_up_total',
+    help: 'Best-effort messages that were published maxAttempts times without a receipt, by name.',
+    labelNames: ['message'],
     ...this.#common,
   });
   readonly statusWrites = new Counter({
@@ -171,105 +190,6 @@ export class ControllerMetrics {
 
   /** Gauges that are read off the parts at each scrape. */
   observe(name: string, sources: Sources): void {
-    const { registry } = this;
-    const gauge: MakeGauge = (metric, help, collect, labelNames) =>
-      new Gauge({
-        name: metric,
-        help,
-        labelNames,
-        registers: [registry],
-        collect() {
-          this.reset();
-          collect(this);
-        },
-      });
-    gauge('workqueue_depth', 'Keys that wait for a worker.', (each) => each.set({ name }, sources.queue().depth), [
-      'name',
-    ]);
-    gauge(
-      'workqueue_longest_running_processor_seconds',
-      'How long the slowest running worker has been at its key.',
-      (each) => each.set({ name }, sources.queue().longestRunningMs / 1000),
-      ['name'],
-    );
-    observeParticipants(gauge, sources);
-    gauge(
-      'ordertx_removal_overdue_seconds',
-      'For how long the oldest ended transaction that is known might have been removed; 0 where none waits, or another replica removes.',
-      (each) => each.set(sources.removalOverdueMs() / 1000),
-      [],
-    );
-    gauge(
-      'ordertx_informer_last_event_age_seconds',
-      'How long ago the API server last told something, by kind: a deaf informer shows here.',
-      (each) => {
-        for (const [kind, ageMs] of Object.entries(sources.informerAgesMs())) each.set({ kind }, ageMs / 1000);
-      },
-      ['kind'],
-    );
-    gauge(
-      'ordertx_transactions',
-      'Transactions that still need work, by flow and phase; those that rest until they are removed are not counted.',
-      (each) => {
-        for (const [flow, phases] of byPhase(sources.transactions()))
-          for (const [phase, count] of phases) each.set({ flow, phase }, count);
-      },
-      ['flow', 'phase'],
-    );
-    gauge(
-      'ordertx_transactions_stuck',
-      'Unfinished transactions that a person should look at, by flow.',
-      (each) => {
-        for (const [flow, count] of stuckBy(sources.transactions())) each.set({ flow }, count);
-      },
-      ['flow'],
-    );
+    registerGauges(this.registry, name, sources, this.bounds);
   }
-}
-
-// Counted in maps: a gauge's own `inc` takes ten times as long, and there may be 100,000 of them.
-
-/** By flow, then phase. */
-function byPhase(transactions: Iterable<OrderTransaction>): ReadonlyMap<string, ReadonlyMap<string, number>> {
-  const flows = new Map<string, Map<string, number>>();
-  for (const transaction of transactions) {
-    const phases = flows.get(transaction.spec.flow) ?? new Map<string, number>();
-    flows.set(transaction.spec.flow, phases);
-    const phase = phaseOf(transaction);
-    phases.set(phase, (phases.get(phase) ?? 0) + 1);
-  }
-  return flows;
-}
-
-/** By flow; 0 for a flow that has unfinished ones, none of them stuck. */
-function stuckBy(transactions: Iterable<OrderTransaction>): ReadonlyMap<string, number> {
-  const flows = new Map<string, number>();
-  for (const { spec, status } of transactions) {
-    if (status?.finishedAt !== undefined) continue;
-    flows.set(spec.flow, (flows.get(spec.flow) ?? 0) + (conditionIsTrue(status, 'Stuck') ? 1 : 0));
-  }
-  return flows;
-}
-
-function observeParticipants(gauge: MakeGauge, sources: Sources): void {
-  gauge(
-    'ordertx_participant_calls_under_way',
-    'Calls and publications begun and not ended.',
-    (each) => each.set(sources.callsUnderWay()),
-    [],
-  );
-  gauge(
-    'ordertx_participant_calls_waiting',
-    'Of those, calls that wait to be sent, for a place at their endpoint (maxConcurrency), their turn at one that answers nobody, or a token: what is too slow for its load shows here.',
-    (each) => each.set(sources.callsWaiting()),
-    [],
-  );
-  gauge(
-    'ordertx_participant_breaker_open',
-    'Whether this replica asks an endpoint by turns, once a second, because it answers nobody: 1 or 0. Endpoints that have never failed are not listed.',
-    (each) => {
-      for (const [endpoint, state] of sources.breakers()) each.set({ endpoint }, state === 'open' ? 1 : 0);
-    },
-    ['endpoint'],
-  );
 }

@@ -10,6 +10,7 @@
 import type { Redis } from 'ioredis';
 import { MESSAGE_FIELD, messagesStream, stringifyAnyDepth, type MessageEvent } from '../../protocol/src/index.ts';
 import { commandConnection, reasonOf } from './connections.ts';
+import type { BrokerMetrics } from './metrics.ts';
 
 /**
  * A safety net only: what it drops is published again. An hour of 250 messages a second; at 1 to 2 kB each they take 1 to 2 GB, so
@@ -25,6 +26,7 @@ const REFUSED = /^(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|MASTERDOWN|CLUSTERDOW
 
 export interface PublisherOptions {
   readonly redisUrl: string;
+  readonly metrics: Pick<BrokerMetrics, 'published'>;
   /** A key that nobody uses, below this sender's own; the probe names it. */
   readonly probeKey: string;
   /** Once for each change; `reason` where it is away. */
@@ -73,6 +75,15 @@ export class Publisher {
 
   /** Resolves, never rejects: one result for each. */
   async publish(publications: readonly Publication[]): Promise<readonly Published[]> {
+    const results = await this.#publish(publications);
+    publications.forEach(({ stream, event }, index) => {
+      const result = results[index];
+      this.#options.metrics.published(stream, event.attempt ?? 1, typeof result === 'string' ? result : 'failed');
+    });
+    return results;
+  }
+
+  async #publish(publications: readonly Publication[]): Promise<readonly Published[]> {
     if (this.#away) return publications.map(() => new Error('Redis is away'));
     const there = await this.#stillThere(publications.map(({ stream, event: { id } }) => ({ stream, id })));
     const commands = this.#commands.pipeline();

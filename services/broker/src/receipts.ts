@@ -11,6 +11,7 @@
 import type { Redis } from 'ioredis';
 import { RECEIPT_FIELD, receiptSchema, type Receipt } from '../../protocol/src/index.ts';
 import { blockingConnection, closeReader, reasonOf } from './connections.ts';
+import type { BrokerMetrics, Dropped } from './metrics.ts';
 import type { ReceiptTokens } from './receipt-tokens.ts';
 import { Trouble, type Telling } from './trouble.ts';
 
@@ -25,9 +26,6 @@ const RENEW_EVERY_MS = 60_000;
 const RECEIPT_CHARS_MAX = 32 * 1024;
 const CLOSE_PATIENCE_MS = 2 * READ_BLOCK_MS;
 
-/** Why a receipt did not count. */
-export type Dropped = 'malformed' | 'unproven';
-
 /** For the log. */
 export const DROPPED =
   'a receipt was dropped: it is none, or lacks the token of the message, so whoever wrote it may not have read that';
@@ -38,6 +36,7 @@ export interface ReceiptsOptions {
   /** This sender's own. */
   readonly stream: string;
   readonly tokens: ReceiptTokens;
+  readonly metrics: Pick<BrokerMetrics, 'received' | 'receiptDropped'>;
   /** Rejects where they could not be recorded: they come again. */
   readonly settle: (receipts: readonly Receipt[]) => Promise<void> | void;
   /** `tell`: for the first of its kind in a while. */
@@ -91,6 +90,7 @@ export class ReceiptsReader {
     const entries = await this.#nextEntries();
     const receipts = entries.flatMap(([, fields]) => this.#proven(fields ?? []));
     if (receipts.length > 0) await this.#options.settle(receipts);
+    for (const receipt of receipts) this.#options.metrics.received(receipt);
     this.#handedOn = entries.map(([id]) => id);
   }
 
@@ -123,6 +123,7 @@ export class ReceiptsReader {
     const nowMs = performance.now();
     const tell = nowMs >= (this.#toldAtMs.get(why) ?? -Infinity) + TELL_EVERY_MS;
     if (tell) this.#toldAtMs.set(why, nowMs);
+    this.#options.metrics.receiptDropped(why);
     this.#options.onDropped(why, tell);
     return [];
   }

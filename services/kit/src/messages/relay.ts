@@ -66,6 +66,7 @@ export class OutboxRelay {
     });
     this.#publisher = new Publisher({
       redisUrl,
+      metrics: broker,
       probeKey: `${this.#receipts}.probe`,
       onChange: (state) => {
         if (state.away) this.#trouble.failed(state.reason);
@@ -73,10 +74,9 @@ export class OutboxRelay {
       },
     });
     this.#reader = new ReceiptsReader({
-      ...{ redisUrl, stream: this.#receipts, tokens: this.#tokens },
+      ...{ redisUrl, stream: this.#receipts, tokens: this.#tokens, metrics: broker },
       settle: (receipts) => this.#settle(receipts),
       onDropped: (why, tell) => {
-        broker.receiptDropped(why);
         if (tell) log.warn({ why }, DROPPED);
       },
       trouble: {

@@ -1,0 +1,64 @@
+/**
+ * What is measured of one transaction, from the moment this process takes it up until its end.
+ *
+ * How long it took is counted on the monotonic clock, from when it was taken up: that is some milliseconds after its creation, which
+ * Kubernetes dates in whole seconds. One that was taken up long after that (another replica had it, or the watch was behind) is measured
+ * by the stored dates, give or take a second.
+ */
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionObserver } from '../reconcile/ports.ts';
+import { isFinal, messagesOf, phaseOf } from '../transaction/phase.ts';
+import type { ControllerMetrics } from './metrics.ts';
+
+export interface ObservedBy {
+  readonly metrics: ControllerMetrics;
+  readonly monotonicMs: () => number;
+  /** Of the trace it belongs to. */
+  readonly traceIdOf: (transaction: OrderTransaction) => string;
+}
+
+/** The stored dates are apart from the truth by up to this: both are cut or late by a second. */
+const DATES_ARE_WITHIN_SECONDS = 1;
+
+export function observeTransaction({ metrics, monotonicMs, traceIdOf }: ObservedBy): TransactionObserver {
+  const takenUpMs = monotonicMs();
+  let statusWrites = 0;
+  const secondsUntil = ({ metadata }: OrderTransaction, date: string | undefined): number => {
+    const here = (monotonicMs() - takenUpMs) / 1000;
+    const stored = (Date.parse(date ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
+    return stored > here + DATES_ARE_WITHIN_SECONDS ? stored : here;
+  };
+  const exemplarOf = (transaction: OrderTransaction): Readonly<Record<string, string>> => ({
+    trace_id: traceIdOf(transaction),
+    transaction: `${transaction.metadata.namespace ?? ''}/${transaction.metadata.name}`,
+  });
+  const decided = (after: OrderTransaction, decision: string): void => {
+    const flow = metrics.bounds.flows.of(after.spec.flow);
+    metrics.decided.inc({ flow, decision, reason: after.status?.decisionReason ?? '' });
+    const seconds = secondsUntil(after, after.status?.decidedAt);
+    metrics.decisionSeconds.observe({ flow, decision }, seconds, exemplarOf(after));
+  };
+  const ended = (after: OrderTransaction): void => {
+    const flow = metrics.bounds.flows.of(after.spec.flow);
+    const phase = phaseOf(after);
+    metrics.finished.inc({ flow, phase });
+    metrics.durationSeconds.observe({ flow, phase }, secondsUntil(after, after.status?.finishedAt), exemplarOf(after));
+    metrics.statusWritesEach.observe({ flow }, statusWrites);
+  };
+  return {
+    statusWritten(why, result) {
+      statusWrites += 1;
+      metrics.statusWrites.inc({ why, result });
+    },
+    stored({ status: before = {} }, after) {
+      const { decision, phase } = after.status ?? {};
+      if (decision !== undefined && before.decision === undefined) decided(after, decision);
+      for (const { name, state } of messagesOf(after.status ?? {})) {
+        const isNew =
+          state === 'GaveUp' && messagesOf(before).find((message) => message.name === name)?.state !== state;
+        if (isNew) metrics.givenUp.inc({ message: metrics.bounds.targets.of(name) });
+      }
+      if (isFinal(phase) && !isFinal(before.phase)) ended(after);
+    },
+  };
+}
