@@ -122,9 +122,15 @@ function peopleOf({
   const abandonedBy = annotations['ordertx.dev/abandoned-by'];
   const deed = (what: string, by?: string, reason?: string): Deed => ({ what, by, reason, at: undefined });
   return [
-    ...(suspend || suspendedBy !== undefined ? [deed('suspended', suspendedBy)] : []),
-    ...(!suspend && resumedBy !== undefined ? [deed('resumed', resumedBy)] : []),
-    ...(cancelRequested ? [deed('asked for its cancellation', cancelRequestedBy)] : []),
+    ...(suspend || suspendedBy !== undefined
+      ? [deed('suspended', suspendedBy, annotations['ordertx.dev/suspend-reason'])]
+      : []),
+    ...(!suspend && resumedBy !== undefined
+      ? [deed('resumed', resumedBy, annotations['ordertx.dev/resume-reason'])]
+      : []),
+    ...(cancelRequested
+      ? [deed('asked for its cancellation', cancelRequestedBy, annotations['ordertx.dev/cancel-reason'])]
+      : []),
     ...resolutions.map((resolution) => {
       const { target, as, reason, by, at } = resolution as typeof resolution & {
         readonly by?: string;
@@ -135,7 +141,13 @@ function peopleOf({
     ...(annotations[ABANDON_ANNOTATION] ? [deed('gave it up', abandonedBy, annotations[ABANDON_ANNOTATION])] : []),
     ...(annotations[RETRY_ANNOTATION] === undefined
       ? []
-      : [deed('asked for a retry', undefined, `token ${annotations[RETRY_ANNOTATION]}`)]),
+      : [
+          deed(
+            'asked for a retry',
+            undefined,
+            annotations['ordertx.dev/retry-reason'] ?? `token ${annotations[RETRY_ANNOTATION]}`,
+          ),
+        ]),
   ];
 }
 

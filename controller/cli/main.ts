@@ -21,10 +21,17 @@ import type { Session } from './session.ts';
 import { Terminal } from './terminal.ts';
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Trouble, usage } from './trouble.ts';
 import type { Run } from './verb.ts';
+import { addAbandon } from './verbs/abandon.ts';
+import { addCancel } from './verbs/cancel.ts';
 import { addDescribe } from './verbs/describe.ts';
 import { addFlows } from './verbs/flows.ts';
+import { addHold, addRelease } from './verbs/hold.ts';
 import { addIncidents } from './verbs/incidents.ts';
 import { addList } from './verbs/list.ts';
+import { addResume } from './verbs/resume.ts';
+import { addRetry } from './verbs/retry.ts';
+import { addSettle } from './verbs/settle.ts';
+import { addSuspend } from './verbs/suspend.ts';
 import { addVersion } from './verbs/version.ts';
 
 /** As long as kubectl's users are used to wait before they doubt the network. */
@@ -53,7 +60,9 @@ const program = new Command('kubectl ordertx')
   .showSuggestionAfterError()
   .exitOverride();
 addKubectlFlags(program);
-for (const add of [addIncidents, addList, addDescribe, addFlows, addVersion]) add(program, run);
+const READING = [addIncidents, addList, addDescribe, addFlows];
+const ACTING = [addRetry, addSuspend, addResume, addCancel, addSettle, addAbandon, addHold, addRelease];
+for (const add of [...READING, ...ACTING, addVersion]) add(program, run);
 // What goes wrong in a verb's own arguments ends like everything else.
 for (const command of program.commands) command.exitOverride();
 

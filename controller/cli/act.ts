@@ -1,0 +1,95 @@
+/**
+ * What people do to transactions, and how each of them answers. A verb says what it asks and what the stored copy must say for it to be
+ * done; acting.ts does it to one or to thousands.
+ */
+import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
+import { pathOf, TRANSACTIONS } from '../src/kubernetes/stored-object.ts';
+import type { ApiAnswer } from '../src/kubernetes/transport.ts';
+import { isFinal } from '../src/transaction/phase.ts';
+import type { Session } from './session.ts';
+
+export type Result =
+  /** What was asked for has happened. */
+  | 'settled'
+  /** The new attempt was answered, and not well. */
+  | 'still failing'
+  /** It had ended, or was decided otherwise, before. */
+  | 'too late'
+  /** No answer within --timeout; it may still come. */
+  | 'timed out'
+  /** The API server has refused it. */
+  | 'refused'
+  | 'not found'
+  /** --no-wait: stored, and nobody has looked what came of it. */
+  | 'asked'
+  /** --dry-run: the API server would take it. */
+  | 'would be asked'
+  /** Ctrl-C came before. */
+  | 'not asked'
+  /** Ctrl-C came before its answer, or it may not be looked at. */
+  | 'not awaited';
+
+export interface Verdict {
+  readonly result: Result;
+  readonly sentence: string;
+}
+
+export interface Asking {
+  readonly session: Session;
+  readonly reason: string | undefined;
+  readonly dryRun: boolean;
+  /** Who the API server knows us as; undefined where it did not say. */
+  readonly me: string | undefined;
+}
+
+export interface Act {
+  readonly verb: string;
+  /** "Have 3 transactions tried again at once": what is asked about, with `count` in words. */
+  readonly question: (count: string) => string;
+  /** What somebody should know before saying yes. */
+  readonly warning?: string;
+  /** Whether coming too late is a failure: what was wanted will not be. */
+  readonly lateIsFailure: boolean;
+  /** Why nothing need be asked; undefined where it is to be. */
+  readonly before: (transaction: OrderTransaction) => Verdict | undefined;
+  readonly ask: (transaction: OrderTransaction, asking: Asking) => Promise<ApiAnswer<OrderTransaction>>;
+  /** What the stored copy, undefined once it is gone, says to what was asked; undefined while it says nothing yet. */
+  readonly judge: (now: OrderTransaction | undefined, asked: OrderTransaction) => Verdict | undefined;
+}
+
+export const settled = (sentence: string): Verdict => ({ result: 'settled', sentence });
+export const stillFailing = (sentence: string): Verdict => ({ result: 'still failing', sentence });
+export const tooLate = (sentence: string): Verdict => ({ result: 'too late', sentence });
+
+export const GONE = 'it has ended and is removed';
+
+/** A merge patch of exactly this object: whoever took its name since is not meant. */
+export function patch(
+  transaction: OrderTransaction,
+  { session, dryRun }: Asking,
+  change: {
+    readonly spec?: object;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly resourceVersion?: string;
+  },
+): Promise<ApiAnswer<OrderTransaction>> {
+  const { namespace = '', name, uid } = transaction.metadata;
+  const { spec, ...metadata } = change;
+  return session.api.ask<OrderTransaction>({
+    method: 'PATCH',
+    path: pathOf(TRANSACTIONS, namespace, name),
+    query: { fieldManager: 'kubectl-ordertx', ...(dryRun && { dryRun: 'All' }) },
+    body: { metadata: { uid, ...metadata }, ...(spec && { spec }) },
+  });
+}
+
+/** Where a reason has no field of its own it stands in an annotation, which `describe` shows. */
+export function reasonAnnotation(verb: string, reason: string | undefined): Readonly<Record<string, string>> {
+  return reason === undefined ? {} : { [`ordertx.dev/${verb}-reason`]: reason };
+}
+
+export function endedAlready({ status }: OrderTransaction, what: string): Verdict | undefined {
+  return isFinal(status?.phase)
+    ? tooLate(`it has ended (${status.phase}): there is nothing left to ${what}`)
+    : undefined;
+}

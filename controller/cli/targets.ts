@@ -1,0 +1,62 @@
+/**
+ * Which transactions an act is for: named one by one, by what they have in common, or all of them.
+ */
+import type { Command } from 'commander';
+import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
+import { NEEDS_WORK_SELECTOR, pathOf, TRANSACTIONS } from '../src/kubernetes/stored-object.ts';
+import { addFilterFlags, isNarrowed, picksOf, selectorsOf, type Filter } from './selection.ts';
+import { joined, type Session } from './session.ts';
+import { usage } from './trouble.ts';
+
+export interface TargetFlags extends Filter {
+  readonly all?: boolean;
+}
+
+export interface Targets {
+  readonly found: readonly OrderTransaction[];
+  /** Names that the API server has nothing under. */
+  readonly missing: readonly string[];
+}
+
+export function addTargetFlags(command: Command): Command {
+  return addFilterFlags(
+    command.argument('[names...]', 'transactions by name').option('--all', 'all that are unfinished'),
+  );
+}
+
+export async function targetsOf(session: Session, names: readonly string[], flags: TargetFlags): Promise<Targets> {
+  const { selectors } = session;
+  const isSelected = isNarrowed(flags) || Boolean(selectors.fieldSelector ?? selectors.labelSelector);
+  if ([names.length > 0, isSelected || flags.all === true].filter(Boolean).length !== 1) {
+    throw usage(
+      'name transactions, or choose them (--incident, --stuck, --flow, --target, --older-than, -l, --field-selector), or take --all',
+    );
+  }
+  if (names.length > 0) return named(session, names);
+  const picks = picksOf(flags, session.now());
+  const chosen = selectorsOf(session, flags);
+  const fieldSelector = joined(chosen.fieldSelector, NEEDS_WORK_SELECTOR);
+  const found = await session.api.transactions(session.namespace, { ...chosen, fieldSelector }, (transaction) =>
+    picks(transaction) ? withoutPayload(transaction) : undefined,
+  );
+  return { found, missing: [] };
+}
+
+async function named(session: Session, names: readonly string[]): Promise<Targets> {
+  const { namespace } = session;
+  if (namespace === undefined) throw usage('names are of one namespace: name it with -n instead of -A');
+  // As `list -o name` prints them.
+  const bare = [...new Set(names.map((name) => name.replace(/^(otx|ordertransactions?)(\.ordertx\.dev)?\//, '')))];
+  const looked = await Promise.all(
+    bare.map(async (name) => session.api.find<OrderTransaction>(pathOf(TRANSACTIONS, namespace, name))),
+  );
+  return {
+    found: looked.filter((transaction) => transaction !== undefined),
+    missing: bare.filter((_, index) => looked[index] === undefined),
+  };
+}
+
+/** Ten thousand payloads need not be in memory for an act. */
+function withoutPayload({ spec, ...rest }: OrderTransaction): OrderTransaction {
+  return { ...rest, spec: { ...spec, payload: {} } };
+}
