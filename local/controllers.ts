@@ -20,6 +20,8 @@ export type ControllerOptions = {
   readonly serviceAccount?: string;
   /** Added to the process's environment; wins over what the other options say. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder of another release, with its packages. Default: this one. */
+  readonly release?: string;
 };
 
 export type RunningController = { readonly url: string; readonly part: Part };
@@ -33,7 +35,7 @@ const HEAP = ['--max-old-space-size=1024', '--max-semi-space-size=4'];
 const ROOT = join(import.meta.dirname, '..');
 
 export async function startController(group: ProcessGroup, options: ControllerOptions): Promise<RunningController> {
-  const { name, port, serviceAccount } = options;
+  const { name, port, serviceAccount, release = ROOT } = options;
   const url = `http://127.0.0.1:${port}`;
   const env = {
     ...inheritedEnvironment(),
@@ -49,10 +51,10 @@ export async function startController(group: ProcessGroup, options: ControllerOp
   };
   const args = [
     ...HEAP,
-    join(ROOT, 'controller', 'src', 'main.ts'),
+    join(release, 'controller', 'src', 'main.ts'),
     `--allow-endpoints=${options.allowEndpoints.join(',')}`,
   ];
-  const spec = { name, command: process.execPath, args, env, cwd: ROOT, leaf: true };
+  const spec = { name, command: process.execPath, args, env, cwd: release, leaf: true };
   const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, part };
 }

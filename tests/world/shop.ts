@@ -56,6 +56,8 @@ export interface ControllerChoice {
   readonly kubeconfig?: string;
   readonly allowEndpoints?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder of another release. */
+  readonly release?: string;
 }
 
 /** A flow for a test: the business's own participants and paths, in a hurry. */
@@ -151,6 +153,7 @@ export class Shop {
       allowEndpoints: choice.allowEndpoints ?? Object.values(this.origins),
       ...(this.#parts.checksCallers && { serviceAccount: this.access.controllerAccount }),
       env: { ORDERTX_LEADER_ELECTION: 'off', ...choice.env },
+      ...(choice.release !== undefined && { release: choice.release }),
     });
   }
 
