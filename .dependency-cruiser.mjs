@@ -86,7 +86,7 @@ export default {
       from: { path: ADAPTERS, pathNot: TEST },
       to: {
         path: '^controller/src/(transaction|reconcile|removal)/',
-        pathNot: '^controller/src/transaction/(phase|conditions)[.]ts$',
+        pathNot: '^controller/src/transaction/(phase|conditions|outcome)[.]ts$',
         dependencyTypesNot: ['type-only'],
       },
     },

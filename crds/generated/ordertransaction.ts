@@ -151,7 +151,7 @@ export interface OrderTransactionStatus {
    */
   readonly message?: string;
   /**
-   * The participant or message it fails on right now, or that is on hold; empty when nothing is wrong. `kubectl get otx --field-selector status.waitingFor!=` lists all that wait so.
+   * The participant or message it fails on right now, or that is on hold; the flow where that is missing; empty when nothing is wrong. `kubectl get otx --field-selector status.waitingFor!=` lists all that wait so.
    */
   readonly waitingFor?: string;
   /**

@@ -53,6 +53,12 @@ test.each([
   ['spec.orderId=o77', 'selected'],
   ['status.phase=Trying', 'selected'],
   ['status.waitingFor!=,spec.orderId=o77', 'selected'],
+  ['status.waitingFor!=', 'selected'],
+  ['status.waitingFor!=,spec.flow=create-order', 'selected'],
+  ['status.waitingFor=inventory', 'selected'],
+  ['status.waitingFor=inventory,spec.flow=create-order', 'selected'],
+  ['status.waitingFor=order,spec.flow=create-order', undefined],
+  ['status.waitingFor=inventory,spec.flow=pay-order', undefined],
   ['status.expires=2026-11-22T23:15Z', 'selected'],
   ['status.phase=Succeeded', undefined],
 ])('transactions are selected by %s', async (selector, found) => {

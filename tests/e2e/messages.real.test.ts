@@ -172,7 +172,12 @@ describe('a consumer that is away', () => {
         'to say what it waits for',
         (each) => each.status?.message?.includes('receipt') === true,
       );
-      expect(status?.message).toBe('the receipt for the message outbound-wms has not come yet');
+      expect(status).toMatchObject({
+        waitingFor: 'outbound-wms',
+        message: expect.stringMatching(
+          /^the message outbound-wms is not delivered: its consumer has sent no receipt.* Next: it is published again, until its receipt comes$/,
+        ),
+      });
       // Published again and again meanwhile, and yet one entry each: a Redis does not fill because a consumer is away.
       const redis = new Redis(shop.redisUrl);
       expect(await redis.xlen('ordertx:messages:wms')).toBe(orderIds.length);

@@ -179,7 +179,7 @@ describe('an order', () => {
         (each) => findCondition(each.status, 'Stuck')?.status === 'True',
       );
       expect(status?.decision).toBeUndefined();
-      expect(status?.message).toContain('was not called, because the API server gave no token for it');
+      expect(status?.message).toContain('is not called: the API server gave no token for it');
       await tokenless.part.process.stop();
 
       const controller = await shop.startController();

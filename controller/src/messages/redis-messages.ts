@@ -32,7 +32,7 @@ export interface MessagesSettings {
   readonly onDropped: (why: Dropped, tell: boolean) => void;
 }
 
-const AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up and writable';
+const AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up, writable and not full';
 const UNPUBLISHED: MessageOutcome = { kind: 'unpublished', detail: AWAY };
 
 /** When the broker is back, thousands are due at once: one pipeline of them at a time, and the others wait for it. */

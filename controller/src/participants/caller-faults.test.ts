@@ -221,7 +221,7 @@ describe('at shutdown', () => {
     const results = await Promise.all(calls);
     for (const result of results.slice(0, 2)) expect(result).toEqual(unknown(/^the controller stopped/));
     for (const result of results.slice(2)) expect(result).toEqual({ kind: 'withdrawn' });
-    const unsent = { kind: 'unsent', detail: expect.stringMatching(/^was not called/) };
+    const unsent = { kind: 'unsent', detail: expect.stringMatching(/^is not called: /) };
     await waitUntil(() => participant.open() === 0);
     expect(participant.requests).toHaveLength(2);
     expect(await caller.call(callTo(target), shutdown.signal)).toEqual(unsent);

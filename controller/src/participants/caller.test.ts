@@ -107,7 +107,7 @@ describe('the token', () => {
     const tokens = { get, drop: () => false };
     const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens, tokenMs: 50 });
     const outcome = await caller.call(callTo(participantAt(participant.origin)), NEVER);
-    expect(outcome).toEqual({ kind: 'unsent', detail: expect.stringMatching(/^was not called, .* no token/) });
+    expect(outcome).toEqual({ kind: 'unsent', detail: expect.stringMatching(/^is not called: .* no token/) });
     expect(participant.requests).toEqual([]);
   });
 

@@ -19,7 +19,7 @@ import type { Participant } from '../../../crds/generated/transactionflow.ts';
 import { stringifyAnyDepth } from '../../../services/protocol/src/deep-json.ts';
 import type { BranchCall, CallRequest, CallResult, Health, Participants } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Operation, Outcome } from '../transaction/outcome.ts';
+import { NOT_CALLED, type Operation, type Outcome } from '../transaction/outcome.ts';
 import type { AllowList } from './allow-list.ts';
 import { classify } from './classify.ts';
 import { Deadline, unlessEnded } from './deadline.ts';
@@ -283,8 +283,7 @@ function claimOf({ transaction, participant, operation, overdue, requested }: Br
 const PAYLOAD_TOO_LARGE: Outcome = {
   kind: 'blocked',
   reason: 'PayloadTooLarge',
-  detail:
-    'the payload is over 64 kB as JSON, so it is never sent: settle the branch by hand, and make smaller payloads',
+  detail: `${NOT_CALLED}the payload is over 64 kB as JSON: settle the branch by hand, and make smaller payloads`,
 };
 
 /**

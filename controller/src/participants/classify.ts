@@ -13,7 +13,7 @@
 import { HEADERS } from '../../../services/protocol/src/headers.ts';
 import { DONE_STATES, isFenceState, type FenceState } from '../../../services/protocol/src/operations.ts';
 import { isProblemCode, type ProblemCode } from '../../../services/protocol/src/problems.ts';
-import type { Operation, Outcome } from '../transaction/outcome.ts';
+import { WORKING_ON_IT, type Operation, type Outcome } from '../transaction/outcome.ts';
 import type { HttpAnswer, HttpHeaders } from './exchange.ts';
 
 /** What status.branches[].lastError holds. */
@@ -28,8 +28,7 @@ export function classify(operation: Operation, answer: HttpAnswer, nowMs: number
   if (status >= 200 && status <= 299) return classifySuccess(operation, answer);
   if (status === 409) return classifyRefusal(operation, answer);
   if (status === 425) {
-    const detail = 'answered 425: it is working on it, or waits for another transaction of the same order';
-    return { kind: 'ongoing', detail, ...retryAfter(headers, nowMs) };
+    return { kind: 'ongoing', detail: WORKING_ON_IT, ...retryAfter(headers, nowMs) };
   }
   const detail = `answered ${describeStatus(status)}`;
   return status === 429 || status === 503

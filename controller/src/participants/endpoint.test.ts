@@ -38,7 +38,7 @@ describe('a service in another namespace', () => {
     expect(resolve(endpoint)).toEqual({
       kind: 'forbidden',
       detail:
-        "its service inventory.warehouse is in another namespace: if that is meant, add inventory.warehouse to the controller's --allow-endpoints",
+        "is not called: its service inventory.warehouse is in another namespace: if that is meant, add inventory.warehouse to the controller's --allow-endpoints",
     });
   });
 
@@ -58,7 +58,7 @@ describe('a url', () => {
     expect(resolve({ url: 'http://127.0.0.1:4001/' })).toEqual({
       kind: 'forbidden',
       detail:
-        "its endpoint http://127.0.0.1:4001 is given by url: if that is meant, add http://127.0.0.1:4001 to the controller's --allow-endpoints",
+        "is not called: its endpoint http://127.0.0.1:4001 is given by url: if that is meant, add http://127.0.0.1:4001 to the controller's --allow-endpoints",
     });
   });
 

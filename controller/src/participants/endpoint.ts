@@ -6,6 +6,7 @@
  */
 import type { Participant } from '../../../crds/generated/transactionflow.ts';
 import { audienceOfService, audienceOfUrl } from '../../../services/protocol/src/audience.ts';
+import { NOT_CALLED } from '../transaction/outcome.ts';
 import { isDnsLabel, type AllowList } from './allow-list.ts';
 
 export type ResolvedEndpoint =
@@ -86,5 +87,5 @@ function addToList(entry: string): string {
 }
 
 function forbidden(detail: string): ResolvedEndpoint {
-  return { kind: 'forbidden', detail };
+  return { kind: 'forbidden', detail: `${NOT_CALLED}${detail}` };
 }

@@ -25,7 +25,7 @@ test.each([
 });
 
 test.each(['EMFILE', 'EADDRNOTAVAIL'])('%s is a want of our own: the participant has not been asked', (code) => {
-  expect(broken(error(code))).toEqual({ kind: 'unsent', detail: expect.stringMatching(/^was not called/) });
+  expect(broken(error(code))).toEqual({ kind: 'unsent', detail: expect.stringMatching(/^is not called: /) });
 });
 
 test.each([

@@ -6,7 +6,7 @@
  * carries addresses, ports and byte counts that change from attempt to attempt.
  */
 import { errors } from 'undici';
-import type { Outcome } from '../transaction/outcome.ts';
+import { NOT_CALLED, type Outcome } from '../transaction/outcome.ts';
 import type { End } from './deadline.ts';
 
 export function ended(end: End): Outcome {
@@ -22,14 +22,12 @@ export function ended(end: End): Outcome {
 
 /** Nobody was asked: what was missing was ours. */
 export function withoutToken(): Outcome {
-  return unsent(
-    'was not called, because the API server gave no token for it: may the controller create tokens for its own service account?',
-  );
+  return unsent('the API server gave no token for it: may the controller create tokens for its own service account?');
 }
 
 /** The call's waiting ended before it was sent. */
 export function notSent(): Outcome {
-  return unsent('was not called, because the controller stopped before there was a place for it');
+  return unsent('the controller stopped before there was a place for it');
 }
 
 /** @param error what undici, node:net, node:dns or node:tls ended the exchange with */
@@ -72,10 +70,8 @@ const BY_CODE: Readonly<Record<string, string>> = {
 
 /** Of our own, before a connection came about: the participant has not been asked. */
 const UNSENT_BY_CODE: Readonly<Record<string, string>> = {
-  EADDRNOTAVAIL:
-    'was not called, because the controller has no free local port left: lower maxConcurrency or add replicas',
-  EMFILE:
-    'was not called, because the controller has no free file descriptor left: raise its limit or lower maxConcurrency',
+  EADDRNOTAVAIL: 'the controller has no free local port left: lower maxConcurrency or add replicas',
+  EMFILE: 'the controller has no free file descriptor left: raise its limit or lower maxConcurrency',
 };
 
 const BY_KIND: readonly { readonly pattern: RegExp; readonly detail: string }[] = [
@@ -101,5 +97,5 @@ function unknown(detail: string): Outcome {
 }
 
 function unsent(detail: string): Outcome {
-  return { kind: 'unsent', detail };
+  return { kind: 'unsent', detail: `${NOT_CALLED}${detail}` };
 }

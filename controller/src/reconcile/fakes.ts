@@ -9,7 +9,7 @@ import type { Participant, TransactionFlow } from '../../../crds/generated/trans
 import type { Sign } from '../participants/breaker.ts';
 import { EndpointLimits, type Rank } from '../participants/limits.ts';
 import { illegalStep } from '../transaction/legality.ts';
-import type { Operation, Outcome } from '../transaction/outcome.ts';
+import { WORKING_ON_IT, type Operation, type Outcome } from '../transaction/outcome.ts';
 import type {
   BranchCall,
   CallRequest,
@@ -257,7 +257,9 @@ export class FencedParticipants implements Participants {
   /** How long its answer is on the way: until this resolves. */
   returns: (call: BranchCall) => Promise<void> = () => Promise.resolve();
   refusesTry: (branch: string) => boolean = () => false;
-  fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' = () => 'none';
+  /** What goes wrong with a call; an outcome is what is answered, without any effect. */
+  fault: (call: BranchCall) => 'none' | 'lost' | 'answer-lost' | 'later' | 'unsent' | 'blocked' | Outcome = () =>
+    'none';
 
   #others = 0;
 
@@ -351,7 +353,8 @@ export class FencedParticipants implements Participants {
     if (fault === 'lost') return { kind: 'unknown', detail: 'no answer' };
     if (fault === 'unsent') return { kind: 'unsent', detail: 'no token' };
     if (fault === 'blocked') return { kind: 'blocked', reason: 'EndpointForbidden', detail: 'allow it' };
-    if (fault === 'later') return { kind: 'ongoing', detail: 'later', retryAfterMs: 50 };
+    if (fault === 'later') return { kind: 'ongoing', detail: WORKING_ON_IT, retryAfterMs: 50 };
+    if (typeof fault !== 'string') return fault;
     const outcome = this.#fence(`${keyOf(transaction)}/${participant.name}`, participant.name, operation);
     await this.returns(call);
     return fault === 'answer-lost' ? { kind: 'unknown', detail: 'no answer' } : outcome;

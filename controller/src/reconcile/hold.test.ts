@@ -158,7 +158,11 @@ describe('a participant on hold', () => {
     shop.participants.fault = ({ participant }) => (participant.name === 'order' ? 'lost' : 'none');
     begin();
     await controller.workFor(LATER_MS);
-    expect(shop.now.status).toMatchObject({ waitingFor: 'order', message: 'the try at order is not done: no answer' });
+    expect(shop.now.status).toMatchObject({
+      waitingFor: 'order',
+      message:
+        'the try at order is not done: no answer. Next: it is asked again, until the deadline cancels the transaction',
+    });
     expect(isStuck()).toBe(true);
   });
 

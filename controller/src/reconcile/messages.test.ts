@@ -116,7 +116,8 @@ describe('messages', () => {
     expect(shop.now.status).toMatchObject({
       phase: 'Delivering',
       waitingFor: 'lock-wms',
-      message: 'the message lock-wms is not delivered: the broker is away',
+      message:
+        'the message lock-wms is not delivered: the broker is away. Next: it is published again, until its receipt comes',
       messages: [{ lastError: 'the broker is away' }, { attempts: 0 }],
     });
     const writes = shop.server.writes;

@@ -271,10 +271,12 @@ describe('one controller', () => {
     const controller = shop.controller();
     await controller.workFor(61_000);
     const stuck = () => shop.now.status?.conditions?.find(({ type }) => type === 'Stuck');
-    expect(stuck()).toMatchObject({ status: 'True', message: 'the confirm at order is not done: no answer' });
+    const says = (name: string) =>
+      `the confirm at ${name} is not done: no answer. Next: it is asked again, until it has done it`;
+    expect(stuck()).toMatchObject({ status: 'True', message: says('order') });
     shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
     await controller.workFor(120_000);
-    expect(stuck()).toMatchObject({ status: 'True', message: 'the confirm at inventory is not done: no answer' });
+    expect(stuck()).toMatchObject({ status: 'True', message: says('inventory') });
   });
 
   test('suspended, it sends and decides nothing and says so; resumed, it goes on', async () => {

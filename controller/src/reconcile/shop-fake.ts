@@ -58,6 +58,8 @@ export class Shop {
   readonly warnings: string[] = [];
   readonly ended: string[] = [];
   readonly published: string[] = [];
+  /** What back-offs are spread by, in [0, 1). */
+  random: () => number = () => 0.5;
   brokerIsDown = false;
   /** Down, and the controllers know it. */
   brokerIsAway = false;
@@ -77,12 +79,13 @@ export class Shop {
     return this.order();
   }
 
-  order(): OrderTransaction {
+  /** @param uid the object's */
+  order(uid = `u${this.#creations}`): OrderTransaction {
     return this.server.create({
       metadata: {
         name: 'create-o1',
         namespace: 'shop',
-        uid: `u${this.#creations}`,
+        uid,
         creationTimestamp: new Date(this.clock.now()).toISOString(),
       },
       spec: {
@@ -176,7 +179,7 @@ export class Controller {
         statusRefused: () => undefined,
       },
       clock: { now: () => apiClock.now() + skewMs },
-      random: () => 0.5,
+      random: () => shop.random(),
       stopping: this.#stopping.signal,
     });
     this.queue.soon(KEY);

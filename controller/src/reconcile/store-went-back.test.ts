@@ -62,7 +62,7 @@ describe('a participant that has confirmed before', () => {
     expect(shop.now.status).toMatchObject({ waitingFor: 'inventory', branches: [{ confirmedBefore: true }, {}] });
     expect(stuck(shop)).toMatchObject({ status: 'True', reason: 'ConfirmedBefore' });
     expect(shop.now.status?.message).toBe(
-      'order has confirmed it before, so it is not cancelled although no answer to the try within 30 s from inventory (no answer)',
+      'order has confirmed it before, so it is not cancelled although no answer to the try within 30 s from inventory (no answer). Next: those that have not tried are asked again, until their data agrees with the Confirm',
     );
     expect(shop.warnings).toEqual(['ConfirmedBefore']);
     first.crash();

@@ -7,7 +7,7 @@ import { type Controller, flowNamed, KEY, Shop } from './shop-fake.ts';
 
 const DEADLINE_MS = 30_000;
 const SENTENCE =
-  'the try at inventory is not done: answers no transaction at present: it is asked again once a second, by turns';
+  'the try at inventory is not done: answers no transaction at present: it is asked again once a second, by turns. Next: it is asked again, until the deadline cancels the transaction';
 
 let shop: Shop;
 let controller: Controller;

@@ -11,7 +11,8 @@ import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
-import { branchesOf, branchIsOpen, messagesOf } from '../transaction/phase.ts';
+import { quietAfterWrite, quietAtStart } from '../transaction/notice.ts';
+import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from '../transaction/phase.ts';
 import { createdAtMs, type View } from '../transaction/step.ts';
 import { FewMap, FewSet } from './few.ts';
 import type { CallResult, Health, TransactionObserver } from './ports.ts';
@@ -81,6 +82,12 @@ export class Work {
   #heldUntilMs: number | undefined;
   #health: Surroundings['health'] | undefined;
   #storedAtMs: number;
+  /** By when the writes of trouble so far are made up for. */
+  #quietUntilMs: number;
+  #wellSinceMs: number | undefined;
+  /** Branches and messages with an attempt that a person asked for, until it is answered. */
+  readonly #asksForAnswer = new FewSet<string>();
+  #owesAnswer = false;
   /** Not yet in the stored status. */
   #answers: readonly Answer[] = [];
   /** What the API server had of the flow when it was last asked; undefined where it was not, or more was heard since. */
@@ -92,6 +99,7 @@ export class Work {
     this.uid = transaction.metadata.uid;
     this.observer = observer;
     this.#storedAtMs = nowMs;
+    this.#quietUntilMs = quietAtStart(transaction, nowMs);
   }
 
   view(transaction: OrderTransaction, flow: TransactionFlow | undefined, around: Surroundings): View {
@@ -105,6 +113,7 @@ export class Work {
     const stored = withBranches(believed, this.#calledUnder.keys());
     const status = this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored;
     if (this.#flow && waitsOnlyForHold({ transaction, status }, this.#flow)) this.#heldUntilMs = around.nowMs;
+    this.#noteRecovery(transaction.status, status, around.nowMs);
     return {
       transaction,
       status,
@@ -126,7 +135,15 @@ export class Work {
       revived: { has: (branch) => this.#hasComeBack(branch) },
       requested: this.#requested,
       storedAtMs: this.#storedAtMs,
+      quietUntilMs: this.#quietUntilMs,
+      wellSinceMs: this.#wellSinceMs,
+      owesAnswer: this.#owesAnswer,
     };
+  }
+
+  #noteRecovery(stored: OrderTransactionStatus | undefined, status: OrderTransactionStatus, nowMs: number): void {
+    const isWell = stored?.waitingFor !== undefined && stored.waitingFor !== '' && !status.waitingFor;
+    this.#wellSinceMs = isWell ? (this.#wellSinceMs ?? nowMs) : undefined;
   }
 
   /** The API server was asked for the flow, and this is what it has. */
@@ -159,11 +176,15 @@ export class Work {
     return this.#healthOf(branch)?.revivals ?? 0;
   }
 
-  /** A person wants all that is open called at once; what is under way just now is. */
+  /** A person wants all that is open called at once, and to know what is answered; what is under way just now is called. */
   request(status: OrderTransactionStatus): void {
-    for (const branch of branchesOf(status)) {
-      if (branchIsOpen(branch, status.decision) && !this.busy.has(branch.name)) this.#requested.add(branch.name);
+    const open = branchesOf(status).filter((branch) => branchIsOpen(branch, status.decision));
+    for (const { name } of open) {
+      this.#asksForAnswer.add(name);
+      if (!this.busy.has(name)) this.#requested.add(name);
     }
+    if (open.length > 0 || status.decision === undefined) return;
+    for (const message of messagesOf(status)) if (messageIsOpen(message)) this.#asksForAnswer.add(message.name);
   }
 
   /** Whether a participant of its flow has come back since it was last called for it. */
@@ -260,6 +281,9 @@ export class Work {
 
   receive(answer: Answer): void {
     this.#answers = [...this.#answers, answer];
+    // That a message is published says nothing yet of its consumer.
+    const isAnswer = answer.on === 'branch' || answer.outcome.kind !== 'published';
+    if (isAnswer && this.#asksForAnswer.delete(answer.target)) this.#owesAnswer = true;
   }
 
   /**
@@ -275,10 +299,14 @@ export class Work {
   }
 
   /** To be called before a write: `stored` takes off what that write has carried, and keeps what came meanwhile. */
-  checkpoint(): { stored: (nowMs: number) => void } {
+  checkpoint(why: 'decision' | 'end' | 'news'): { stored: (nowMs: number) => void } {
     const carried = this.#answers.length;
     return {
       stored: (nowMs) => {
+        // What was decided begins its own trouble, which is told at once as the first was.
+        if (why === 'decision') this.#quietUntilMs = 0;
+        if (why === 'news') this.#quietUntilMs = quietAfterWrite(this.#quietUntilMs, this.uid, nowMs);
+        if (this.#answers.length === carried) this.#owesAnswer = false;
         for (const answer of this.#answers.slice(0, carried)) if (saysTried(answer)) this.#heard.add(answer.target);
         this.#answers = this.#answers.slice(carried);
         this.#storedAtMs = nowMs;

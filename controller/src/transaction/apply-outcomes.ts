@@ -10,7 +10,7 @@ import type { Retry, TransactionFlow } from '../../../crds/generated/transaction
 import type { Answer, BranchAnswer, MessageAnswer } from './answers.ts';
 import { branchFrom, messageFrom } from './carried.ts';
 import { clip, LAST_ERROR_CHARS_MAX, type StuckReason } from './conditions.ts';
-import type { Operation } from './outcome.ts';
+import { REFUSED, type Operation } from './outcome.ts';
 import { branchesOf, branchIsOpen, isConfirmedBefore, messageIsOpen, messagesOf, operationFor } from './phase.ts';
 import { askedForDelayMs, longestDelayMs, republishDelayMs, retryDelayMs } from './retry.ts';
 import { clearAlarm, describe, raiseAlarm } from './sentences.ts';
@@ -94,7 +94,10 @@ function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry, confirm
       const lastError = clip(outcome.detail, LAST_ERROR_CHARS_MAX);
       // Where another has confirmed already, a no to the try is not the end: it has to become a yes (T5).
       if (operation === 'try' && !confirmedBefore) return { name, state: 'Refused', attempts, lastError };
-      return { name, state, attempts, lastError, nextAttemptTime: timeAfter(atMs, longestDelayMs(retry, jitter)) };
+      return {
+        ...{ name, state, attempts, lastError: clip(`${REFUSED}${outcome.detail}`, LAST_ERROR_CHARS_MAX) },
+        nextAttemptTime: timeAfter(atMs, longestDelayMs(retry, jitter)),
+      };
     }
     case 'blocked':
       return {
@@ -109,6 +112,7 @@ function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry, confirm
         name,
         state,
         attempts,
+        lastError: clip(outcome.detail, LAST_ERROR_CHARS_MAX),
         nextAttemptTime: nextAttempt(retry, attempts, jitter, atMs, outcome.retryAfterMs),
       };
     case 'unsent':
@@ -161,6 +165,13 @@ function applyToMessage(status: OrderTransactionStatus, answer: MessageAnswer, r
   return retell(changed, alarm, answer.atMs);
 }
 
+/**
+ * From this publication on a receipt is missed, after some ten seconds. Sooner, a consumer that is behind under load would cost
+ * thousands of transactions a write each; later, people would not hear of one that is dead.
+ */
+const MISSED_FROM_ATTEMPTS = 5;
+const NO_RECEIPT = 'its consumer has sent no receipt: is it running? read its log';
+
 function messageAfter(before: Message, answer: MessageAnswer, retry: Retry): Message {
   const { outcome, atMs, jitter } = answer;
   const { name, delivery, state, lastError } = before;
@@ -171,7 +182,12 @@ function messageAfter(before: Message, answer: MessageAnswer, retry: Retry): Mes
       if (delivery === 'BestEffort' && attempts > 0) return before;
       const delayMs =
         state === 'Refused' ? longestDelayMs(retry, jitter) : republishDelayMs(retry, attempts + 1, jitter);
-      return { ...before, attempts: attempts + 1, nextAttemptTime: timeAfter(atMs, delayMs) };
+      const nextAttemptTime = timeAfter(atMs, delayMs);
+      if (delivery === 'BestEffort' || state === 'Refused')
+        return { ...before, attempts: attempts + 1, nextAttemptTime };
+      const { lastError: _, ...taken } = before;
+      const isMissed = attempts + 1 >= MISSED_FROM_ATTEMPTS;
+      return { ...taken, attempts: attempts + 1, ...(isMissed && { lastError: NO_RECEIPT }), nextAttemptTime };
     }
     case 'unpublished':
       return {

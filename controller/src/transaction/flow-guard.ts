@@ -5,7 +5,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import { branchesOf, FLOW_FINALIZER, isBegun, messageIsOpen, messagesOf } from './phase.ts';
 import { conditionIsTrue, findCondition } from './conditions.ts';
 import { inItsPhase } from './notice.ts';
-import { raiseAlarm } from './sentences.ts';
+import { raiseAlarm, withNext, type Description } from './sentences.ts';
 import { act, createdAtMs, store, timeOf, type Step, type View } from './step.ts';
 
 /**
@@ -16,24 +16,32 @@ export function isKept(flow: TransactionFlow): boolean {
   return flow.metadata.finalizers?.includes(FLOW_FINALIZER) === true;
 }
 
-/** The sentence that says what is wrong with the flow; undefined where the transaction may go on. */
-export function missingFlow(view: View, flow: TransactionFlow | undefined): string | undefined {
+/** What is wrong with the flow, and whom or what it lacks; undefined where the transaction may go on. */
+export function missingFlow(view: View, flow: TransactionFlow | undefined): Description | undefined {
   const name = view.transaction.spec.flow;
-  if (flow === undefined) return `the TransactionFlow ${name} does not exist in this namespace: create it`;
+  const missing = (waitingFor: string, sentence: string): Description => ({
+    waitingFor,
+    message: withNext(sentence, 'nothing is called, decided or ended until then; the deadline does not decide either'),
+  });
+  if (flow === undefined)
+    return missing(name, `the TransactionFlow ${name} does not exist in this namespace: create it`);
   const { deletionTimestamp } = flow.metadata;
   const isYounger = deletionTimestamp !== undefined && timeOf(deletionTimestamp) <= createdAtMs(view.transaction);
   if (isYounger && !isBegun(view.status)) {
-    return `the TransactionFlow ${name} was being deleted when this transaction was created: create it again`;
+    const sentence = `the TransactionFlow ${name} was being deleted when this transaction was created: create it again`;
+    return missing(name, sentence);
   }
   const participants = new Set(flow.spec.participants.map((participant) => participant.name));
   const branch = branchesOf(view.status).find((each) => !participants.has(each.name));
-  if (branch)
-    return `the TransactionFlow ${name} lacks this transaction's participant ${branch.name}: create it again with all of them`;
+  const lacks = (what: string, target: string): Description =>
+    missing(
+      target,
+      `the TransactionFlow ${name} lacks this transaction's ${what} ${target}: create it again with all of them`,
+    );
+  if (branch) return lacks('participant', branch.name);
   const templates = new Set((flow.spec.messages ?? []).map((template) => template.name));
   const message = messagesOf(view.status).find((each) => messageIsOpen(each) && !templates.has(each.name));
-  if (message)
-    return `the TransactionFlow ${name} lacks this transaction's message ${message.name}: create it again with all of them`;
-  return undefined;
+  return message && lacks('message', message.name);
 }
 
 /**
@@ -41,14 +49,14 @@ export function missingFlow(view: View, flow: TransactionFlow | undefined): stri
  * transactions are watched apart, and a transaction may be heard of before the flow that it was created after: nothing is said
  * before the API server itself was asked.
  */
-export function waitForFlow(view: View, sentence: string, nowMs: number): Step {
-  const told = { ...view.status, message: sentence, waitingFor: '' };
-  const status = raiseAlarm(told, 'FlowNotFound', sentence, nowMs);
+export function waitForFlow(view: View, missing: Description, nowMs: number): Step {
+  const status = raiseAlarm({ ...view.status, ...missing }, 'FlowNotFound', missing.message, nowMs);
   const stored = view.transaction.status;
   const known =
     conditionIsTrue(stored, 'Stuck') &&
     findCondition(stored, 'Stuck')?.reason === 'FlowNotFound' &&
-    stored?.message === sentence &&
+    stored?.message === missing.message &&
+    stored.waitingFor === missing.waitingFor &&
     branchesOf(stored).length === branchesOf(view.status).length;
   if (known) return act([], [], []);
   return view.flowIsRead ? store('news', view, inItsPhase(view, status)) : { kind: 'read-flow' };

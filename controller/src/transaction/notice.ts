@@ -1,17 +1,29 @@
 /**
- * When what a person should know is written down although nothing was decided (T6): with the first failed attempt, when
- * its sentence or a condition changes, and otherwise at most once a minute per transaction.
+ * When what a person should know is written down although nothing was decided (T6): its first trouble, a condition, and the answer
+ * to an attempt that a person has asked for at once; else at most once a minute per transaction, taken over some time.
+ *
+ * Ten thousand may fail at once, with sentences that alternate (503, time-out, 425). So each write of trouble uses up a minute: a new
+ * sentence may be one minute ahead, attempts and times that say nothing new wait until all is made up for.
  */
-import type { OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { conditionIsTrue, findCondition } from './conditions.ts';
+import { fnv1a } from './fnv1a.ts';
 import { isAboutHold, waitsOnlyForHold } from './hold.ts';
 import { branchesOf, branchIsOpen, messagesOf, phaseOf } from './phase.ts';
-import { raiseAlarm, slowSentence } from './sentences.ts';
+import { describeSlow, raiseAlarm } from './sentences.ts';
 import { keepStoredAnswers } from './stored-answers.ts';
 import { createdAtMs, store, type Step, type View } from './step.ts';
 
-const REPEAT_AFTER_MS = 60_000;
+/** Each write of trouble is made up for by so long a time without one. */
+const WRITE_EVERY_MS = 60_000;
+/**
+ * So far ahead a write may be made: the first trouble and what it turns out to be are told at once. With more, transactions by the
+ * thousand whose sentences alternate would begin with more writes than the API server has room for.
+ */
+const AHEAD_MS = WRITE_EVERY_MS;
+/** What goes well again mostly ends soon, and the end is a write of its own; a queue of thousands takes this long. */
+const WELL_FOR_MS = 30_000;
 
 /** Puts a write before what was decided to do, where there is news; else wakes in time for the next piece of it. */
 export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs: number): Step {
@@ -21,7 +33,6 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
   // Nobody was to do anything about it while it was on hold; and what was held by the thousand is not written by the thousand when
   // it goes on: most of it ends within the minute.
   const sinceMs = Math.max(createdAtMs(view.transaction), heldUntilMs);
-  const toldAtMs = Math.max(view.storedAtMs, heldUntilMs);
   const stuckAtMs = isOnHold ? Infinity : sinceMs + flow.spec.stuckAfterSeconds * 1000;
   const isStuck = conditionIsTrue(view.status, 'Stuck');
   const status = isStuck
@@ -29,24 +40,56 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
     : nowMs >= stuckAtMs
       ? takingTooLong(view.status, nowMs)
       : view.status;
-  const stored = view.transaction.status ?? {};
-  if (hasNews(stored, status)) return store('news', view, inItsPhase(view, status));
-  const stale = hasProgress(stored, keepStoredAnswers(stored, status)) || isOldOfHold(stored, status);
-  const waitedMs = nowMs - toldAtMs;
-  // Below zero where the clock was set back: nobody knows how long it was.
-  if (stale && (waitedMs >= REPEAT_AFTER_MS || waitedMs < 0)) return store('news', view, inItsPhase(view, status));
-  const wakeTimes = [
-    step.wakeAtMs,
-    isStuck || stuckAtMs === Infinity ? undefined : stuckAtMs,
-    stale ? toldAtMs + REPEAT_AFTER_MS : undefined,
-  ].filter((time) => time !== undefined);
+  const writeAtMs = whenToWrite(view, status, heldUntilMs, nowMs);
+  if (writeAtMs !== undefined && writeAtMs <= nowMs) return store('news', view, inItsPhase(view, status));
+  const wakeTimes = [step.wakeAtMs, isStuck || stuckAtMs === Infinity ? undefined : stuckAtMs, writeAtMs].filter(
+    (time) => time !== undefined,
+  );
   return { ...step, wakeAtMs: wakeTimes.length > 0 ? Math.min(...wakeTimes) : undefined };
+}
+
+/** When the status is to be written, should nothing else come before; undefined where there is nothing to write. */
+function whenToWrite(
+  view: View,
+  status: OrderTransactionStatus,
+  heldUntilMs: number,
+  nowMs: number,
+): number | undefined {
+  const stored = view.transaction.status ?? {};
+  if (view.owesAnswer || isAnotherState(stored, status)) return nowMs;
+  const isLaterOfHold = isOldOfHold(stored, status);
+  const hasSentence = saysAnother(stored, status) && !isLaterOfHold;
+  if (!hasSentence && !isLaterOfHold && !hasProgress(stored, keepStoredAnswers(stored, status))) return undefined;
+  const spreadMs = spreadOf(view.transaction.metadata.uid);
+  const quietMs = Math.max(view.quietUntilMs, view.storedAtMs + WRITE_EVERY_MS, heldUntilMs + WRITE_EVERY_MS);
+  // So late it cannot be: the clock was set back, and nobody knows how long it was.
+  if (quietMs - nowMs > AHEAD_MS + 2 * WRITE_EVERY_MS) return nowMs;
+  if (!hasSentence) return quietMs + spreadMs;
+  const soonMs = Math.max(nowMs, view.quietUntilMs - AHEAD_MS);
+  return view.wellSinceMs === undefined ? soonMs : Math.max(soonMs, view.wellSinceMs + WELL_FOR_MS);
+}
+
+/** By when its writes of trouble are made up for, with one more now. */
+export function quietAfterWrite(quietUntilMs: number, uid: string | undefined, nowMs: number): number {
+  const untilMs = Math.max(nowMs, quietUntilMs) + WRITE_EVERY_MS;
+  return untilMs - nowMs > AHEAD_MS ? untilMs + spreadOf(uid) : untilMs;
+}
+
+/** Of another process nobody knows; a restart among thousands in trouble is not to cost each of them more than one write. */
+export function quietAtStart({ status }: OrderTransaction, nowMs: number): number {
+  return status?.waitingFor ? nowMs + WRITE_EVERY_MS : 0;
+}
+
+/** From 0 to WRITE_EVERY_MS, always the same for one transaction: those that fail together are not told of together ever after. */
+function spreadOf(uid = ''): number {
+  return fnv1a(uid) % WRITE_EVERY_MS;
 }
 
 function takingTooLong(status: OrderTransactionStatus, nowMs: number): OrderTransactionStatus {
   const isKnown = status.waitingFor && status.message && !isAboutHold(status.message);
-  const message = isKnown ? status.message : slowSentence(status);
-  return raiseAlarm(status.waitingFor ? status : { ...status, message }, 'TakingTooLong', message, nowMs);
+  const slow = describeSlow(status);
+  const message = isKnown ? status.message : slow.message;
+  return raiseAlarm(status.waitingFor ? status : { ...status, ...slow }, 'TakingTooLong', message, nowMs);
 }
 
 /** `kubectl describe` shows the condition: what it waits for may change while it takes too long. */
@@ -57,9 +100,9 @@ function withCurrentSentence(status: OrderTransactionStatus, nowMs: number): Ord
   return raiseAlarm(status, 'TakingTooLong', status.message, nowMs);
 }
 
-function hasNews(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
+/** What is written at once: it is seldom, or a person waits for it. */
+function isAnotherState(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
   return (
-    (saysAnother(stored, status) && !isOldOfHold(stored, status)) ||
     // An empty token is one too: taken and not stored, it would be taken again at once, for ever.
     stored.lastHandledRetryAt !== status.lastHandledRetryAt ||
     (stored.conditions !== status.conditions && conditionsText(stored) !== conditionsText(status))

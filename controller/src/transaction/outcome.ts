@@ -8,6 +8,15 @@
 
 export type Operation = 'try' | 'confirm' | 'cancel';
 
+/** A 425 in words. No trouble by itself; a person reads it after trouble, and where it takes too long. */
+export const WORKING_ON_IT = 'answered 425: it is working on it, or waits for another transaction of the same order';
+
+/** How the detail begins of what was not sent (`unsent`, `blocked`): nobody was asked, so no deadline decides by it (T5). */
+export const NOT_CALLED = 'is not called: ';
+
+/** How a refusal is told that may not be one. */
+export const REFUSED = 'refused: ';
+
 export type Outcome =
   /**
    * The operation is done, now or before. A try that finds its branch already Confirmed has succeeded as well, and more is

@@ -3,8 +3,10 @@
  */
 import { conditionIsTrue, findCondition, withCondition } from './conditions.ts';
 import { branchesOf, messagesOf } from './phase.ts';
-import { act, store, type Step, type View } from './step.ts';
+import { fnv1a } from './fnv1a.ts';
 import { inItsPhase } from './notice.ts';
+import { describe, isAboutSuspension, suspendedSentence } from './sentences.ts';
+import { act, store, type Step, type View } from './step.ts';
 
 export const RETRY_ANNOTATION = 'ordertx.dev/retry-requested-at';
 
@@ -22,13 +24,14 @@ export function acknowledgeSuspend(view: View, nowMs: number): Step {
   const stored = findCondition(view.transaction.status, 'Suspended');
   const { generation } = view.transaction.metadata;
   if (stored?.status === 'True' && stored.observedGeneration === generation) return act([], [], []);
+  const message = suspendedSentence(view.status);
   const status = withCondition(
-    view.status,
+    { ...view.status, message },
     {
       type: 'Suspended',
       status: 'True',
       reason: 'Requested',
-      message: 'nothing is sent and nothing is decided until spec.suspend is false again',
+      message,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     },
     nowMs,
@@ -43,7 +46,7 @@ export function acknowledgeResume(view: View, nowMs: number): View {
     { type: 'Suspended', status: 'False', reason: 'Resumed', message: '' },
     nowMs,
   );
-  return { ...view, status };
+  return { ...view, status: isAboutSuspension(status.message) ? { ...status, ...describe(status) } : status };
 }
 
 /**
@@ -100,15 +103,8 @@ export function dueByChangeMs(changed: ReadonlyMap<string, number | undefined>, 
 export function storedRetryToken(annotation: string): string {
   const chars = [...annotation];
   if (chars.length <= RETRY_TOKEN_CHARS_MAX) return annotation;
-  const end = `…${digest(annotation)}`;
+  const end = `…${fnv1a(annotation).toString(16).padStart(8, '0')}`;
   return chars.slice(0, RETRY_TOKEN_CHARS_MAX - end.length).join('') + end;
-}
-
-/** FNV-1a, 32 bit, in hexadecimal. */
-function digest(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
 function dueNow<Target extends { readonly nextAttemptTime?: string }>(target: Target): Target {

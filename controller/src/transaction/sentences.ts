@@ -1,10 +1,11 @@
 /**
- * What a person reads in `kubectl get otx`: which participant or message it waits for, and the one sentence that says why.
+ * What a person reads in `kubectl get otx`: which participant or message it waits for, and the one sentence that says which
+ * operation, what was answered, and what happens next.
  *
  * The sentences are stable: the same trouble gives the same words on every attempt, because each new sentence is a
  * write to the API server (T6).
  */
-import type { OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
+import type { Branch, Message, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import {
   clip,
   CONDITION_MESSAGE_CHARS_MAX,
@@ -13,7 +14,8 @@ import {
   withCondition,
   type StuckReason,
 } from './conditions.ts';
-import { branchesOf, branchIsOpen, messageIsOpen, messagesOf, operationFor } from './phase.ts';
+import { NOT_CALLED, REFUSED, WORKING_ON_IT, type Operation } from './outcome.ts';
+import { branchesOf, branchIsOpen, isConfirmedBefore, messageIsOpen, messagesOf, operationFor } from './phase.ts';
 
 export interface Description {
   readonly message: string;
@@ -22,19 +24,74 @@ export interface Description {
 
 /** The first open branch or message that has an error speaks; where none has, a cancelled transaction says why it is one. */
 export function describe(status: OrderTransactionStatus): Description {
-  const operation = operationFor(status.decision);
-  const branch = branchesOf(status).find((each) => branchIsOpen(each, status.decision) && each.lastError);
-  if (branch) return waiting(branch.name, `the ${operation} at ${branch.name} is not done: ${branch.lastError}`);
+  const open = branchesOf(status).filter((each) => branchIsOpen(each, status.decision));
+  const branch =
+    open.find(({ lastError }) => lastError && lastError !== WORKING_ON_IT) ??
+    // After trouble a 425 is not yet its end: who is asked in vain now and then, and told "later" in between, fails all the while.
+    open.find(({ name, lastError }) => lastError && name === status.waitingFor);
+  if (branch) return ofBranch(branch, status);
   const message = messagesOf(status).find(
     (each) => messageIsOpen(each) && each.lastError && each.delivery === 'Reliable',
   );
-  if (message) return waiting(message.name, `the message ${message.name} is not delivered: ${message.lastError}`);
+  if (message) return ofMessage(message);
   const isSlow = conditionIsTrue(status, 'Stuck') && findCondition(status, 'Stuck')?.reason === 'TakingTooLong';
-  return { waitingFor: '', message: isSlow ? slowSentence(status) : whyCancelled(status) };
+  return isSlow ? describeSlow(status) : { waitingFor: '', message: whyCancelled(status) };
 }
 
-function waiting(waitingFor: string, sentence: string): Description {
-  return { waitingFor, message: clip(sentence, CONDITION_MESSAGE_CHARS_MAX) };
+/** Where no one has an error yet, and it takes too long all the same: what is still to be done. */
+export function describeSlow(status: OrderTransactionStatus): Description {
+  const branch = branchesOf(status).find((each) => branchIsOpen(each, status.decision));
+  if (branch) return ofBranch(branch, status);
+  const message = messagesOf(status).find(messageIsOpen);
+  return message ? ofMessage(message) : { waitingFor: '', message: 'it has not ended yet' };
+}
+
+/** What a person reads while nothing is sent because a person has asked for it. */
+export function suspendedSentence({ decision }: OrderTransactionStatus): string {
+  return `${SUSPENDED}nothing is sent and nothing is decided until spec.suspend is false again${
+    decision === undefined ? '; the deadline runs on' : ''
+  }`;
+}
+
+export function isAboutSuspension(message: string | undefined): boolean {
+  return message?.startsWith(SUSPENDED) === true;
+}
+
+const SUSPENDED = 'suspended: ';
+
+function ofBranch({ name, lastError }: Branch, status: OrderTransactionStatus): Description {
+  const operation = operationFor(status.decision);
+  const next = nextForBranch(operation, lastError ?? '', isConfirmedBefore(status));
+  const why = lastError ?? 'no answer to it has come yet';
+  return { waitingFor: name, message: withNext(`the ${operation} at ${name} is not done: ${why}`, next) };
+}
+
+function nextForBranch(operation: Operation, lastError: string, isConfirmed: boolean): string {
+  const asked = 'it is asked again';
+  if (lastError.startsWith(REFUSED))
+    return `${asked} at the longest delay, until its data is mended or the branch is settled by hand`;
+  if (lastError.startsWith(NOT_CALLED)) {
+    return operation === 'try'
+      ? 'it is called once it can be; no deadline decides before that, but a cancellation can be requested'
+      : 'it is called once it can be, unless the branch is settled by hand';
+  }
+  if (operation === 'try' && !isConfirmed) return `${asked}, until the deadline cancels the transaction`;
+  return `${asked}, until it has done it`;
+}
+
+function ofMessage({ name, state, lastError }: Message): Description {
+  const why = lastError ?? 'its consumer has sent no receipt yet';
+  const next =
+    state === 'Refused'
+      ? 'it is published again at the longest delay, until it is taken or settled by hand'
+      : 'it is published again, until its receipt comes';
+  return { waitingFor: name, message: withNext(`the message ${name} is not delivered: ${why}`, next) };
+}
+
+/** What is wrong, and what happens by itself. */
+export function withNext(sentence: string, next: string): string {
+  const end = /[.?!…]$/.test(sentence) ? '' : '.';
+  return clip(`${sentence}${end} Next: ${next}`, CONDITION_MESSAGE_CHARS_MAX);
 }
 
 /** Why the decision was Cancel, in words; empty while undecided or under Confirm. Stored with the decision. */
@@ -57,23 +114,22 @@ export function raiseAlarm(
   return withCondition(status, { type: 'Stuck', status: 'True', reason, message }, atMs);
 }
 
-/** Ends an alarm once nothing open has an error any more; TakingTooLong ends with the transaction only. */
+/** Ends an alarm once nothing open has an error any more, or not that one; TakingTooLong ends with the transaction only. */
 export function clearAlarm(status: OrderTransactionStatus, atMs: number): OrderTransactionStatus {
-  if (!conditionIsTrue(status, 'Stuck') || status.waitingFor) return status;
-  if (findCondition(status, 'Stuck')?.reason === 'TakingTooLong') return status;
-  return endAlarm(status, atMs);
+  const reason = conditionIsTrue(status, 'Stuck') ? findCondition(status, 'Stuck')?.reason : undefined;
+  if (reason === undefined || reason === 'TakingTooLong') return status;
+  const isOver = NOT_CALLED_REASONS.has(reason) ? !branchesOf(status).some(isNotCalled) : !status.waitingFor;
+  return isOver ? endAlarm(status, atMs) : status;
+}
+
+/** People end these, by what they change: they do not alternate with others. */
+const NOT_CALLED_REASONS: ReadonlySet<string> = new Set<StuckReason>(['EndpointForbidden', 'PayloadTooLarge']);
+
+function isNotCalled({ lastError }: Branch): boolean {
+  return lastError?.startsWith(NOT_CALLED) === true;
 }
 
 export function endAlarm(status: OrderTransactionStatus, atMs: number): OrderTransactionStatus {
   if (!conditionIsTrue(status, 'Stuck')) return status;
   return withCondition(status, { type: 'Stuck', status: 'False', reason: 'Moving', message: '' }, atMs);
-}
-
-/** Where no one has an error yet: names what is still to be done. */
-export function slowSentence(status: OrderTransactionStatus): string {
-  const operation = operationFor(status.decision);
-  const branch = branchesOf(status).find((each) => branchIsOpen(each, status.decision));
-  if (branch) return `${branch.name} has not ended its ${operation} yet`;
-  const message = messagesOf(status).find(messageIsOpen);
-  return message ? `the receipt for the message ${message.name} has not come yet` : 'it has not ended yet';
 }

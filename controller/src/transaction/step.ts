@@ -45,6 +45,12 @@ export interface View {
   readonly brokerAway: string | undefined;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
   readonly storedAtMs: number;
+  /** By when the writes of its trouble so far are made up for, at one a minute. */
+  readonly quietUntilMs: number;
+  /** Since when nothing is wrong any more that the stored status says is wrong; undefined where something is, or nothing was. */
+  readonly wellSinceMs: number | undefined;
+  /** A person has asked for an attempt, and the stored status lacks its answer. */
+  readonly owesAnswer: boolean;
   /** Whether the API server itself was asked for the flow, which is the one it had then: what a watch shows may be behind. */
   readonly flowIsRead: boolean;
   /** When this process last acted on a retry request. */

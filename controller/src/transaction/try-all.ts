@@ -8,7 +8,7 @@ import { branchFrom, messageFrom } from './carried.ts';
 import { clip, CONDITION_MESSAGE_CHARS_MAX, withCondition } from './conditions.ts';
 import { holdOf, isHeld } from './hold.ts';
 import { branchesOf, isConfirmedBefore, messagesOf } from './phase.ts';
-import { raiseAlarm } from './sentences.ts';
+import { raiseAlarm, withNext } from './sentences.ts';
 import { act, createdAtMs, store, type Step, type View } from './step.ts';
 
 type DecisionReason = 'AllTried' | 'Refused' | 'DeadlineExceeded' | 'CancelRequested';
@@ -67,9 +67,11 @@ export function alarmIfTorn(view: View, flow: TransactionFlow, nowMs: number): V
   if (confirmed === undefined) return view;
   const reason = reasonToCancel(view, flow, nowMs);
   if (reason === undefined) return view;
-  const sentence = clip(
+  const sentence = withNext(
     `${confirmed.name} has confirmed it before, so it is not cancelled although ${reason.why}`,
-    CONDITION_MESSAGE_CHARS_MAX,
+    reason.reason === 'CancelRequested'
+      ? 'it stays so until it is given up and created again'
+      : 'those that have not tried are asked again, until their data agrees with the Confirm',
   );
   const told = { ...view.status, message: sentence, waitingFor: missingOf(view)[0]?.name ?? confirmed.name };
   return { ...view, status: raiseAlarm(told, 'ConfirmedBefore', sentence, nowMs) };
