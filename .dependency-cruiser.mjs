@@ -64,7 +64,7 @@ export default {
           '^controller/src/(transaction|runtime)/',
           '^crds/generated/',
           '^services/protocol/',
-          '^services/(broker|metrics)/',
+          '^services/(broker|metrics|tracing)/',
           KITS_POSTGRES,
         ],
       },
@@ -153,10 +153,10 @@ export default {
     {
       name: 'controller-knows-services-by-the-contract',
       comment:
-        'Controller and services meet in services/protocol, in services/broker, by which both are on the streams, and in services/metrics, by which both are measured: nowhere else.',
+        'Controller and services meet in services/protocol, in services/broker, by which both are on the streams, and in services/metrics and services/tracing, by which both are measured and traced: nowhere else.',
       severity: 'error',
       from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
-      to: { path: '^services/', pathNot: ['^services/(protocol|broker|metrics)/', KITS_POSTGRES] },
+      to: { path: '^services/', pathNot: ['^services/(protocol|broker|metrics|tracing)/', KITS_POSTGRES] },
     },
     {
       name: 'processes-start-alike',
@@ -164,7 +164,10 @@ export default {
         'Settings and log lines look the same everywhere: where the controller starts, it takes the kit’s for these.',
       severity: 'error',
       from: { path: '^controller/src/(main|config)[.]ts$' },
-      to: { path: '^services/', pathNot: '^services/(protocol/|broker/|metrics/|kit/src/(settings|log)[.]ts$)' },
+      to: {
+        path: '^services/',
+        pathNot: '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|log)[.]ts$)',
+      },
     },
     {
       name: 'services-do-not-know-the-controller',
@@ -178,14 +181,14 @@ export default {
       comment: 'A service shares the kit and the wire contract with others: no code, no table, no type.',
       severity: 'error',
       from: { path: `^services/${SERVICES}/`, pathNot: TEST },
-      to: { path: '^services/', pathNot: '^services/($1|kit|broker|metrics|protocol)/' },
+      to: { path: '^services/', pathNot: '^services/($1|kit|broker|metrics|protocol|tracing)/' },
     },
     {
       name: 'kit-knows-only-the-contract',
       comment: 'The kit serves every service, so it can know none, nor the CRDs.',
       severity: 'error',
       from: { path: '^services/kit/', pathNot: TEST },
-      to: { path: '^(services|crds|controller)/', pathNot: '^services/(kit|broker|metrics|protocol)/' },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/(kit|broker|metrics|protocol|tracing)/' },
     },
     {
       name: 'broker-knows-only-the-contract',
@@ -201,6 +204,13 @@ export default {
       severity: 'error',
       from: { path: '^services/metrics/', pathNot: TEST },
       to: { path: '^(services|crds|controller)/', pathNot: '^services/metrics/' },
+    },
+    {
+      name: 'tracing-knows-only-the-contract',
+      comment: 'What everybody traces with can know none of them: it takes the wire contract and packages.',
+      severity: 'error',
+      from: { path: '^services/tracing/', pathNot: TEST },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/(tracing|protocol)/' },
     },
     {
       name: 'protocol-stands-alone',

@@ -11,6 +11,7 @@ import {
   type SettingProblem,
   type ValuesOf,
 } from '../../services/kit/src/settings.ts';
+import { tracingSettings } from '../../services/tracing/src/settings.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 
 const list = z.string().transform((text): readonly string[] =>
@@ -129,6 +130,7 @@ export const controllerSettings = {
       message: 'must be one of trace, debug, info, warn, error, fatal',
     }),
   },
+  ...tracingSettings,
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 export type ControllerConfig = ValuesOf<typeof controllerSettings>;

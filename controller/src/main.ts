@@ -9,6 +9,8 @@ import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { DROPPED } from '../../services/broker/src/receipts.ts';
 import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
+import { startTracing } from '../../services/tracing/src/start.ts';
+import { transactionContext } from '../../services/tracing/src/transaction-trace.ts';
 import { PostgresArchive } from './archive/postgres-archive.ts';
 import { readConfigOrExit } from './config.ts';
 import { loadKubeConfig, namespaceOf } from './kubernetes/credentials.ts';
@@ -29,7 +31,6 @@ import { HttpTransport } from './kubernetes/transport.ts';
 import { RedisMessages } from './messages/redis-messages.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 import { ParticipantCaller } from './participants/caller.ts';
-import { parentOf } from './participants/trace.ts';
 import { PeoplesActs } from './reconcile/acts.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { Abandoned } from './removal/abandoned.ts';
@@ -61,11 +62,14 @@ endOnUncaught('controller');
 const config = readConfigOrExit();
 const identity = config.replica ?? `${hostname()}-${process.pid}`;
 const log = createLog({ name: 'controller', level: config.logLevel });
+const tracing = await startTracing(config, {
+  ...{ service: 'ordertx-controller', version: manifest.version, instance: identity, log },
+});
 const metrics = new ControllerMetrics();
 const observe = instrumentation({
   ...{ metrics, log, clock },
   controller: CONTROLLER,
-  traceIdOf: (transaction) => parentOf(transaction).traceId,
+  traceIdOf: (transaction) => transactionContext(transaction.metadata).traceId,
 });
 const shutdown = new Shutdown({
   clock,
@@ -306,6 +310,7 @@ shutdown.onStop('messages', () => messages.close());
 shutdown.onStop('participants', () => caller.close());
 shutdown.onStop('server', () => server.close());
 shutdown.onStop('api', () => transport.close());
+shutdown.onStop('traces', () => tracing.close());
 
 messages.start();
 const pingRedis = async (): Promise<void> => metrics.redisUp.set((await messages.ping()) ? 1 : 0);

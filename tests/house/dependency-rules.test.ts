@@ -161,6 +161,11 @@ const rows: readonly Row[] = [
     allowed: ['services/broker/src/counts.ts', 'services/metrics/src/exposition.ts'],
   },
   {
+    rule: 'tracing-knows-only-the-contract',
+    refused: ['services/tracing/src/knows-the-kit.ts', 'services/kit/src/fence.ts'],
+    allowed: ['services/tracing/src/names-a-stream.ts', 'services/protocol/src/answer.ts'],
+  },
+  {
     rule: 'protocol-stands-alone',
     refused: ['services/protocol/src/uses-the-kit.ts', 'services/kit/src/fence.ts'],
     allowed: ['services/protocol/src/payload.ts', 'zod'],

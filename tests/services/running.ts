@@ -24,6 +24,20 @@ export const TWIN_NAMESPACE = 'twin';
 /** As many as a service has: some tests deliver much at once. */
 const CONNECTIONS_MAX = 10;
 
+/** No collector. */
+const UNTRACED = {
+  otlpEndpoint: undefined,
+  otlpTracesEndpoint: undefined,
+  otlpHeaders: undefined,
+  otlpProtocol: 'http/json',
+  otelDisabled: 'false',
+  otelServiceName: undefined,
+  otelResourceAttributes: undefined,
+  tracesSampler: 'parentbased_always_on',
+  tracesSamplerArg: 1,
+  spansDelayMs: 5_000,
+} as const;
+
 /** What every service is started with here: a free port, and no log. */
 export const TEST_SETTINGS = {
   port: 0,
@@ -39,6 +53,7 @@ export const TEST_SETTINGS = {
   namespaces: [TEST_NAMESPACE, TWIN_NAMESPACE],
   retentionDays: 30,
   logLevel: 'silent',
+  ...UNTRACED,
 } as const;
 
 /** What a participant is started with besides: whoever calls it is believed. */

@@ -10,6 +10,8 @@ import { Publisher, type Publication } from '../../../services/broker/src/publis
 import { ReceiptTokens } from '../../../services/broker/src/receipt-tokens.ts';
 import { ReceiptsReader } from '../../../services/broker/src/receipts.ts';
 import type { BrokerMetrics, Doing, Dropped } from '../../../services/broker/src/metrics.ts';
+import { publicationSpan } from '../../../services/tracing/src/publication.ts';
+import { transactionTraceparent } from '../../../services/tracing/src/transaction-trace.ts';
 import {
   messageId,
   parseMessageId,
@@ -95,9 +97,18 @@ export class RedisMessages implements Messages {
   }
 
   async publish(publication: MessagePublication): Promise<MessageOutcome> {
-    const { stream } = publication.template;
-    return new Promise((told) => {
-      this.#waiting.push({ publication: { stream, event: this.#event(publication) }, told });
+    const { template, transaction, attempt } = publication;
+    const { stream, type } = template;
+    const id = messageId(transaction.metadata.namespace ?? '', transaction.metadata.name, template.name);
+    const parent = transactionTraceparent(transaction.metadata);
+    const span = publicationSpan({ stream, id, type, attempt, parent });
+    return new Promise((resolve) => {
+      const told = (outcome: MessageOutcome): void => {
+        span.end(outcome.kind === 'published' ? undefined : { type: outcome.kind, message: AWAY });
+        resolve(outcome);
+      };
+      const event = this.#event(publication, span.traceparent ?? parent);
+      this.#waiting.push({ publication: { stream, event }, told });
       if (this.#flushing) return;
       this.#flushing = true;
       // A transaction's messages are published one after the other in the same turn: they go together.
@@ -136,9 +147,8 @@ export class RedisMessages implements Messages {
     await this.#reader?.close();
   }
 
-  #event({ transaction, template, attempt, reason, detail }: MessagePublication): MessageEvent {
-    const { namespace = '', name, annotations } = transaction.metadata;
-    const traceparent = annotations?.['ordertx.dev/traceparent'];
+  #event({ transaction, template, attempt, reason, detail }: MessagePublication, traceparent: string): MessageEvent {
+    const { namespace = '', name } = transaction.metadata;
     const id = messageId(namespace, name, template.name);
     return {
       specversion: '1.0',
@@ -153,7 +163,7 @@ export class RedisMessages implements Messages {
       replyto: this.#receipts,
       receipttoken: this.#tokens.of(id),
       attempt,
-      ...(traceparent === undefined ? {} : { traceparent }),
+      traceparent,
       data: transaction.spec.payload,
     };
   }

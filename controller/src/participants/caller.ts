@@ -164,13 +164,13 @@ export class ParticipantCaller implements Participants {
     if (token.kind === 'none') return token.outcome;
     if (signal.aborted) return notSent();
     request.sent();
-    const trace = startTrace(call);
+    const trace = startTrace(call, target);
     const sending = { call, target, body, traceparent: trace.traceparent };
     const { revivals } = this.#limits.health(target.origin);
     const result = await this.#exchangeWithToken(sending, token.value, signal);
     told(signTo(call, result, revivals));
     const outcome = this.#meaningOf(call, result);
-    trace.end(outcome);
+    trace.end(outcome, result);
     return outcome;
   }
 

@@ -1,13 +1,16 @@
 /** The traceparent of a call, without an OpenTelemetry SDK and with one. */
 import { afterEach, expect, test } from '@jest/globals';
 import { INVALID_SPAN_CONTEXT, trace, type Context, type SpanContext } from '@opentelemetry/api';
+import { TRACEPARENT_ANNOTATION } from '../../../services/tracing/src/transaction-trace.ts';
 import { branchCallTo, participantAt, TRANSACTION } from './loopback-participant.ts';
-import { startTrace, TRACEPARENT_ANNOTATION } from './trace.ts';
+import { startTrace } from './trace.ts';
 
 function traceparent(annotation?: string, uid: string | undefined = TRANSACTION.metadata.uid): string {
   const annotations = annotation === undefined ? undefined : { [TRACEPARENT_ANNOTATION]: annotation };
   const transaction = { ...TRANSACTION, metadata: { ...TRANSACTION.metadata, uid, annotations } };
-  const started = startTrace(branchCallTo(participantAt('http://127.0.0.1:1'), { transaction }));
+  const started = startTrace(branchCallTo(participantAt('http://127.0.0.1:1'), { transaction }), {
+    ...{ origin: 'http://127.0.0.1:1', path: '/tcc/create-order' },
+  });
   started.end({ kind: 'succeeded' });
   return started.traceparent;
 }
@@ -65,7 +68,7 @@ function installSdk(spanId: string): { parents: (SpanContext | undefined)[]; end
     const parent = trace.getSpanContext(context);
     seen.parents.push(parent);
     const span = trace.wrapSpanContext({ ...(parent ?? INVALID_SPAN_CONTEXT), spanId });
-    return Object.assign(span, { end: () => (seen.ended += 1) });
+    return Object.assign(span, { isRecording: () => false, end: () => (seen.ended += 1) });
   };
   const startActiveSpan = () => {
     throw new Error('a call starts its span on its own');

@@ -1,96 +1,76 @@
 /**
- * The trace a call belongs to (W3C Trace Context).
+ * The span of one call, by OpenTelemetry's conventions for HTTP clients, below the one that created the transaction.
  *
- * Each call is a span of its own below the one that created the transaction, with an OpenTelemetry SDK or without:
- * without one nothing is recorded here, but the participants' spans still hang together.
- *
- * 1. The creator's context is the annotation `ordertx.dev/traceparent`. Where that is missing or malformed, one is
- *    derived from the transaction's uid: the same on every retry, after every restart and in every controller.
- * 2. Each call has a span id of its own, never its parent's.
+ * Without an SDK nothing is recorded here, but each call has a span id of its own all the same, never its parent's: the participants'
+ * spans hang together by it.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
-import type { Span, SpanContext } from '@opentelemetry/api';
-import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import { randomUUID } from 'node:crypto';
+import { SpanKind, startSpan } from '../../../services/tracing/src/spans.ts';
+import { formatTraceparent } from '../../../services/tracing/src/traceparent.ts';
+import { transactionContext } from '../../../services/tracing/src/transaction-trace.ts';
 import type { BranchCall } from '../reconcile/ports.ts';
 import type { Outcome } from '../transaction/outcome.ts';
-
-export const TRACEPARENT_ANNOTATION = 'ordertx.dev/traceparent';
+import type { Exchange } from './exchange.ts';
 
 export interface CallTrace {
   /** The value of the traceparent header. */
   readonly traceparent: string;
-  end(outcome: Outcome): void;
+  end(outcome: Outcome, result?: Exchange): void;
 }
 
-export function startTrace({ transaction, participant, operation, attempt }: BranchCall): CallTrace {
-  const parent = parentOf(transaction);
-  const span = trace.getTracer('ordertx-controller').startSpan(
-    `${operation} ${participant.name}`,
-    {
-      kind: SpanKind.CLIENT,
-      attributes: {
-        'ordertx.flow': transaction.spec.flow,
-        'ordertx.order': transaction.spec.orderId,
-        'ordertx.branch': participant.name,
-        'ordertx.operation': operation,
-        'ordertx.attempt': attempt,
-      },
+/** Where it goes. */
+export interface CallAddress {
+  /** `http://host:port`. */
+  readonly origin: string;
+  /** What stands before `/try`, `/confirm`, `/cancel`. */
+  readonly path: string;
+}
+
+export function startTrace(
+  { transaction, participant, operation, attempt }: BranchCall,
+  { origin, path }: CallAddress,
+): CallTrace {
+  const above = transactionContext(transaction.metadata);
+  const target = `${path}/${operation}`;
+  const { hostname, port, protocol } = new URL(origin);
+  const span = startSpan(`POST ${target}`, {
+    kind: SpanKind.CLIENT,
+    parent: formatTraceparent(above),
+    attributes: {
+      'http.request.method': 'POST',
+      'url.full': origin + target,
+      'server.address': hostname,
+      'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+      ...(attempt > 1 && { 'http.request.resend_count': attempt - 1 }),
+      'ordertx.flow': transaction.spec.flow,
+      'ordertx.order': transaction.spec.orderId,
+      'ordertx.transaction': `${transaction.metadata.namespace ?? ''}/${transaction.metadata.name}`,
+      'ordertx.branch': participant.name,
+      'ordertx.operation': operation,
+      'ordertx.attempt': attempt,
     },
-    trace.setSpanContext(ROOT_CONTEXT, parent),
-  );
-  return { traceparent: traceparentOf(span, parent), end: (outcome) => endSpan(span, outcome) };
+  });
+  const own = span.isOwn ? span.traceparent : undefined;
+  return {
+    traceparent: own ?? formatTraceparent({ ...above, spanId: newSpanId() }),
+    end(outcome, result) {
+      const status = result?.kind === 'answered' ? result.answer.status : undefined;
+      span.set({
+        'ordertx.outcome': outcome.kind,
+        ...(status !== undefined && { 'http.response.status_code': status }),
+      });
+      span.end(errorOf(outcome, status));
+    },
+  };
 }
 
-/** Without an SDK the API's span is the parent's again: it gets an id here. */
-function traceparentOf(span: Span, parent: SpanContext): string {
-  const own = span.spanContext();
-  const isRecorded = own.traceId !== INVALID_TRACE_ID && own.spanId !== parent.spanId;
-  return isRecorded ? format(own) : format({ ...parent, spanId: newSpanId() });
+/** A business no is an answer like another; what needs somebody's attention is a call without one. */
+function errorOf(outcome: Outcome, status: number | undefined): { type: string; message?: string } | undefined {
+  if (outcome.kind !== 'unknown' && outcome.kind !== 'unsent') return undefined;
+  return { type: status === undefined ? outcome.kind : String(status), message: outcome.detail };
 }
 
 /** The half of a random UUID that has the fewest fixed bits, and is never zero: Node keeps random bytes ready for UUIDs. */
 function newSpanId(): string {
   return randomUUID().replaceAll('-', '').slice(16);
-}
-
-function endSpan(span: Span, outcome: Outcome): void {
-  if (span.isRecording()) {
-    span.setAttribute('ordertx.outcome', outcome.kind);
-    // A business no is an answer like another; what needs somebody's attention is a call without one.
-    if (outcome.kind === 'unknown' || outcome.kind === 'unsent')
-      span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.detail });
-  }
-  span.end();
-}
-
-function format({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
-}
-
-const INVALID_TRACE_ID = '0'.repeat(32);
-const INVALID_SPAN_ID = '0'.repeat(16);
-
-/** Later versions may append fields, but begin like version 00 (Trace Context, 3.2.4). */
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
-
-export function parentOf({ metadata }: OrderTransaction): SpanContext {
-  return parseTraceparent(metadata.annotations?.[TRACEPARENT_ANNOTATION]) ?? derivedFrom(metadata.uid);
-}
-
-function parseTraceparent(text: string | undefined): SpanContext | undefined {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(text ?? '') ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
-  if (traceId === INVALID_TRACE_ID || spanId === INVALID_SPAN_ID) return undefined;
-  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
-}
-
-/**
- * A uid is 128 bits in hexadecimal, as a trace id is. Sampled: nobody decided otherwise, and participants that follow
- * their caller would else never record such a transaction.
- */
-function derivedFrom(uid: string | undefined): SpanContext {
-  const hex = uid?.replaceAll('-', '').toLowerCase() ?? '';
-  const traceId = /^[0-9a-f]{32}$/.test(hex) ? hex : randomBytes(16).toString('hex');
-  return { traceId, spanId: traceId.slice(16), traceFlags: TraceFlags.SAMPLED, isRemote: true };
 }

@@ -13,7 +13,7 @@ import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
 import { quietAfterWrite, quietAtStart } from '../transaction/notice.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from '../transaction/phase.ts';
-import { createdAtMs, type View } from '../transaction/step.ts';
+import { createdAtMs, type Step, type View } from '../transaction/step.ts';
 import { FewMap, FewSet } from './few.ts';
 import type { CallResult, Health, TransactionObserver } from './ports.ts';
 
@@ -299,13 +299,15 @@ export class Work {
   }
 
   /** To be called before a write: `stored` takes off what that write has carried, and keeps what came meanwhile. */
-  checkpoint(why: 'decision' | 'end' | 'news'): { stored: (nowMs: number) => void } {
+  checkpoint({ why, publications }: Extract<Step, { kind: 'store' }>): { stored: (nowMs: number) => void } {
     const carried = this.#answers.length;
     return {
       stored: (nowMs) => {
         // What was decided begins its own trouble, which is told at once as the first was.
         if (why === 'decision') this.#quietUntilMs = 0;
-        if (why === 'news') this.#quietUntilMs = quietAfterWrite(this.#quietUntilMs, this.uid, nowMs);
+        // What counts a publication tells no trouble.
+        if (why === 'news' && publications.length === 0)
+          this.#quietUntilMs = quietAfterWrite(this.#quietUntilMs, this.uid, nowMs);
         if (this.#answers.length === carried) this.#owesAnswer = false;
         for (const answer of this.#answers.slice(0, carried)) if (saysTried(answer)) this.#heard.add(answer.target);
         this.#answers = this.#answers.slice(carried);

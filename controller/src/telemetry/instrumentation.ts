@@ -8,6 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Outcome, Operation } from '../transaction/outcome.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { observeTransaction } from './observed-transaction.ts';
+import { story } from './story.ts';
 
 export interface Instrumentation {
   readonly observer: Observer;
@@ -43,10 +44,20 @@ export interface InstrumentationOptions {
 export function instrumentation(options: InstrumentationOptions): Instrumentation {
   const { metrics, log, controller, clock, traceIdOf } = options;
   const name = { name: controller };
+  const tell = story(log);
   const observedBy = { metrics, traceIdOf, monotonicMs: () => clock.monotonicMs() };
   return {
     observer: {
-      takenUp: () => observeTransaction(observedBy),
+      takenUp: () => {
+        const measured = observeTransaction(observedBy);
+        return {
+          statusWritten: (why, result) => measured.statusWritten(why, result),
+          stored(before, after) {
+            measured.stored(before, after);
+            tell(before, after);
+          },
+        };
+      },
       statusRefused: (key, sentence) => log.error({ transaction: key, sentence }, 'the API server refused a status'),
     },
     skew: skewWatch(metrics, log),

@@ -8,13 +8,22 @@
 import type { OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { clip, CONDITION_MESSAGE_CHARS_MAX, conditionIsTrue, findCondition } from './conditions.ts';
-import { branchesOf, branchIsOpen, isConfirmedBefore, isFinal, messageIsOpen, messagesOf } from './phase.ts';
+import {
+  branchesOf,
+  branchIsOpen,
+  isAboutHold,
+  isConfirmedBefore,
+  isFinal,
+  messageIsOpen,
+  messagesOf,
+  ON_HOLD,
+} from './phase.ts';
 import { describe, endAlarm } from './sentences.ts';
 import type { View } from './step.ts';
 
-type Worked = Pick<View, 'transaction' | 'status'>;
+export { isAboutHold };
 
-const ON_HOLD = 'on hold: ';
+type Worked = Pick<View, 'transaction' | 'status'>;
 
 /** Own members only: `constructor` and the like are names that a participant may have. */
 function reasonOf({ spec: { hold = {} } }: TransactionFlow, target: string): string | undefined {
@@ -29,11 +38,6 @@ export function isHeld(flow: TransactionFlow, target: string): boolean {
 export function holdOf(flow: TransactionFlow, target: string): string | undefined {
   const reason = reasonOf(flow, target);
   return reason === undefined ? undefined : `${ON_HOLD}${reason}`;
-}
-
-/** A sentence that a hold is the subject of: whether it is true any more depends on the flow alone. */
-export function isAboutHold(message: string | undefined): boolean {
-  return message?.startsWith(ON_HOLD) === true;
 }
 
 /** The branches, or once those have ended the reliable messages, that it waits for and that nobody has settled by hand. */

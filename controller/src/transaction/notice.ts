@@ -22,6 +22,8 @@ const WRITE_EVERY_MS = 60_000;
  * thousand whose sentences alternate would begin with more writes than the API server has room for.
  */
 const AHEAD_MS = WRITE_EVERY_MS;
+/** However much was written at once meanwhile, which a person's requests may be: later news than this are not waited for. */
+const QUIET_MS_MAX = AHEAD_MS + 3 * WRITE_EVERY_MS;
 /** What goes well again mostly ends soon, and the end is a write of its own; a queue of thousands takes this long. */
 const WELL_FOR_MS = 30_000;
 
@@ -63,7 +65,7 @@ function whenToWrite(
   const spreadMs = spreadOf(view.transaction.metadata.uid);
   const quietMs = Math.max(view.quietUntilMs, view.storedAtMs + WRITE_EVERY_MS, heldUntilMs + WRITE_EVERY_MS);
   // So late it cannot be: the clock was set back, and nobody knows how long it was.
-  if (quietMs - nowMs > AHEAD_MS + 2 * WRITE_EVERY_MS) return nowMs;
+  if (quietMs - nowMs > QUIET_MS_MAX) return nowMs;
   if (!hasSentence) return quietMs + spreadMs;
   const soonMs = Math.max(nowMs, view.quietUntilMs - AHEAD_MS);
   return view.wellSinceMs === undefined ? soonMs : Math.max(soonMs, view.wellSinceMs + WELL_FOR_MS);
@@ -72,7 +74,7 @@ function whenToWrite(
 /** By when its writes of trouble are made up for, with one more now. */
 export function quietAfterWrite(quietUntilMs: number, uid: string | undefined, nowMs: number): number {
   const untilMs = Math.max(nowMs, quietUntilMs) + WRITE_EVERY_MS;
-  return untilMs - nowMs > AHEAD_MS ? untilMs + spreadOf(uid) : untilMs;
+  return untilMs - nowMs > AHEAD_MS ? Math.min(untilMs + spreadOf(uid), nowMs + QUIET_MS_MAX) : untilMs;
 }
 
 /** Of another process nobody knows; a restart among thousands in trouble is not to cost each of them more than one write. */

@@ -78,6 +78,13 @@ export function messageIsOpen(message: Message): boolean {
   return message.state === 'Pending' || (message.state === 'Refused' && message.delivery === 'Reliable');
 }
 
+export const ON_HOLD = 'on hold: ';
+
+/** A sentence that a hold is the subject of: whether it is true any more depends on the flow alone. */
+export function isAboutHold(message: string | undefined): boolean {
+  return message?.startsWith(ON_HOLD) === true;
+}
+
 export function branchesOf(status: OrderTransactionStatus): readonly Branch[] {
   return status.branches ?? [];
 }

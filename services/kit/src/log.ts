@@ -51,6 +51,12 @@ export function withLogFields<T>(fields: Fields, work: () => T): T {
   return context.run({ ...context.getStore(), ...fields }, work);
 }
 
+/** The traceparent of the request or message that this runs for. */
+export function currentTraceparent(): string | undefined {
+  const traceparent = context.getStore()?.traceparent;
+  return typeof traceparent === 'string' ? traceparent : undefined;
+}
+
 /**
  * What nobody caught ends the process, as it does by itself, with a line that holds no secret: Node would print every property of
  * the error. To be called once, where a process starts.

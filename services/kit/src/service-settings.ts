@@ -4,6 +4,7 @@
  * A service spreads those that fit into its own: `readSettingsOrExit({ ...serviceSettings, ...messageSettings, mine: {...} })`.
  */
 import { z } from 'zod';
+import { tracingSettings } from '../../tracing/src/settings.ts';
 import type { TokenSettings } from './auth/tokens.ts';
 import { LOG_LEVELS } from './log.ts';
 import { RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN } from './participant/cleaning.ts';
@@ -138,6 +139,7 @@ export const serviceSettings = {
     default: 'info',
     schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   },
+  ...tracingSettings,
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 export type ServiceValues = ValuesOf<typeof serviceSettings>;

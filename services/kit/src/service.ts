@@ -7,6 +7,7 @@
 import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import manifest from '../../../package.json' with { type: 'json' };
+import { startTracing } from '../../tracing/src/start.ts';
 import type { TokenSettings } from './auth/tokens.ts';
 import { createApp, type App } from './http/app.ts';
 import { listen } from './http/listen.ts';
@@ -74,6 +75,8 @@ export interface RunningService {
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const { name, config, migrations: folder, redisUrl } = options;
   const log = createLog({ name, level: config.logLevel });
+  const replica = replicaName(name);
+  const tracing = await startTracing(config, { service: name, version: manifest.version, instance: replica, log });
   const { databaseUrl: connectionString, migrationLockTimeoutMs: lockTimeoutMs } = config;
   await migrate({ connectionString, folder, log, lockTimeoutMs });
   const pools = await createPools({
@@ -84,7 +87,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     ...{ name, version: manifest.version, log, pool: pools.readiness, pools: pools.all },
     limits: { requestsMax: config.requestsMax, perSecondMax: config.requestsPerSecondMax },
   });
-  const streaming = { service: name, replica: replicaName(name), pool, metrics: app.metrics, log };
+  const streaming = { service: name, replica, pool, metrics: app.metrics, log };
   const relay =
     options.sendsMessages === true ? new OutboxRelay({ ...streaming, redisUrl: needed(redisUrl, name) }) : undefined;
 
@@ -119,6 +122,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       async () => relay?.close(),
       () => cleaning.close(),
       () => pools.end(),
+      () => tracing.close(),
     ],
   };
 }

@@ -1,8 +1,9 @@
 /**
  * The W3C traceparent that an order's transaction carries on.
  *
- * This service records no spans, so a caller's traceparent is passed on as it came, as the specification asks of those who do not
- * take part in the trace; without a valid one the order starts a trace of its own.
+ * Where this service records spans it is that of the request's (services/kit/src/http/trace.ts). Where it does not, a caller's is
+ * passed on as it came, as the specification asks of those who do not take part in the trace; without a valid one the order starts a
+ * trace of its own.
  */
 import { randomBytes } from 'node:crypto';
 

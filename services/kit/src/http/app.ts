@@ -1,7 +1,7 @@
 /**
  * A service's HTTP side: what every service has, and the place where its own routes go.
  *
- * In this order: measuring, log context, what is mounted on `router`, 404 and 405, errors. /healthz says that the process
+ * In this order: measuring, tracing, log context, what is mounted on `router`, 404 and 405, errors. /healthz says that the process
  * runs; /readyz that it can work (its database answers and it is not shutting down).
  */
 import express, { Router, type Express, type Request, type RequestHandler, type Response } from 'express';
@@ -19,6 +19,7 @@ import { problem } from './problem.ts';
 import { send, type Reply } from './reply.ts';
 import { onlyWhereServed, serves } from './sides.ts';
 import { measureAs, type Route, type RouteDocument } from './route.ts';
+import { traceRequests } from './trace.ts';
 
 export interface AppOptions {
   /** The service's name, for /openapi.json and metrics. */
@@ -63,6 +64,7 @@ export function createApp(options: AppOptions): App {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(measureRequests(metrics));
+  app.use(traceRequests());
   app.use((request, _response, next) => {
     const traceparent = traceparentOf(request.get('traceparent'));
     withLogFields(traceparent === undefined ? {} : { traceparent }, next);

@@ -4,6 +4,7 @@
  * Resolves, never rejects. What an answer means is the caller's: a status and a body are all there is here.
  */
 import { Agent, request, type Dispatcher } from 'undici';
+import { clientSpan } from './client-span.ts';
 
 export interface AskOptions {
   /** Without a slash at its end. */
@@ -36,11 +37,13 @@ export function asker({ baseUrl, whom, timeoutMs, bytesMax }: AskOptions): Asker
   const dispatcher = new Agent({ connect: { timeout: timeoutMs } });
   return {
     async get(path) {
+      const span = clientSpan('GET', baseUrl + path);
       try {
         const { statusCode, headers, body } = await request(baseUrl + path, {
-          ...{ dispatcher, method: 'GET', headers: { accept: 'application/json' } },
+          ...{ dispatcher, method: 'GET', headers: { accept: 'application/json', ...span.headers } },
           signal: AbortSignal.timeout(timeoutMs),
         });
+        span.answered(statusCode);
         const text = await boundedText(body, bytesMax);
         if (text === undefined)
           return { kind: 'unavailable', why: `${whom} gave an answer larger than ${bytesMax} bytes` };
@@ -50,6 +53,7 @@ export function asker({ baseUrl, whom, timeoutMs, bytesMax }: AskOptions): Asker
         };
         return { kind: 'answered', status: statusCode, header, body: parsed(text) };
       } catch (error) {
+        span.failed(error);
         return { kind: 'unavailable', why: sentenceOf(error, whom, timeoutMs) };
       }
     },

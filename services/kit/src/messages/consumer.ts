@@ -22,6 +22,7 @@ import type { AnyHandler, FailedAttempt } from './handler.ts';
 import { handleOnce, type Inboxed } from './inbox.ts';
 import { judge, type Judged, type JudgeRules, type Sender } from './judge.ts';
 import { consumerMetrics, type ConsumerMetrics, type HandlingOutcome } from './metrics.ts';
+import { endSpan, traced } from './trace.ts';
 import { keepUnanswerable } from './unanswerable.ts';
 
 /** Each takes a connection of the pool (10); what is left over serves the requests. */
@@ -139,13 +140,14 @@ export class Consumer {
 
   async #handle(entryId: string, fields: readonly string[]): Promise<void> {
     const startedMs = performance.now();
-    const judged = judge(entryId, fields, this.#rules);
+    const { judged, span } = traced(judge(entryId, fields, this.#rules), this.#group.stream);
     const identity =
       judged.kind === 'message'
         ? { message: judged.message.id, traceparent: judged.message.traceparent }
         : { message: judged.sender?.id };
     await withLogFields(identity, async () => {
       const outcome = await this.#outcomeOf(judged, fields);
+      endSpan(span, nameOf(outcome));
       await this.#end(entryId, judged.sender, outcome);
       const type = judged.kind === 'message' ? judged.message.type : judged.type;
       this.#metrics.handled(type, nameOf(outcome), (performance.now() - startedMs) / 1_000);

@@ -16,6 +16,7 @@ import { Publisher } from '../../../broker/src/publisher.ts';
 import { ReceiptTokens } from '../../../broker/src/receipt-tokens.ts';
 import { DROPPED, ReceiptsReader } from '../../../broker/src/receipts.ts';
 import { Trouble } from '../../../broker/src/trouble.ts';
+import { publicationSpan } from '../../../tracing/src/publication.ts';
 import { receiptsStream, type MessageEvent, type Receipt } from '../../../protocol/src/index.ts';
 import type { Log } from '../log.ts';
 import { passing } from '../postgres/errors.ts';
@@ -130,8 +131,13 @@ export class OutboxRelay {
   }
 
   async #publish(claimed: readonly ClaimedMessage[]): Promise<void> {
-    const publications = claimed.map((message) => ({ stream: message.stream, event: this.#event(message) }));
+    const spans = claimed.map((message) => publicationSpan({ ...message, parent: message.traceparent }));
+    const publications = claimed.map((message, nth) => ({
+      stream: message.stream,
+      event: this.#event({ ...message, traceparent: spans[nth]?.traceparent }),
+    }));
     const results = await this.#publisher.publish(publications);
+    spans.forEach((span, nth) => span.end(results[nth] instanceof Error ? { type: 'not-taken' } : undefined));
     const failed = results.find((result) => result instanceof Error);
     if (failed !== undefined) throw failed;
     this.#trouble.worked();

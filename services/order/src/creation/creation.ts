@@ -10,8 +10,7 @@ import {
   type CreateOrderPayload,
   type PayOrderPayload,
 } from '../../../protocol/src/index.ts';
-
-export const TRACEPARENT_ANNOTATION = 'ordertx.dev/traceparent';
+import { TRACEPARENT_ANNOTATION } from '../../../tracing/src/transaction-trace.ts';
 
 export type Creation = {
   /** `<namespace>/<name>`. */

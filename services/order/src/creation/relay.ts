@@ -14,6 +14,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../../kit/src/index.ts';
+import { SpanKind, startSpan } from '../../../tracing/src/spans.ts';
 import { toTransaction, type Creation } from './creation.ts';
 import type { RelayMetrics } from './metrics.ts';
 import type { Claimed, CreationOutbox } from './outbox.ts';
@@ -121,14 +122,22 @@ export class Relay {
     const { api, metrics, log } = this.#options;
     if (expired) {
       metrics.sent('given-up');
-      const { transaction } = creation;
       log.error(
-        { transaction },
+        { transaction: creation.transaction },
         'a creation was given up after a week; docs/operating/payment-given-up.md says what to do',
       );
       return false;
     }
-    const result = await api.create(toTransaction(creation));
+    const { transaction, traceparent: parent } = creation;
+    const span = startSpan('create OrderTransaction', {
+      kind: SpanKind.CLIENT,
+      parent,
+      attributes: { 'ordertx.transaction': transaction, 'ordertx.flow': creation.flow },
+    });
+    // What becomes of it hangs below the creation that it came by.
+    const result = await api.create(toTransaction({ ...creation, traceparent: span.traceparent ?? parent }));
+    span.set({ 'ordertx.outcome': result.kind });
+    span.end(result.kind === 'created' || result.kind === 'exists' ? undefined : { type: result.kind });
     metrics.sent(result.kind);
     return this.#record(creation, failures, result);
   }
