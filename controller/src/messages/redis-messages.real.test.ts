@@ -79,8 +79,23 @@ test('a publication lies on its stream as one CloudEvent that says where its rec
     replyto: `ordertx:receipts:${replica}`,
     receipttoken: expect.stringMatching(/^[\w-]{43}$/),
     attempt: 1,
+    traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/),
     data: { orderId: 'o1' },
   });
+});
+
+test('a publication continues the trace of its transaction: that of the annotation, or else of the uid', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
+  const annotations = { 'ordertx.dev/traceparent': traceparent };
+  const uid = '2f7a7f6e-3f0a-4c57-9d7c-0c9f8f1f7a11';
+  for (const metadata of [{ annotations, uid }, { uid }]) {
+    const name = `create-${String(Object.keys(metadata).length)}`;
+    const traced = { ...transaction, metadata: { ...transaction.metadata, ...metadata, name } };
+    await messages.publish({ ...publication, transaction: traced });
+  }
+  const entries = await redis.xrange(`ordertx:messages:${stream}`, '-', '+');
+  const traces = entries.map(([, fields]) => (JSON.parse(fields[1] ?? '') as { traceparent: string }).traceparent);
+  expect(traces).toEqual([traceparent, '00-2f7a7f6e3f0a4c579d7c0c9f8f1f7a11-9d7c0c9f8f1f7a11-01']);
 });
 
 test('data nested deeper than JSON.stringify goes are published as they are, and what comes after them as well', async () => {
