@@ -23,11 +23,13 @@ export interface Variant {
   readonly shortAnswers: boolean;
   /** Whether the guards end early for what is finished (their matchConditions). */
   readonly earlyGuards: boolean;
+  /** Whether people's acts are guarded and signed (ADR 38). */
+  readonly acts: boolean;
 }
 
 type Levers = Partial<Omit<Variant, 'name' | 'group'>>;
 
-const AS_IS = { atomic: false, withoutManagedFields: false, shortAnswers: false, earlyGuards: false };
+const AS_IS = { atomic: false, withoutManagedFields: false, shortAnswers: false, earlyGuards: false, acts: true };
 
 function variant(name: string, levers: Levers): Variant {
   return { ...AS_IS, ...levers, name, group: `${name.replaceAll(/[^a-z0-9]+/g, '-')}.ordertx.dev` };
@@ -44,6 +46,7 @@ export const VARIANTS: readonly Variant[] = [
   variant('answers', { shortAnswers: true }),
   variant('guards', { earlyGuards: true }),
   variant('all', ALL),
+  variant('without-acts', { ...ALL, acts: false }),
   variant('gogc-400', { gogc: 400 }),
   variant('all-gogc-400', { ...ALL, gogc: 400 }),
 ];
@@ -55,9 +58,10 @@ interface Manifest {
 }
 
 /** The objects that make a variant, in the order in which they are created. */
-export function manifestsOf({ group, atomic, withoutManagedFields, earlyGuards }: Variant): readonly Manifest[] {
+export function manifestsOf({ group, atomic, withoutManagedFields, earlyGuards, acts }: Variant): readonly Manifest[] {
   const files = [
-    ...['ordertransaction.yaml', 'guards.yaml', 'acts.yaml', 'acts-by.yaml'],
+    ...['ordertransaction.yaml', 'guards.yaml'],
+    ...(acts ? ['acts.yaml', 'acts-by.yaml'] : []),
     ...(withoutManagedFields ? ['managed-fields.yaml'] : []),
   ];
   return files

@@ -271,6 +271,23 @@ describe.each([
     });
   });
 
+  test('one with a payload that is too large to be sent is suspended and let go like any other', async () => {
+    const payload = Object.fromEntries(
+      Array.from({ length: 64 }, (_, field) => [
+        `f${field}`,
+        Array.from({ length: 100 }, (_each, at) => `${at}`.repeat(20)),
+      ]),
+    );
+    const { path } = await storeTransaction(admin, NAMESPACE, 'large', { payload });
+    for (const [suspend, name] of [
+      [true, 'suspendedBy'],
+      [false, 'resumedBy'],
+    ] as const) {
+      const patch = { spec: { suspend, ...(older && { [name]: 'alice' }) } };
+      expect(await patched(alice, path, patch)).toMatchObject({ object: { spec: { [name]: 'alice' } } });
+    }
+  });
+
   test('to have it tried again at once needs no more than patch', async () => {
     const path = await given(CONFIRMING);
     const retry = { metadata: { annotations: { 'ordertx.dev/retry-requested-at': 'now' } } };

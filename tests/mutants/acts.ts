@@ -85,4 +85,21 @@ export const acts: readonly Mutant[] = [
     replace: '',
     tests: ['controller/src/removal/abandoned.test.ts'],
   },
+  {
+    name: 'the old version is taken off although one object could not be stored',
+    breaks: 'storedVersions is pruned only when every object has moved',
+    file: 'controller/cli/migrate.ts',
+    find: 'if (moved.failed.length > 0) return',
+    replace: 'if (moved.failed.length > listed.length) return',
+    tests: ['controller/cli/migrate.test.ts'],
+  },
+  {
+    name: 'managed fields keep their version',
+    breaks: 'who owned fields in the old version owns them in the new one',
+    file: 'controller/cli/migrate.ts',
+    find: 'isOwnedInAnother: managedFields.some((entry) => isOfAnother(entry, place))',
+    replace:
+      'isOwnedInAnother: managedFields.some((entry) => isOfAnother(entry, place)) && place.group === place.version',
+    tests: ['controller/cli/migrate.test.ts', 'tests/crds/versions.real.test.ts'],
+  },
 ];
