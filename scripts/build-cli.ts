@@ -18,7 +18,7 @@ export const CLI_FOLDER = join(ROOT, 'dist', 'kubectl-ordertx');
 const PROGRAM = 'kubectl-ordertx';
 
 /** Of what is bundled, undici asks for the newest one. */
-const NODE_OLDEST = oldestNode();
+export const NODE_OLDEST = oldestNode();
 
 /** The library's config.js names two things of the thousands that are generated beside it. */
 const kubeConfigOnly: Plugin = {

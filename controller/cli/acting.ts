@@ -12,6 +12,7 @@ import { NEEDS_WORK_SELECTOR, pathOf, TRANSACTIONS } from '../src/kubernetes/sto
 import type { ApiAnswer, ApiRequest } from '../src/kubernetes/transport.ts';
 import type { Act, Asking, Result, Verdict } from './act.ts';
 import { parseDurationMs } from './durations.ts';
+import { whoAmI } from './identity.ts';
 import { ailmentOf } from './incident.ts';
 import { isForPrograms } from './output/format.ts';
 import { printable } from './output/printable.ts';
@@ -84,18 +85,10 @@ export async function act(session: Session, act: Act, names: readonly string[], 
 
 async function checked(session: Session, { dryRun, reason }: ActingFlags): Promise<Asking> {
   if (dryRun !== 'none' && dryRun !== 'server') throw usage(`--dry-run: "${dryRun}" is neither none nor server`);
-  const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
-  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
-  const answer = await session.api.ask<{ status?: { userInfo?: { username?: string } } }>({
-    method: 'POST',
-    path,
-    body: review,
-  });
-  const me = answer.kind === 'ok' ? answer.body.status?.userInfo?.username : undefined;
-  return { session, reason, dryRun: dryRun === 'server', me };
+  return { session, reason, dryRun: dryRun === 'server', me: await whoAmI(session) };
 }
 
-export function rateOf(text: string): number {
+function rateOf(text: string): number {
   const rate = Number(text);
   if (!(rate > 0 && rate <= 1_000))
     throw usage(`--rate: "${text}" is no number of requests a second from above 0 to 1000`);

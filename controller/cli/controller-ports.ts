@@ -18,7 +18,7 @@ export type Heard<T> =
 
 interface Port {
   readonly where: string;
-  get(path: string): Promise<Heard<unknown>>;
+  get(path: string, isText?: boolean): Promise<Heard<unknown>>;
 }
 
 const ANSWER_MS = 3_000;
@@ -46,11 +46,11 @@ export class ControllerPorts {
   }
 
   async readiness(): Promise<readonly Heard<unknown>[]> {
-    return Promise.all(this.#ports.map((port) => port.get('/readyz')));
+    return Promise.all(this.#ports.map((port) => port.get('/readyz', true)));
   }
 
   async metrics(): Promise<readonly Heard<string>[]> {
-    return Promise.all(this.#ports.map((port) => port.get('/metrics'))) as Promise<readonly Heard<string>[]>;
+    return Promise.all(this.#ports.map((port) => port.get('/metrics', true))) as Promise<readonly Heard<string>[]>;
   }
 
   /** The answer of the replica that works on it, where there is one; else whatever was heard. */
@@ -79,10 +79,10 @@ function portOf(place: string, api: Api): Port {
   const root = `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(service)}:${port}/proxy`;
   return {
     where: place,
-    async get(path) {
+    async get(path, isText = false) {
       return heardOf(
         place,
-        await api.ask<unknown>({ method: 'GET', path: `${root}${path}`, once: true, timeoutMs: ANSWER_MS }),
+        await api.ask<unknown>({ method: 'GET', path: `${root}${path}`, once: true, isText, timeoutMs: ANSWER_MS }),
       );
     },
   };

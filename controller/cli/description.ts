@@ -51,7 +51,7 @@ function section(title: string, text: string): string {
   return `${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
-function timelineOf({ metadata, spec, status = {} }: OrderTransaction, events: readonly Happening[]): string {
+function timelineOf({ metadata, status = {} }: OrderTransaction, events: readonly Happening[]): string {
   const stuck = (status.conditions ?? []).filter(({ type }) => type === 'Stuck' || type === 'Suspended');
   const happenings: readonly Happening[] = [
     { at: metadata.creationTimestamp ?? '', text: 'created' },
@@ -64,7 +64,6 @@ function timelineOf({ metadata, spec, status = {} }: OrderTransaction, events: r
       text: value === 'True' ? `${type} since then (${reason})` : `${type} no longer (${reason})`,
     })),
     ...events,
-    ...peopleOf({ spec }).flatMap(({ at, what, by }) => (at ? [{ at, text: `${what}${by ? ` by ${by}` : ''}` }] : [])),
   ];
   const rows = happenings
     .filter(({ at }) => at !== '')
@@ -98,60 +97,35 @@ function messageTable({ status = {} }: OrderTransaction): string {
 
 interface Deed {
   readonly what: string;
+  /** Whom the API server knew the caller as; objects from before it wrote that down do not say. */
   readonly by: string | undefined;
-  readonly at: string | undefined;
   readonly reason: string | undefined;
 }
 
-/** Who did it is written by admission where the API server has its policies; older objects do not say. */
-type PeoplesSpec = OrderTransaction['spec'] & {
-  readonly suspendedBy?: string;
-  readonly resumedBy?: string;
-  readonly cancelRequestedBy?: string;
-};
-
-function peopleOf({
-  spec,
-  metadata,
-}: {
-  spec: OrderTransaction['spec'];
-  metadata?: OrderTransaction['metadata'];
-}): readonly Deed[] {
-  const { suspend, suspendedBy, resumedBy, cancelRequested, cancelRequestedBy, resolutions = [] } = spec as PeoplesSpec;
-  const annotations = metadata?.annotations ?? {};
-  const abandonedBy = annotations['ordertx.dev/abandoned-by'];
-  const deed = (what: string, by?: string, reason?: string): Deed => ({ what, by, reason, at: undefined });
+function peopleOf({ spec, metadata }: OrderTransaction): readonly Deed[] {
+  const { suspend, suspendedBy, resumedBy, cancelRequested, cancelRequestedBy, resolutions = [] } = spec;
+  const notes = metadata.annotations ?? {};
+  const deed = (what: string, by: string | undefined, reason: string | undefined): Deed => ({ what, by, reason });
+  const retried = notes[RETRY_ANNOTATION];
   return [
     ...(suspend || suspendedBy !== undefined
-      ? [deed('suspended', suspendedBy, annotations['ordertx.dev/suspend-reason'])]
+      ? [deed('suspended', suspendedBy, notes['ordertx.dev/suspend-reason'])]
       : []),
-    ...(!suspend && resumedBy !== undefined
-      ? [deed('resumed', resumedBy, annotations['ordertx.dev/resume-reason'])]
-      : []),
+    ...(!suspend && resumedBy !== undefined ? [deed('resumed', resumedBy, notes['ordertx.dev/resume-reason'])] : []),
     ...(cancelRequested
-      ? [deed('asked for its cancellation', cancelRequestedBy, annotations['ordertx.dev/cancel-reason'])]
+      ? [deed('asked for its cancellation', cancelRequestedBy, notes['ordertx.dev/cancel-reason'])]
       : []),
-    ...resolutions.map((resolution) => {
-      const { target, as, reason, by, at } = resolution as typeof resolution & {
-        readonly by?: string;
-        readonly at?: string;
-      };
-      return { ...deed(`settled ${target} as ${as}`, by, reason), at };
-    }),
-    ...(annotations[ABANDON_ANNOTATION] ? [deed('gave it up', abandonedBy, annotations[ABANDON_ANNOTATION])] : []),
-    ...(annotations[RETRY_ANNOTATION] === undefined
+    ...resolutions.map(({ target, as, reason, by }) => deed(`settled ${target} as ${as}`, by, reason)),
+    ...(notes[ABANDON_ANNOTATION]
+      ? [deed('gave it up', notes['ordertx.dev/abandoned-by'], notes[ABANDON_ANNOTATION])]
+      : []),
+    ...(retried === undefined
       ? []
-      : [
-          deed(
-            'asked for a retry',
-            undefined,
-            annotations['ordertx.dev/retry-reason'] ?? `token ${annotations[RETRY_ANNOTATION]}`,
-          ),
-        ]),
+      : [deed('asked for a retry', undefined, notes['ordertx.dev/retry-reason'] ?? `token ${retried}`)]),
   ];
 }
 
-function peopleTable({ spec, metadata }: OrderTransaction): string {
-  const rows = peopleOf({ spec, metadata }).map(({ what, by, reason }) => [what, by ?? '-', reason ?? '-']);
+function peopleTable(transaction: OrderTransaction): string {
+  const rows = peopleOf(transaction).map(({ what, by, reason }) => [what, by ?? '-', reason ?? '-']);
   return rows.length === 0 ? '' : table(['WHAT', 'BY', 'REASON'], rows);
 }

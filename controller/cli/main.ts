@@ -5,13 +5,14 @@
  */
 import { Command, CommanderError } from 'commander';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { namespaceOf } from '../src/kubernetes/credentials.ts';
 import { loadPersonsConfig } from '../src/kubernetes/people-config.ts';
 import { HttpTransport } from '../src/kubernetes/transport.ts';
 import { Api } from './api.ts';
 import { ArchiveReader } from './archive-reader.ts';
+import { complete } from './completion.ts';
 import { readEnvironment, type Environment } from './config.ts';
 import { ControllerPorts } from './controller-ports.ts';
 import { parseDurationMs } from './durations.ts';
@@ -23,19 +24,26 @@ import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Trouble, usage } from './tro
 import type { Run } from './verb.ts';
 import { addAbandon } from './verbs/abandon.ts';
 import { addCancel } from './verbs/cancel.ts';
+import { addCheck } from './verbs/check.ts';
 import { addDescribe } from './verbs/describe.ts';
 import { addFlows } from './verbs/flows.ts';
 import { addHold, addRelease } from './verbs/hold.ts';
 import { addIncidents } from './verbs/incidents.ts';
 import { addList } from './verbs/list.ts';
+import { addMigrate } from './verbs/migrate.ts';
+import { addReport } from './verbs/report.ts';
 import { addResume } from './verbs/resume.ts';
 import { addRetry } from './verbs/retry.ts';
 import { addSettle } from './verbs/settle.ts';
 import { addSuspend } from './verbs/suspend.ts';
+import { addTop } from './verbs/top.ts';
 import { addVersion } from './verbs/version.ts';
 
 /** As long as kubectl's users are used to wait before they doubt the network. */
 const REQUEST_TIMEOUT = '30s';
+/** The name that kubectl looks for when its user presses the tab key; nobody waits long for that. */
+const COMPLETER = 'kubectl_complete-ordertx';
+const COMPLETION_TIMEOUT = '3s';
 /** What `| head` does to everything else in a pipe: 128 and SIGPIPE. */
 const EXIT_PIPE_CLOSED = 141;
 /** Until a second Ctrl-C is not needed any more: what is under way at the API server is waited for so long. */
@@ -60,16 +68,32 @@ const program = new Command('kubectl ordertx')
   .showSuggestionAfterError()
   .exitOverride();
 addKubectlFlags(program);
-const READING = [addIncidents, addList, addDescribe, addFlows];
+const READING = [addIncidents, addTop, addList, addDescribe, addFlows];
 const ACTING = [addRetry, addSuspend, addResume, addCancel, addSettle, addAbandon, addHold, addRelease];
-for (const add of [...READING, ...ACTING, addVersion]) add(program, run);
+for (const add of [...READING, ...ACTING, addCheck, addReport, addMigrate, addVersion]) add(program, run);
 // What goes wrong in a verb's own arguments ends like everything else.
 for (const command of program.commands) command.exitOverride();
 
 // No await: the bundle is a script, which has none at its top.
-program.parseAsync(process.argv).catch((error: unknown) => {
-  process.exitCode = exitCodeOf(error);
-});
+const [, called = '', ...words] = process.argv;
+if (basename(called) === COMPLETER) void printCompletion(words);
+else {
+  program.parseAsync(process.argv).catch((error: unknown) => {
+    process.exitCode = exitCodeOf(error);
+  });
+}
+
+/** A session by what has been typed so far, as far as it can be read. */
+async function printCompletion(typed: readonly string[]): Promise<void> {
+  let opened: Opened | undefined;
+  const open = (): Session => {
+    program.parseOptions([...typed.slice(0, -1)]);
+    opened ??= openSession({ ...program.opts<KubectlFlags>(), requestTimeout: COMPLETION_TIMEOUT }, environment);
+    return opened.session;
+  };
+  await terminal.print(await complete(program, typed, open));
+  await opened?.close();
+}
 
 async function run(...[command, verb]: Parameters<Run>): Promise<void> {
   const session = openSession(command.optsWithGlobals<KubectlFlags>(), environment);

@@ -20,6 +20,9 @@ export interface Streams {
   readonly stderr: WriteStream;
 }
 
+/** Of a terminal that does not say: the smallest that there ever was. */
+const ROWS_DEFAULT = 24;
+
 export class Terminal {
   readonly #streams: Streams;
   readonly #isColoured: boolean;
@@ -34,6 +37,16 @@ export class Terminal {
   /** Whether somebody sees what is printed, at once. */
   get isShown(): boolean {
     return this.#streams.stdout.isTTY;
+  }
+
+  /** How many lines fit. */
+  get rows(): number {
+    return this.#streams.stdout.rows || ROWS_DEFAULT;
+  }
+
+  /** What begins the screen anew. */
+  get cleared(): string {
+    return this.isShown ? '\u001b[H\u001b[2J' : '';
   }
 
   /** Whether there is somebody to ask. */

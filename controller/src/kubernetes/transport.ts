@@ -47,6 +47,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
   /** The caller wants to know of a missing answer: it is not sent again, though it is a read. */
   readonly once?: boolean;
+  /** The answer is text and no JSON, as of what the API server is a proxy for. */
+  readonly isText?: boolean;
 }
 
 export interface Transport {
@@ -165,7 +167,7 @@ export class HttpTransport implements Transport {
       const { statusCode, headers, text } = await this.#sent(limit, request, ({ credentials, dispatchers }) =>
         wholeAnswer(dispatchers.requests, this.#optionsOf(request, body, credentials), limit.signal),
       );
-      if (statusCode < 300) return { kind: 'ok', body: parseExact(text) as T };
+      if (statusCode < 300) return { kind: 'ok', body: (request.isText === true ? text : parseExact(text)) as T };
       const retryAfterMs = retryAfterMsOf(headers['retry-after']);
       const error = errorOf(statusCode, text);
       return { kind: 'error', error, ...(retryAfterMs !== undefined && { retryAfterMs }) };

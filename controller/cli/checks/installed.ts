@@ -1,0 +1,121 @@
+/**
+ * What has to be installed: the CRDs with the fields and versions this plugin knows, and the admission policies that guard them.
+ */
+import type { ApiAnswer } from '../../src/kubernetes/transport.ts';
+import { explainRefusal } from '../refusal.ts';
+import type { Session } from '../session.ts';
+import type { Finding } from './finding.ts';
+import { GUARDS } from './guards.ts';
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const POLICIES = '/apis/admissionregistration.k8s.io/v1';
+const VERSION = 'v1alpha1';
+
+interface Crd {
+  readonly spec: {
+    readonly versions: readonly {
+      readonly name: string;
+      readonly served: boolean;
+      readonly selectableFields?: readonly { readonly jsonPath: string }[];
+    }[];
+  };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly storedVersions?: readonly string[];
+  };
+}
+
+/** What `list` and `incidents` select by. */
+const SELECTABLE: Readonly<Record<string, readonly string[]>> = {
+  ordertransactions: ['.spec.flow', '.spec.orderId', '.status.phase', '.status.waitingFor', '.status.expires'],
+  transactionflows: [],
+};
+
+export async function checkCrds(session: Session): Promise<readonly Finding[]> {
+  return Promise.all(
+    Object.entries(SELECTABLE).map(async ([plural, selectable]): Promise<Finding> => {
+      const path = `${CRDS}/${plural}.ordertx.dev`;
+      const what = `CRD ${plural}`;
+      const answer = await session.api.ask<Crd>({ method: 'GET', path });
+      if (answer.kind !== 'ok') return notRead(what, path, answer);
+      const { spec, status } = answer.body;
+      const established = status?.conditions?.find(({ type }) => type === 'Established');
+      if (established?.status !== 'True') return { what, state: 'wrong', sentence: 'it is not established yet' };
+      const served = spec.versions.find(({ name, served: isServed }) => name === VERSION && isServed);
+      if (served === undefined) {
+        return {
+          what,
+          state: 'wrong',
+          sentence: `${VERSION} is not served: this plugin is older or newer than what is installed`,
+        };
+      }
+      const known = new Set(served.selectableFields?.map(({ jsonPath }) => jsonPath));
+      const missing = selectable.filter((field) => !known.has(field));
+      if (missing.length > 0) {
+        return {
+          what,
+          state: 'wrong',
+          sentence: `it is older than this plugin: ${missing.join(', ')} cannot be selected by`,
+        };
+      }
+      const stored = status?.storedVersions ?? [];
+      return stored.length > 1
+        ? {
+            what,
+            state: 'warning',
+            sentence: `objects may be stored as ${stored.join(' and ')}: see kubectl ordertx migrate`,
+          }
+        : { what, state: 'ok', sentence: `serves and stores ${stored.join(', ')}` };
+    }),
+  );
+}
+
+interface Policy {
+  readonly metadata: { readonly generation?: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly typeChecking?: { readonly expressionWarnings?: readonly { readonly warning: string }[] };
+  };
+}
+
+interface Binding {
+  readonly spec: { readonly policyName: string; readonly validationActions?: readonly string[] };
+}
+
+/** A policy without its binding refuses nothing, and the API server says of none whether it is in force yet: what is there is looked at. */
+export async function checkGuards(session: Session): Promise<readonly Finding[]> {
+  return Promise.all(
+    GUARDS.map(async ({ name, isOptional }): Promise<Finding> => {
+      const what = `guard ${name}`;
+      const path = `${POLICIES}/validatingadmissionpolicies/${name}`;
+      const bindingPath = `${POLICIES}/validatingadmissionpolicybindings/${name}`;
+      const [policy, binding] = await Promise.all([
+        session.api.ask<Policy>({ method: 'GET', path }),
+        session.api.ask<Binding>({ method: 'GET', path: bindingPath }),
+      ]);
+      if (policy.kind !== 'ok') return softened(notRead(what, path, policy), isOptional);
+      if (binding.kind !== 'ok') return softened(notRead(`${what} binding`, bindingPath, binding), isOptional);
+      const [warning] = policy.body.status?.typeChecking?.expressionWarnings ?? [];
+      if (warning)
+        return { what, state: 'wrong', sentence: `its expressions do not fit the resources: ${warning.warning}` };
+      return { what, state: 'ok', sentence: `in force (${binding.body.spec.validationActions?.join(', ') ?? ''})` };
+    }),
+  );
+}
+
+function softened(finding: Finding, isOptional: boolean): Finding {
+  return isOptional && finding.state === 'wrong' ? { ...finding, state: 'warning' } : finding;
+}
+
+function notRead(what: string, path: string, answer: ApiAnswer<unknown>): Finding {
+  if (answer.kind === 'error' && answer.error.status === 404) {
+    return { what, state: 'wrong', sentence: 'it is not installed' };
+  }
+  const sentence =
+    answer.kind === 'error'
+      ? explainRefusal({ method: 'GET', path }, answer.error)
+      : answer.kind === 'unanswered'
+        ? answer.message
+        : '';
+  return { what, state: 'unknown', sentence };
+}
