@@ -81,6 +81,10 @@ const ANSWERED_LATE: Kind = {
   says: NO_ANSWER,
 };
 
+function answering(status: number): Kind {
+  return { what: `answers ${status}`, when: 'before', verdict: () => ({ status }), says: `answered ${status}: ` };
+}
+
 const KINDS: readonly Kind[] = [
   { what: 'hangs', when: 'before', verdict: () => NEVER, says: NO_ANSWER },
   { what: 'breaks off its connections', when: 'before', verdict: () => 'drop', says: 'the connection broke off' },
@@ -88,6 +92,8 @@ const KINDS: readonly Kind[] = [
   { what: 'answers 200 without a state', when: 'before', verdict: () => ({ status: 200 }), says: NO_STATE },
   { what: 'is a web page', when: 'before', verdict: () => ({ status: 200, ...PAGE }), says: NO_STATE },
   { what: 'answers 409 without a state', when: 'before', verdict: () => ({ status: 409, ...PROBLEM }), says: NO_STATE },
+  ...[401, 403, 421, 503].map((status) => answering(status)),
+  { what: 'redirects', when: 'before', verdict: () => ({ status: 307 }), says: 'a redirect, which is never followed' },
   CARRIED_OUT_LATE,
   ANSWERED_LATE,
 ];
@@ -95,7 +101,9 @@ const KINDS: readonly Kind[] = [
 /** Waits until people can read that the transaction waits for this operation at this participant, and why. */
 async function isWaitedFor(name: string, participant: string, operation: Operation, says: string): Promise<void> {
   const sentence = `the ${operation} at ${participant} is not done: `;
-  const said = ({ message = '' }: { message?: string }) => message.startsWith(sentence) && message.includes(says);
+  const next = ` Next: it is asked again, until ${operation === 'try' ? 'the deadline cancels the transaction' : 'it has done it'}`;
+  const said = ({ message = '' }: { message?: string }) =>
+    message.startsWith(sentence) && message.includes(says) && message.endsWith(next);
   const { status } = await tapped.shop.transactionWhen(
     name,
     `to say "${sentence}...${says}"`,
