@@ -176,6 +176,7 @@ describe('what is told', () => {
       const before = attempts();
       await controller.workFor(6_000);
       expect(shop.now.status?.lastHandledRetryAt).toBe(token);
+      expect(attempts()).toBe(shop.participants.calls.filter(({ branch }) => branch === 'inventory').length);
       expect(attempts()).toBeGreaterThan(before);
       expect(told(shop)).toContain('answered 503');
     }
@@ -209,6 +210,23 @@ describe('what is told', () => {
     shop.server.edit(KEY, (stored) => stored);
     await controller.workFor(4 * MINUTE_MS);
     expect(shop.now.status?.message).not.toContain('503');
+  });
+
+  test('after trouble, a "later" as what it is, and not as the end of the trouble', async () => {
+    const shop = patientShop();
+    const flow = shop.flows.flows.get('create-order');
+    if (!flow) throw new Error('there is no flow');
+    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, stuckAfterSeconds: DAY_SECONDS } });
+    inventoryAnswers(shop, unavailable);
+    shop.order();
+    const controller = shop.controller();
+    await controller.work();
+    inventoryAnswers(shop, later);
+    await controller.workFor(5 * MINUTE_MS);
+    expect(shop.now.status).toMatchObject({
+      waitingFor: 'inventory',
+      message: expect.stringContaining(WORKING_ON_IT),
+    });
   });
 
   test('where a participant says "later" for too long: that, and who', async () => {
