@@ -15,6 +15,7 @@ import { closedLoop } from './closed-loop.ts';
 import { describeMachine } from './machine.ts';
 import { readNumbers } from './number-options.ts';
 import { openCustomers, type Customers } from './orders.ts';
+import { keepFor, storedNow } from './stored.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'bench');
 const LOOK_EVERY_MS = 10_000;
@@ -31,15 +32,6 @@ function readOptions() {
   return numbers;
 }
 
-async function keepFor(seconds: number, { cluster }: Stack): Promise<void> {
-  const path = '/apis/ordertx.dev/v1alpha1/namespaces/default/transactionflows';
-  for (const flow of ['create-order', 'pay-order', 'close-order']) {
-    const change = { spec: { ttlSecondsAfterFinished: seconds } };
-    const { status } = await cluster.admin.request('PATCH', `${path}/${flow}`, change);
-    if (status !== 200) throw new Error(`changing the flow ${flow} was answered ${status}`);
-  }
-}
-
 interface Sight {
   readonly atMs: number;
   readonly ended: number;
@@ -47,18 +39,6 @@ interface Sight {
   readonly stored: number;
   readonly etcdMiB: number;
   readonly inUseMiB: number;
-}
-
-/** As many as the API server says that a list has. */
-async function storedNow({ cluster }: Stack): Promise<number> {
-  const path = '/apis/ordertx.dev/v1alpha1/namespaces/default/ordertransactions?limit=1';
-  const { status, body } = await cluster.admin.request('GET', path);
-  if (status !== 200) throw new Error(`listing transactions was answered ${status}`);
-  const { items, metadata } = body as {
-    readonly items: readonly unknown[];
-    readonly metadata: { readonly remainingItemCount?: number };
-  };
-  return items.length + (metadata.remainingItemCount ?? 0);
 }
 
 async function look(stack: Stack, customers: Customers): Promise<Sight> {
