@@ -15,7 +15,7 @@ const TEST = `(${TEST_FILE}|${STAND_IN})`;
 const ADAPTERS = '^controller/src/(participants|messages|kubernetes|telemetry|archive)/';
 const SERVICES = '(order|inventory|payment|dispatch|wms|member|notification|reconcile)';
 /** What a database of one's own is connected to and migrated by; it writes to the log that it is given. */
-const KITS_POSTGRES = '^services/kit/src/(postgres/(pool|migrate|sql)|log)[.]ts$';
+const KITS_POSTGRES = '^services/kit/src/(postgres/(pool|migrate|sql|clock-skew)|log)[.]ts$';
 const PRODUCTION = '^(controller|services|crds)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

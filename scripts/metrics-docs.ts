@@ -9,8 +9,9 @@ import { Registry } from 'prom-client';
 import { ControllerMetrics } from '../controller/src/telemetry/metrics.ts';
 import { brokerMetrics } from '../services/broker/src/metrics.ts';
 import { createApp, createLog } from '../services/kit/src/index.ts';
+import { registerClockSkew } from '../services/kit/src/http/metrics.ts';
 import { consumerMetrics, outboxMetrics } from '../services/kit/src/messages/metrics.ts';
-import { fenceMetrics } from '../services/kit/src/participant/metrics.ts';
+import { fenceGauges, fenceMetrics } from '../services/kit/src/participant/metrics.ts';
 import { processMetrics } from '../services/metrics/src/process-metrics.ts';
 import { shedCounter } from '../services/order/src/creation/backlog.ts';
 import { registerClosesGauge } from '../services/order/src/closing.ts';
@@ -94,17 +95,26 @@ const SECTIONS: readonly Section[] = [
     title: 'Every service',
     servedBy: SERVICES,
     note: 'Each sample carries the label `service`.',
-    registry: () => createApp({ name: 'docs', version: '0', log, pool }).metrics,
+    registry() {
+      const { metrics } = createApp({ name: 'docs', version: '0', log, pool });
+      registerClockSkew(metrics, pool, log);
+      return metrics;
+    },
   },
   {
     title: 'Services that take part in transactions',
     servedBy: ['order', 'inventory'],
-    registry: () => registered(fenceMetrics),
+    registry: () =>
+      registered((registry) => {
+        fenceMetrics(registry);
+        fenceGauges(registry, pool, log);
+      }),
   },
   {
     title: 'Services that hear messages',
     servedBy: CONSUMERS,
-    registry: () => registered((registry) => consumerMetrics(registry, '', pool, log)),
+    registry: () =>
+      registered((registry) => consumerMetrics({ ...{ registry, stream: '', pool, log }, backlog: unasked.count })),
   },
   {
     title: 'Services that send messages',
@@ -130,18 +140,21 @@ const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** Of a section, without what those before it have told. */
-function describedIn({ registry, onLinux = [] }: Section, told: Set<string>): readonly Described[] {
+/** By metric, the processes of which a section has told it. */
+type Told = Map<string, readonly string[]>;
+
+/** Of a section, without what those before it have told of the same processes. */
+function describedIn({ registry, servedBy, onLinux = [] }: Section, told: Told): readonly Described[] {
   const here = registry().getMetricsAsArray() as unknown as readonly Described[];
   const all = [...here, ...onLinux.filter(({ name }) => !here.some((metric) => metric.name === name))];
-  const own = all.filter(({ name }) => !told.has(name));
-  for (const { name } of own) told.add(name);
+  const own = all.filter(({ name }) => servedBy.some((process) => !told.get(name)?.includes(process)));
+  for (const { name } of own) told.set(name, [...(told.get(name) ?? []), ...servedBy]);
   return own.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 const code = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(', ');
 
-function rendered(section: Section, told: Set<string>): string {
+function rendered(section: Section, told: Told): string {
   const rows = describedIn(section, told).map(
     ({ name, type, labelNames = [], help }) => `| \`${name}\` | ${type} | ${code(labelNames)} | ${help} |`,
   );
@@ -156,7 +169,7 @@ ${rows.join('\n')}
 }
 
 export function renderMetrics(): string {
-  const told = new Set<string>();
+  const told: Told = new Map();
   return `<!-- Generated from the code that serves them by \`npm run generate\`; do not edit. -->
 
 # Metrics

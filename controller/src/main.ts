@@ -57,6 +57,7 @@ const INFORMER_STALLED_MS_MAX = 300_000;
 /** A pass is some API requests of at most 10 s each. */
 const PASS_MS_MAX = 120_000;
 const REDIS_PING_EVERY_MS = 10_000;
+const ARCHIVE_CLOCK_EVERY_MS = 10_000;
 
 endOnUncaught('controller');
 const config = readConfigOrExit();
@@ -315,6 +316,8 @@ shutdown.onStop('traces', () => tracing.close());
 messages.start();
 const pingRedis = async (): Promise<void> => metrics.redisUp.set((await messages.ping()) ? 1 : 0);
 setInterval(() => void pingRedis(), REDIS_PING_EVERY_MS).unref();
+if (archive !== undefined)
+  setInterval(() => void observe.archiveSkew(archive.clockSkewSeconds()), ARCHIVE_CLOCK_EVERY_MS).unref();
 transactions.start();
 flowInformers.start();
 await Promise.all([transactions.whenSynced(), flowInformers.whenSynced(), pingRedis()]);

@@ -13,7 +13,7 @@ import { runPart } from '../../local/parts.ts';
 import { freePort } from '../../local/ports.ts';
 import { Customers } from '../world/customers.ts';
 import { findPrometheus, type PrometheusPrograms } from '../world/prometheus.ts';
-import { sumOf } from '../world/prometheus-text.ts';
+import { samplesOf, sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 
 const run = promisify(execFile);
@@ -101,6 +101,17 @@ describe('after orders, one without stock, a retry and a payment', () => {
     expect(await ofController('ordertx_transaction_status_writes_count')).toBe(3);
     expect(await ofController('ordertx_message_publications_total', { stream: 'wms', attempt: 'first' })).toBe(2);
     expect(await ofController('ordertx_message_receipts_total', { consumer: 'wms', result: 'delivered' })).toBe(2);
+  });
+
+  test('participants tell that nothing was left without an end, and every service how far its clock is from its database’s', async () => {
+    const inventory = await scrape('inventory');
+    expect(sumOf(inventory, 'ordertx_fence_calls_total', { outcome: 'done' })).toBeGreaterThan(0);
+    expect(samplesOf(inventory, 'ordertx_fence_open_oldest_seconds').map(({ value }) => value)).toEqual([0]);
+    for (const service of PROCESSES.slice(1)) {
+      const skew = samplesOf(await scrape(service), 'ordertx_clock_skew_seconds');
+      expect(skew.map(({ labels }) => labels.against)).toEqual(['database']);
+      expect(Math.abs(skew[0]?.value ?? NaN)).toBeLessThan(1);
+    }
   });
 
   test.each(PROCESSES)('promtool has nothing to say against what %s serves', async (name) => {

@@ -1,5 +1,5 @@
 /** What is archived is kept whole, once, for as long as it is to be; and is found again by pages that go by key. */
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type pg from 'pg';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { parseExact } from '../../../services/protocol/src/exact-json.ts';
@@ -162,4 +162,16 @@ describe('pages', () => {
   test('do not begin at what is no position', async () => {
     await expect(listArchived(pool, { namespace: 'shop' }, { after: 'there' })).rejects.toThrow('no position');
   });
+});
+
+test('it says how far the clock of this machine is ahead of the database’s, and nothing while that is away', async () => {
+  const through = new URL(database.url);
+  through.port = String(proxy.port);
+  const archive = openArchive(365, through.href);
+  expect(Math.abs(await archive.clockSkewSeconds())).toBeLessThan(1);
+  const now = jest.spyOn(Date, 'now').mockImplementation(() => performance.timeOrigin + performance.now() + DAY_MS);
+  expect(Math.abs((await archive.clockSkewSeconds()) - DAY_MS / 1_000)).toBeLessThan(1);
+  now.mockRestore();
+  proxy.break('cut');
+  await expect(archive.clockSkewSeconds()).rejects.toThrow();
 });

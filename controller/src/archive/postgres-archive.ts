@@ -10,6 +10,7 @@
 import { DatabaseError, type Pool } from 'pg';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { Log } from '../../../services/kit/src/log.ts';
+import { databaseSkewSeconds } from '../../../services/kit/src/postgres/clock-skew.ts';
 import { migrate } from '../../../services/kit/src/postgres/migrate.ts';
 import { createPool } from '../../../services/kit/src/postgres/pool.ts';
 import { sqlFile } from '../../../services/kit/src/postgres/sql.ts';
@@ -79,6 +80,11 @@ export class PostgresArchive implements Archive {
       if (error instanceof DatabaseError && error.code === CHECK_VIOLATION) this.#months.forget();
       return { kind: 'unavailable', message };
     }
+  }
+
+  /** How far the clock of this machine is ahead of the database's. Rejects where that does not answer. */
+  async clockSkewSeconds(): Promise<number> {
+    return databaseSkewSeconds(this.#pool);
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,8 @@ export interface Instrumentation {
   readonly apiAnswer: (call: { readonly code: string; readonly method: string; readonly host: string }) => void;
   /** How far this machine's clock is ahead of the API server's, after each answer of its. */
   readonly skew: (skewMs: number) => void;
+  /** The same of the archive's database; where that rejects, it is not known. */
+  readonly archiveSkew: (seconds: Promise<number>) => Promise<void>;
   readonly call: (report: {
     readonly participant: string;
     readonly operation: Operation;
@@ -61,6 +63,11 @@ export function instrumentation(options: InstrumentationOptions): Instrumentatio
       statusRefused: (key, sentence) => log.error({ transaction: key, sentence }, 'the API server refused a status'),
     },
     skew: skewWatch(metrics, log),
+    archiveSkew: (seconds) =>
+      seconds.then(
+        (known) => metrics.clockSkewSeconds.set({ against: 'archive' }, known),
+        () => metrics.clockSkewSeconds.remove({ against: 'archive' }),
+      ),
     apiAnswer: (call) => metrics.apiRequests.inc({ ...call }),
     call: ({ participant: name, operation, outcome, seconds }) => {
       const participant = metrics.bounds.targets.of(name);

@@ -11,6 +11,7 @@ import { startTracing } from '../../tracing/src/start.ts';
 import type { TokenSettings } from './auth/tokens.ts';
 import { createApp, type App } from './http/app.ts';
 import { listen } from './http/listen.ts';
+import { registerClockSkew } from './http/metrics.ts';
 import type { Route } from './http/route.ts';
 import { createLog, type Log } from './log.ts';
 import { inboxCleanings } from './messages/cleaning.ts';
@@ -19,6 +20,7 @@ import type { AnyHandler } from './messages/handler.ts';
 import { OutboxRelay } from './messages/relay.ts';
 import type { AnyBranch } from './participant/branch.ts';
 import { fenceCleaning } from './participant/cleaning.ts';
+import { fenceGauges } from './participant/metrics.ts';
 import { mountParticipant } from './participant/routes.ts';
 import { startCleaning, type Cleaning } from './postgres/cleaning.ts';
 import { migrate } from './postgres/migrate.ts';
@@ -102,8 +104,11 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     ...{ app, pool, publicPool: pools.public, log, outbox },
   });
   app.add(...routes);
-  if (participant !== undefined)
+  registerClockSkew(app.metrics, pool, log);
+  if (participant !== undefined) {
     mountParticipant(app, { pool: pools.calls, namespaces: config.namespaces, ...participant });
+    fenceGauges(app.metrics, pool, log);
+  }
   const consumer =
     handlers.length > 0
       ? new Consumer({ ...streaming, redisUrl: needed(redisUrl, name), handlers, namespaces: config.namespaces })

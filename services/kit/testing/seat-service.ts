@@ -20,6 +20,7 @@ import {
   type Later,
   type TokenSettings,
 } from '../src/index.ts';
+import { fenceGauges } from '../src/participant/metrics.ts';
 import { memoryLog } from './memory-log.ts';
 import { usualSeats } from './seat-statements.ts';
 import { until } from './until.ts';
@@ -69,6 +70,8 @@ export interface SeatService {
   readonly pool: Pool;
   readonly url: string;
   readonly databaseUrl: string;
+  /** What it serves at /metrics. */
+  metrics(): Promise<string>;
   readonly branch: Branch<Payload>;
   readonly logLines: readonly Record<string, unknown>[];
   call(operation: Operation, options?: CallOptions): Promise<Answer>;
@@ -111,10 +114,12 @@ export async function openSeatService(
   const app = createApp({ name: 'seats', version: '1', log, pool });
   const tokens = options.tokens ?? { auth: 'off' };
   mountParticipant(app, { pool, branches: [branch, { ...branch, path: OTHER_PATH }], namespaces: [NAMESPACE], tokens });
+  fenceGauges(app.metrics, pool, log);
   const server = await listen(app, { port: 0, graceMs: 100 });
   return {
     pool,
     url: server.url,
+    metrics: () => app.metrics.metrics(),
     databaseUrl: database.url,
     branch,
     logLines: lines,

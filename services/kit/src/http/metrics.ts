@@ -4,6 +4,7 @@
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import type { Log } from '../log.ts';
+import { databaseSkewSeconds } from '../postgres/clock-skew.ts';
 import { Gauge, Histogram, Registry } from 'prom-client';
 import { processMetrics } from '../../../metrics/src/process-metrics.ts';
 
@@ -36,19 +37,23 @@ export interface DatabaseGauge<Figures> {
   readonly set: (gauge: Gauge, figures: Figures) => void;
 }
 
+/** Far longer than any of these reads takes; longer, and a database that hangs would keep all other metrics from being served. */
+const READ_MS_MAX = 2_000;
+
 /**
- * Gauges whose figures are read from the database, once for all of them at every scrape. All replicas say the same, so aggregate
- * with max and not with sum. A gap in the series says more than the last figure would, and the other metrics must still be served.
+ * Gauges whose figures are read from the database, or another store, once for all of them at every scrape. All replicas say the same, so
+ * aggregate with max and not with sum. A gap in the series says more than the last figure would, and 0 what is not true.
  */
 export function databaseGauges<Figures>(
   registry: Registry,
   log: Log,
   read: () => Promise<Figures>,
   gauges: readonly DatabaseGauge<Figures>[],
+  readMsMax = READ_MS_MAX,
 ): void {
   let reading: Promise<Figures> | undefined;
   const shared = (): Promise<Figures> =>
-    (reading ??= read().finally(() => {
+    (reading ??= withinMs(readMsMax, read).finally(() => {
       reading = undefined;
     }));
   for (const { name, help, labelNames = [], set } of gauges) {
@@ -58,12 +63,33 @@ export function databaseGauges<Figures>(
         try {
           set(this, await shared());
         } catch (error) {
-          this.reset();
-          log.warn({ err: error, metric: name }, 'a metric could not be read from the database');
+          // Without labels `reset` would make it 0.
+          if (labelNames.length === 0) this.remove();
+          else this.reset();
+          log.warn({ err: error, metric: name }, 'a metric could not be read');
         }
       },
     });
   }
+}
+
+async function withinMs<T>(limitMs: number, read: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`there was no answer within ${limitMs} ms`)), limitMs);
+  });
+  return Promise.race([read(), late]).finally(() => clearTimeout(timer));
+}
+
+export function registerClockSkew(registry: Registry, pool: Pool, log: Log): void {
+  databaseGauges(registry, log, () => databaseSkewSeconds(pool), [
+    {
+      name: 'ordertx_clock_skew_seconds',
+      help: "How far this machine's clock is ahead of another's (behind: negative), by whose: database.",
+      labelNames: ['against'],
+      set: (gauge, seconds) => gauge.set({ against: 'database' }, seconds),
+    },
+  ]);
 }
 
 /** Measures every request by the declared path that `measureAs` has set; `code` is `aborted` when the caller left before the answer. */

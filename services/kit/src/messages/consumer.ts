@@ -69,12 +69,13 @@ export class Consumer {
     const { redisUrl, service, replica, handlers, namespaces, metrics, pool, log, takeoverIdleMs } = options;
     this.#options = options;
     this.#rules = { handlers: new Map(handlers.map((handler) => [handler.type, handler])), namespaces };
-    this.#metrics = consumerMetrics(metrics, service, pool, log);
     this.#broker = brokerMetrics(metrics);
     this.#group = new Group({
       ...{ redisUrl, service, replica, takeoverIdleMs: takeoverIdleMs ?? TAKEOVER_IDLE_MS },
       onTakenOver: (entries) => this.#metrics.takenOver(entries),
     });
+    const backlog = () => this.#group.backlog();
+    this.#metrics = consumerMetrics({ registry: metrics, stream: service, pool, backlog, log });
     const { stream } = this.#group;
     this.#readTrouble = new Trouble({
       warn: (error) => {

@@ -39,6 +39,15 @@ export interface Answer {
   readonly text: string;
 }
 
+/** Entries that have not been ended, those in hand included. */
+export interface Backlog {
+  readonly waiting: number;
+  /** 0 without one. */
+  readonly oldestSeconds: number;
+}
+
+const NO_BACKLOG: Backlog = { waiting: 0, oldestSeconds: 0 };
+
 export interface GroupOptions {
   readonly redisUrl: string;
   readonly service: string;
@@ -120,6 +129,19 @@ export class Group {
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
     }
+  }
+
+  /** What lies on the stream, by the clock of Redis; undefined where it does not say. Asks for nothing that a consumer's rights lack. */
+  async backlog(): Promise<Backlog | undefined> {
+    const commands = this.commands.pipeline().xinfo('STREAM', this.stream).info('server');
+    const [stream, server] = (await commands.exec().catch(() => null)) ?? [];
+    if (stream === undefined || server?.[0] !== null) return undefined;
+    // There is no stream before the first message.
+    if (stream[0] !== null) return stream[0].message.includes('no such key') ? NO_BACKLOG : undefined;
+    const { length, 'first-entry': first } = fieldsOf(stream[1] as readonly unknown[]);
+    const addedMs = Array.isArray(first) ? Number.parseInt(String(first[0]), 10) : NaN;
+    const nowMs = Number(/^server_time_usec:(\d+)/m.exec(String(server[1]))?.[1]) / 1_000;
+    return { waiting: Number(length), oldestSeconds: Math.max(0, nowMs - addedMs) / 1_000 || 0 };
   }
 
   reasonOf(error: unknown): unknown {

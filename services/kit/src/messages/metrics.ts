@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { databaseGauges } from '../http/metrics.ts';
 import type { Log } from '../log.ts';
+import type { Backlog } from './group.ts';
 import type { OutboxCounts } from './outbox.ts';
 import { countUnanswerables } from './unanswerable.ts';
 
@@ -20,7 +21,17 @@ export interface ConsumerMetrics {
   takenOver(entries: number): void;
 }
 
-export function consumerMetrics(registry: Registry, stream: string, pool: Pool, log: Log): ConsumerMetrics {
+export interface ConsumerMetricsOptions {
+  readonly registry: Registry;
+  /** The service's own. */
+  readonly stream: string;
+  readonly pool: Pool;
+  /** Undefined while Redis does not say. */
+  readonly backlog: () => Promise<Backlog | undefined>;
+  readonly log: Log;
+}
+
+export function consumerMetrics({ registry, stream, pool, backlog, log }: ConsumerMetricsOptions): ConsumerMetrics {
   const registers = [registry];
   const handled = new Counter({
     name: 'ordertx_messages_handled_total',
@@ -46,6 +57,20 @@ export function consumerMetrics(registry: Registry, stream: string, pool: Pool, 
       name: 'ordertx_messages_unanswerable',
       help: 'Entries in the table ordertx_unanswerable: what lay on the stream and named nobody to tell of its refusal.',
       set: (gauge, entries) => gauge.set(entries),
+    },
+  ]);
+  databaseGauges(registry, log, backlog, [
+    {
+      name: 'ordertx_inbox_waiting',
+      help: 'Messages on the stream of this service that it has not ended; none while Redis does not say.',
+      labelNames: ['stream'],
+      set: (gauge, found) => (found === undefined ? gauge.reset() : gauge.set({ stream }, found.waiting)),
+    },
+    {
+      name: 'ordertx_inbox_oldest_seconds',
+      help: 'Age of the oldest of them since its publication; 0 without one.',
+      labelNames: ['stream'],
+      set: (gauge, found) => (found === undefined ? gauge.reset() : gauge.set({ stream }, found.oldestSeconds)),
     },
   ]);
   return {

@@ -7,7 +7,9 @@ import { Redis } from 'ioredis';
 import { waitFor } from '../../../../local/deadline.ts';
 import { openProcessGroup, type ProcessGroup } from '../../../../local/process-group.ts';
 import { startRedis } from '../../../../local/redis.ts';
+import { samplesOf } from '../../../../tests/world/prometheus-text.ts';
 import { EVENT, openNoteService, STREAM, type NoteService } from '../../testing/note-service.ts';
+import { barrier } from '../../testing/seat-service.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { tell } from './outbox.ts';
 
@@ -60,6 +62,37 @@ test(
     await waitFor(async () => (await noteService.pool.query('select from ordertx_outbox')).rowCount === 0, {
       ...{ what: 'the end of the outbox row', deadlineMs: DEADLINE_MS },
     });
+  },
+  TEST_MS,
+);
+
+test(
+  'and sees how many messages wait on its stream, for how long, also while it handles one',
+  async () => {
+    const consumer = noteService.open();
+    const waiting = async (metric: string): Promise<number | undefined> =>
+      samplesOf(await consumer.registry.metrics(), metric)[0]?.value;
+    // Nothing is said before it is connected.
+    await waitFor(async () => (await waiting('ordertx_inbox_waiting')) === 0, {
+      ...{ what: 'the first figures', deadlineMs: DEADLINE_MS },
+    });
+    const handling = barrier();
+    noteService.during(async (client) => {
+      await handling.stop(client);
+      return { kind: 'delivered' };
+    });
+    await admin.xadd(STREAM, '*', 'event', JSON.stringify({ ...EVENT, id: 'shop/pay-p2/note' }));
+    await handling.reached;
+    expect(await waiting('ordertx_inbox_waiting')).toBe(1);
+    await waitFor(async () => ((await waiting('ordertx_inbox_oldest_seconds')) ?? 0) > 0.05, {
+      ...{ what: 'the age of the message', deadlineMs: DEADLINE_MS },
+    });
+    handling.release();
+    noteService.during(undefined);
+    await waitFor(async () => (await waiting('ordertx_inbox_waiting')) === 0, {
+      ...{ what: 'the end of the message', deadlineMs: DEADLINE_MS },
+    });
+    expect(await waiting('ordertx_inbox_oldest_seconds')).toBe(0);
   },
   TEST_MS,
 );

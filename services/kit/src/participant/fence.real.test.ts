@@ -2,7 +2,9 @@
  * The fence's 15 cells against a real Postgres, each named after the anomaly it stands against.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { openSeatService, PAYLOAD, SEATS_AT_START, type SeatService } from '../../testing/seat-service.ts';
+import { sumOf } from '../../../../tests/world/prometheus-text.ts';
+import { openSeatService, PATH, PAYLOAD, SEATS_AT_START, type SeatService } from '../../testing/seat-service.ts';
+import { OLDEST_OPEN } from './metrics.ts';
 
 let seatService: SeatService;
 beforeAll(async () => {
@@ -231,5 +233,50 @@ describe('a cancelled branch', () => {
     expect(await seatService.call('cancel')).toMatchObject({ status: 200, state: 'Cancelled' });
     expect(await seatService.freeSeats()).toBe(SEATS_AT_START);
     expect(await operationsTold()).toEqual(['try', 'cancel']);
+  });
+});
+
+describe('the metrics', () => {
+  const counted = async (labels: Readonly<Record<string, string>>): Promise<number> =>
+    sumOf(await seatService.metrics(), 'ordertx_fence_anomalies_total', { path: PATH, ...labels });
+
+  test('count what came twice, late or for nothing by its cell, and nothing of what came as it should', async () => {
+    const before = await counted({});
+    await seatService.call('try');
+    await seatService.call('confirm');
+    expect(await counted({})).toBe(before);
+    const cells = [
+      ['duplicate', 'try', 'Confirmed', 'shop/book-b1'],
+      ['cancel-after-confirm', 'cancel', 'Confirmed', 'shop/book-b1'],
+      ['empty-rollback', 'cancel', 'None', 'shop/book-b2'],
+      ['late-try', 'try', 'Cancelled', 'shop/book-b2'],
+    ] as const;
+    for (const [anomaly, operation, stored, transaction] of cells) {
+      const cell = { anomaly, operation, stored };
+      const times = await counted(cell);
+      await seatService.call(operation, { transaction });
+      expect([anomaly, await counted(cell)]).toEqual([anomaly, times + 1]);
+    }
+    expect(await counted({})).toBe(before + cells.length);
+  });
+
+  test('show the age of the oldest branch without an end, by an index of those alone', async () => {
+    const oldest = async () => sumOf(await seatService.metrics(), 'ordertx_fence_open_oldest_seconds');
+    expect(await oldest()).toBe(0);
+    await seatService.call('try', { transaction: 'shop/book-b1' });
+    await seatService.call('try', { transaction: 'shop/book-b2' });
+    await seatService.pool.query(
+      `update ordertx_fence set created_at = now() - interval '1 hour' where transaction = 'shop/book-b1'`,
+    );
+    expect(await oldest()).toBeGreaterThanOrEqual(3_600);
+    await seatService.call('confirm', { transaction: 'shop/book-b1' });
+    expect(await oldest()).toBeLessThan(60);
+    await seatService.pool.query(
+      `insert into ordertx_fence (transaction, branch, path, state)
+       select 'shop/ended-' || number, 'seats', '/tcc/book-seats', 'Confirmed' from generate_series(1, 20000) as number`,
+    );
+    await seatService.pool.query('analyze ordertx_fence');
+    const { rows } = await seatService.pool.query<{ readonly 'QUERY PLAN': string }>(`explain ${OLDEST_OPEN.text}`);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('ordertx_fence_open');
   });
 });

@@ -31,32 +31,57 @@ interface Passed {
   readonly afterwards?: (() => void) | undefined;
 }
 
+/** Told of a call that went step by step: what was stored before it, and its answer. */
+export type OnPassed = (stored: StoredBranch['state'], answer: FenceAnswer) => void;
+
 /** Rejects with the database's error, or with what the branch threw; then nothing has been stored, or nobody knows (commit). */
-export async function passFence(pool: Pool, branch: AnyBranch, call: FenceCall): Promise<FenceAnswer> {
+export async function passFence(
+  pool: Pool,
+  branch: AnyBranch,
+  call: FenceCall,
+  onPassed: OnPassed = () => undefined,
+): Promise<FenceAnswer> {
   const usually = await passUsually(pool, branch, call);
   if (usually !== undefined) return usually;
-  const passed = await passOnce(pool, branch, call);
+  const passed = await passOnce(pool, branch, call, onPassed);
   if (passed.kind !== 'ask') return passed;
   const objection = await passed.ask();
   if (objection?.kind === 'later') return later(objection, 'None');
-  const again = await passOnce(pool, branch, call, { objection });
+  const again = await passOnce(pool, branch, call, onPassed, { objection });
   if (again.kind === 'ask') throw new Error(`the try at ${branch.path} asks once more, though it was answered`);
   return again;
 }
 
 type Heard = NonNullable<TryCall<unknown>['heard']>;
 
-async function passOnce(pool: Pool, branch: AnyBranch, call: FenceCall, heard?: Heard): Promise<FenceAnswer | Ask> {
-  const passed = await endTransaction(pool, async (client): Promise<Ending<Passed | Ask>> => {
+async function passOnce(
+  pool: Pool,
+  branch: AnyBranch,
+  call: FenceCall,
+  onPassed: OnPassed,
+  heard?: Heard,
+): Promise<FenceAnswer | Ask> {
+  const { passed, state } = await endTransaction(pool, async (client) => {
     const stored = await claim(client, branch, call);
-    if (stored.state !== 'None' && stored.path !== branch.path)
-      return undone({ kind: 'misdirected', path: stored.path });
-    const digest = call.operation === 'cancel' ? undefined : call.canonical.digest;
-    return perform(client, branch, call, { stored, step: stepFor(stored, call.operation, digest), heard });
+    const ending = await performStored(client, branch, call, stored, heard);
+    return { keep: ending.keep, value: { passed: ending.value, state: stored.state } };
   });
   if ('ask' in passed) return passed;
   passed.afterwards?.();
+  onPassed(state, passed.answer);
   return passed.answer;
+}
+
+async function performStored(
+  client: PoolClient,
+  branch: AnyBranch,
+  call: FenceCall,
+  stored: StoredBranch,
+  heard: Heard | undefined,
+): Promise<Ending<Passed | Ask>> {
+  if (stored.state !== 'None' && stored.path !== branch.path) return undone({ kind: 'misdirected', path: stored.path });
+  const digest = call.operation === 'cancel' ? undefined : call.canonical.digest;
+  return perform(client, branch, call, { stored, step: stepFor(stored, call.operation, digest), heard });
 }
 
 /** What a branch without a row is inserted as. For try and cancel that is where they usually end; a confirm's is never kept. */

@@ -18,6 +18,7 @@ import { send, type Reply } from '../http/reply.ts';
 import { measureAs, type RouteDocument } from '../http/route.ts';
 import { inexactIssue } from '../http/validate.ts';
 import { withLogFields, type Log } from '../log.ts';
+import { anomalyOf } from './anomalies.ts';
 import { fenceReply, type FenceAnswer } from './answer.ts';
 import type { AnyBranch } from './branch.ts';
 import { readCall, type CallHeaders } from './call.ts';
@@ -78,7 +79,10 @@ async function answerCall(parts: HandlerParts, headers: CallHeaders, request: Re
   if (call === undefined) return problem(400, { detail: 'body: must be JSON with well-formed strings' });
   const labels = { path: parts.branch.path, operation: parts.operation };
   try {
-    const answer = await passFence(parts.pool, parts.branch, call);
+    const answer = await passFence(parts.pool, parts.branch, call, (stored, passed) => {
+      const anomaly = anomalyOf(stored, parts.operation, passed);
+      if (anomaly !== undefined) parts.metrics.anomalies.inc({ ...labels, stored, anomaly });
+    });
     parts.metrics.calls.inc({ ...labels, outcome: outcomeOf(answer) });
     logAnswer(parts.log, call, answer);
     return fenceReply(answer);
