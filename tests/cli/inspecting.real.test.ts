@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
@@ -31,7 +32,8 @@ beforeAll(async () => {
   tapped = await openTappedShop('inspecting');
   ({ shop } = tapped);
   await shop.putFlow('slow', { origins: tapped.origins, retry: SLOW_RETRY, timeoutSeconds: 3_600 });
-  controller = await tapped.startController();
+  const allowEndpoints = [...Object.values(tapped.origins), ...Object.values(shop.origins)];
+  controller = await shop.startController({ allowEndpoints, env: { HOST: '0.0.0.0' } });
   plugin = await buildPlugin(shop.namespace);
   tapped.tap.reset({ before: ({ to }) => (to === 'inventory' ? { status: 500 } : 'pass') });
   begun = await shop.begin('slow', [TEA]);
@@ -100,6 +102,39 @@ describe('check', () => {
     expect(found.get('may suspend ordertransactions')).toMatchObject({ state: 'ok' });
     // This shop's controller works without Leases.
     expect(found.get('Leases')).toMatchObject({ state: 'warning' });
+  });
+
+  test('reaches a controller through the API server, at its Service', async () => {
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
+    // The API server is a proxy to no loopback address.
+    if (address === undefined) throw new Error('this machine needs an IPv4 address beside the loopback');
+    const metadata = { name: 'controller' };
+    const core = `/api/v1/namespaces/${shop.namespace}`;
+    const ports = [{ name: 'http', port: Number(new URL(controller.url).port) }];
+    const created = async (plural: string, object: object): Promise<void> => {
+      expect(await shop.admin.request('POST', `${core}/${plural}`, { metadata, ...object })).toMatchObject({
+        status: 201,
+      });
+    };
+    await created('services', { spec: { clusterIP: 'None', ports } });
+    // It goes to addresses of pods only. This one is the controller's process, as far as the API server is told.
+    await created('serviceaccounts', { metadata: { name: 'default' } });
+    await created('pods', { spec: { containers: [{ name: 'controller', image: 'none' }] } });
+    const status = { phase: 'Running', podIP: address, podIPs: [{ ip: address }] };
+    expect(await shop.admin.request('PATCH', `${core}/pods/controller/status`, { status })).toMatchObject({
+      status: 200,
+    });
+    const targetRef = { kind: 'Pod', name: 'controller', namespace: shop.namespace };
+    await created('endpoints', { subsets: [{ addresses: [{ ip: address, targetRef }], ports }] });
+
+    const where = `${shop.namespace}/controller:http`;
+    const { out } = await plugin.run(['describe', begun.name, '--controller', where]);
+    expect(out).toMatch(/the controller \S+ says:\n\s+tried since it started: order, inventory/);
+    expect((await plugin.run(['check', '--controller', where])).out).toMatch(
+      /controller \S+controller:http\s+ok\s+ready/,
+    );
   });
 
   test('fails over a Lease that nobody renews and a controller that is not there', async () => {
