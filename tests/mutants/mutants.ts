@@ -8,6 +8,7 @@
 import { acts } from './acts.ts';
 import { breakerAndHold } from './breaker-and-hold.ts';
 import { manyAndEnded } from './many-and-ended.ts';
+import { measured } from './measured.ts';
 import type { Mutant } from './mutant.ts';
 import { usualCases } from './usual-cases.ts';
 
@@ -15,6 +16,7 @@ export const mutants: readonly Mutant[] = [
   ...acts,
   ...breakerAndHold,
   ...manyAndEnded,
+  ...measured,
   ...usualCases,
   {
     name: 'managed fields are taken from what people apply too',
