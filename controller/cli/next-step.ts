@@ -102,7 +102,7 @@ function viewOf(
     ...{ requested: NOTHING, unended: NOTHING, outdated: new Map(), released: new Map() },
     ...{ heldUntilMs: undefined, brokerAway: undefined, retriedAtMs: undefined },
     storedAtMs: Date.parse(transaction.status?.startedAt ?? '') || nowMs,
-    ...{ quietUntilMs: 0, wellSinceMs: undefined, owesAnswer: false },
+    ...{ writeEveryMs: 60_000, quietUntilMs: 0, wellSinceMs: undefined, owesAnswer: false },
     flowIsRead: true,
   };
 }

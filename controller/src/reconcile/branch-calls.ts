@@ -42,17 +42,17 @@ const NEWS_MAX = 8;
 
 export class BranchCalls {
   readonly #ports: CallPorts;
-  readonly #isCurrent: (key: Key, work: Work) => boolean;
+  readonly #works: ReadonlyMap<Key, Work>;
 
-  /** @param isCurrent whether this is what the process knows of the transaction by now */
-  constructor(ports: CallPorts, isCurrent: (key: Key, work: Work) => boolean) {
+  /** @param works what the process knows by now */
+  constructor(ports: CallPorts, works: ReadonlyMap<Key, Work>) {
     this.#ports = ports;
-    this.#isCurrent = isCurrent;
+    this.#works = works;
   }
 
   surroundings(transaction: OrderTransaction, brokerAway: string | undefined): Surroundings {
     const health = (participant: Participant): Health => this.#ports.participants.health({ transaction, participant });
-    return { brokerAway, health, nowMs: this.#ports.clock.now() };
+    return { brokerAway, health, unfinished: this.#works.size, nowMs: this.#ports.clock.now() };
   }
 
   /** Withdraws what waits and is not among `calls`, or is by now another call; returns those that have to be begun. */
@@ -93,7 +93,8 @@ export class BranchCalls {
   }
 
   #current(key: Key, work: Work, waiting: WaitingCall): BranchCall | undefined {
-    if (work.waiting.get(waiting.branch) !== waiting || work.mustRead || !this.#isCurrent(key, work)) return undefined;
+    if (work.waiting.get(waiting.branch) !== waiting || work.mustRead || this.#works.get(key) !== work)
+      return undefined;
     const transaction = this.#ports.transactions.get(key);
     if (!transaction || transaction.metadata.uid !== work.uid) return undefined;
     if (!this.#ports.ownership.owns(transaction)) return undefined;

@@ -70,7 +70,7 @@ export class Reconciler {
 
   constructor(ports: Ports) {
     this.#ports = ports;
-    this.#calls = new BranchCalls(ports, (key, work) => this.#works.get(key) === work);
+    this.#calls = new BranchCalls(ports, this.#works);
     ports.stopping.addEventListener('abort', () => this.#works.forEach((work) => work.withdrawAll()), { once: true });
   }
 

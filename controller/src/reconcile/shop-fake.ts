@@ -191,6 +191,17 @@ export class Controller {
     this.#reconciler.heard(KEY);
   }
 
+  /** Has so many more to carry, which are suspended. */
+  async carriesBesides(count: number): Promise<void> {
+    const { metadata, spec } = this.#shop.now;
+    for (let number = 1; number <= count; number += 1) {
+      const name = `create-besides${String(number)}`;
+      this.#shop.server.create({ metadata: { ...metadata, name, uid: name }, spec: { ...spec, suspend: true } });
+      this.queue.soon(`shop/${name}`);
+      await this.work();
+    }
+  }
+
   /** Everything that can be done at this moment. */
   async work(): Promise<void> {
     let passes = 0;

@@ -118,6 +118,20 @@ describe('sentences that alternate', () => {
   });
 });
 
+test('where 30,000 are unfinished, one costs a third of the writes, and its first trouble is told at once all the same', async () => {
+  const shop = patientShop();
+  inventoryAnswers(shop, ...ANSWERS);
+  shop.order();
+  const controller = shop.controller();
+  await controller.carriesBesides(30_000);
+  await controller.work();
+  expect(told(shop)).toContain('inventory');
+  await controller.workFor(10 * MINUTE_MS);
+  const writes = await writesIn(shop, controller, 60 * MINUTE_MS);
+  expect(writes).toBeLessThanOrEqual(20);
+  expect(writes).toBeGreaterThanOrEqual(5);
+});
+
 describe('what is told', () => {
   test('at once: the first trouble, and what it turns out to be', async () => {
     const shop = patientShop();

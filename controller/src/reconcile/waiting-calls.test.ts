@@ -22,6 +22,7 @@ let controller: Controller;
 let sent: string[];
 let retries = 0;
 let othersWork = false;
+let wasAnothers = false;
 
 beforeEach(() => {
   shop = new Shop();
@@ -283,9 +284,9 @@ describe('whatever happens while calls wait', () => {
   );
   type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
 
-  /** A stored Tried counts only for the controller that has heard it (T5). */
+  /** A stored Tried counts only for the controller that has heard it (T5), and not any more once it was another's. */
   function isAskedAnew({ state }: Branch, decision: Decision | undefined): boolean {
-    return othersWork && decision === undefined && state === 'Tried';
+    return (othersWork || wasAnothers) && decision === undefined && state === 'Tried';
   }
 
   function isWanted(call: BranchCall): boolean {
@@ -336,6 +337,7 @@ describe('whatever happens while calls wait', () => {
       case 'lose the shard':
       case 'hold the shard':
         controller.owns = step === 'hold the shard';
+        wasAnothers ||= !controller.owns;
         return;
       case 'refuse':
         shop.participants.refusesTry = (branch) => branch === 'order';
@@ -387,7 +389,7 @@ describe('whatever happens while calls wait', () => {
           if (!isWanted(call) || (!controller.owns && !othersWork))
             unwanted.push(`${call.operation} ${call.participant.name}`);
         };
-        othersWork = false;
+        othersWork = wasAnothers = false;
         const occupied: (() => void)[] = [];
         for (const step of acts) {
           othersWork = step === 'another controller works';

@@ -11,7 +11,7 @@ import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
-import { quietAfterWrite, quietAtStart } from '../transaction/notice.ts';
+import { quietAfterWrite, quietAtStart, writeEveryMs } from '../transaction/notice.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from '../transaction/phase.ts';
 import { createdAtMs, type Step, type View } from '../transaction/step.ts';
 import { FewMap, FewSet } from './few.ts';
@@ -32,6 +32,8 @@ export interface WaitingCall {
 export interface Surroundings {
   readonly brokerAway: string | undefined;
   readonly health: (participant: Participant) => Health;
+  /** How many this process works on. */
+  readonly unfinished: number;
   readonly nowMs: number;
 }
 
@@ -84,6 +86,7 @@ export class Work {
   #storedAtMs: number;
   /** By when the writes of trouble so far are made up for. */
   #quietUntilMs: number;
+  #writeEveryMs = writeEveryMs(1);
   #wellSinceMs: number | undefined;
   /** Branches and messages with an attempt that a person asked for, until it is answered. */
   readonly #asksForAnswer = new FewSet<string>();
@@ -106,6 +109,7 @@ export class Work {
     this.#flow = flow ?? this.#flow;
     if (this.#flowAsRead?.flow !== flow) this.#flowAsRead = undefined;
     this.#health = around.health;
+    this.#writeEveryMs = writeEveryMs(around.unfinished);
     this.#noteHold(transaction, around.nowMs);
     this.#askAgainShouldTheStoreGoBack(transaction);
     const believed = unheardAsUntried(transaction.status ?? {}, this.#heard);
@@ -135,6 +139,7 @@ export class Work {
       revived: { has: (branch) => this.#hasComeBack(branch) },
       requested: this.#requested,
       storedAtMs: this.#storedAtMs,
+      writeEveryMs: this.#writeEveryMs,
       quietUntilMs: this.#quietUntilMs,
       wellSinceMs: this.#wellSinceMs,
       owesAnswer: this.#owesAnswer,
@@ -306,8 +311,10 @@ export class Work {
         // What was decided begins its own trouble, which is told at once as the first was.
         if (why === 'decision') this.#quietUntilMs = 0;
         // What counts a publication tells no trouble.
-        if (why === 'news' && publications.length === 0)
-          this.#quietUntilMs = quietAfterWrite(this.#quietUntilMs, this.uid, nowMs);
+        if (why === 'news' && publications.length === 0) {
+          const account = { quietUntilMs: this.#quietUntilMs, everyMs: this.#writeEveryMs };
+          this.#quietUntilMs = quietAfterWrite(account, this.uid, nowMs);
+        }
         if (this.#answers.length === carried) this.#owesAnswer = false;
         for (const answer of this.#answers.slice(0, carried)) if (saysTried(answer)) this.#heard.add(answer.target);
         this.#answers = this.#answers.slice(carried);

@@ -1,6 +1,7 @@
 /**
  * When what a person should know is written down although nothing was decided (T6): its first trouble, a condition, and the answer
- * to an attempt that a person has asked for at once; else at most once a minute per transaction, taken over some time.
+ * to an attempt that a person has asked for at once; else at most once a minute per transaction, taken over some time, and more seldom
+ * where there are more than ten thousand.
  *
  * Ten thousand may fail at once, with sentences that alternate (503, time-out, 425). So each write of trouble uses up a minute: a new
  * sentence may be one minute ahead, attempts and times that say nothing new wait until all is made up for.
@@ -15,15 +16,20 @@ import { describeSlow, raiseAlarm } from './sentences.ts';
 import { keepStoredAnswers } from './stored-answers.ts';
 import { createdAtMs, store, type Step, type View } from './step.ts';
 
-/** Each write of trouble is made up for by so long a time without one. */
+/** Each write of trouble is made up for by at least so long a time without one. */
 const WRITE_EVERY_MS = 60_000;
 /**
- * So far ahead a write may be made: the first trouble and what it turns out to be are told at once. With more, transactions by the
- * thousand whose sentences alternate would begin with more writes than the API server has room for.
+ * Where a replica carries more unfinished transactions than this, the minute is longer in proportion: all together write 167 times a
+ * second then, a quarter of what an API server on two cores has room for; the rest is for those that go on.
  */
-const AHEAD_MS = WRITE_EVERY_MS;
-/** However much was written at once meanwhile, which a person's requests may be: later news than this are not waited for. */
-const QUIET_MS_MAX = AHEAD_MS + 3 * WRITE_EVERY_MS;
+const UNFINISHED_PER_MINUTE = 10_000;
+/**
+ * So many of these minutes a write may be made ahead: the first trouble and what it turns out to be are told at once. With more,
+ * transactions by the thousand whose sentences alternate would begin with more writes than the API server has room for.
+ */
+const AHEAD = 1;
+/** However much was written at once meanwhile, which a person's requests may be: news that would be later than this are not waited for. */
+const QUIET_MAX = AHEAD + 3;
 /** What goes well again mostly ends soon, and the end is a write of its own; a queue of thousands takes this long. */
 const WELL_FOR_MS = 30_000;
 
@@ -62,19 +68,30 @@ function whenToWrite(
   const isLaterOfHold = isOldOfHold(stored, status);
   const hasSentence = saysAnother(stored, status) && !isLaterOfHold;
   if (!hasSentence && !isLaterOfHold && !hasProgress(stored, keepStoredAnswers(stored, status))) return undefined;
-  const spreadMs = spreadOf(view.transaction.metadata.uid);
-  const quietMs = Math.max(view.quietUntilMs, view.storedAtMs + WRITE_EVERY_MS, heldUntilMs + WRITE_EVERY_MS);
-  // So late it cannot be: the clock was set back, and nobody knows how long it was.
-  if (quietMs - nowMs > QUIET_MS_MAX) return nowMs;
+  const everyMs = view.writeEveryMs;
+  const spreadMs = spreadOf(view.transaction.metadata.uid, everyMs);
+  const quietMs = Math.max(view.quietUntilMs, view.storedAtMs + everyMs, heldUntilMs + everyMs);
+  // So late it cannot be: the clock was set back, and nobody knows how long it was; or there were many more, and are not now.
+  if (quietMs - nowMs > QUIET_MAX * everyMs) return nowMs;
   if (!hasSentence) return quietMs + spreadMs;
-  const soonMs = Math.max(nowMs, view.quietUntilMs - AHEAD_MS);
+  const soonMs = Math.max(nowMs, view.quietUntilMs - AHEAD * everyMs);
   return view.wellSinceMs === undefined ? soonMs : Math.max(soonMs, view.wellSinceMs + WELL_FOR_MS);
 }
 
+/** What one write of a transaction's trouble is made up for by, with so many unfinished ones beside it. */
+export function writeEveryMs(unfinished: number): number {
+  return WRITE_EVERY_MS * Math.max(1, unfinished / UNFINISHED_PER_MINUTE);
+}
+
 /** By when its writes of trouble are made up for, with one more now. */
-export function quietAfterWrite(quietUntilMs: number, uid: string | undefined, nowMs: number): number {
-  const untilMs = Math.max(nowMs, quietUntilMs) + WRITE_EVERY_MS;
-  return untilMs - nowMs > AHEAD_MS ? Math.min(untilMs + spreadOf(uid), nowMs + QUIET_MS_MAX) : untilMs;
+export function quietAfterWrite(
+  { quietUntilMs, everyMs }: { readonly quietUntilMs: number; readonly everyMs: number },
+  uid: string | undefined,
+  nowMs: number,
+): number {
+  const untilMs = Math.max(nowMs, quietUntilMs) + everyMs;
+  if (untilMs - nowMs <= AHEAD * everyMs) return untilMs;
+  return Math.min(untilMs + spreadOf(uid, everyMs), nowMs + QUIET_MAX * everyMs);
 }
 
 /** Of another process nobody knows; a restart among thousands in trouble is not to cost each of them more than one write. */
@@ -82,9 +99,9 @@ export function quietAtStart({ status }: OrderTransaction, nowMs: number): numbe
   return status?.waitingFor ? nowMs + WRITE_EVERY_MS : 0;
 }
 
-/** From 0 to WRITE_EVERY_MS, always the same for one transaction: those that fail together are not told of together ever after. */
-function spreadOf(uid = ''): number {
-  return fnv1a(uid) % WRITE_EVERY_MS;
+/** A share of the time between two writes, always the same for one transaction: those that fail together are not told of together ever after. */
+function spreadOf(uid = '', everyMs: number): number {
+  return ((fnv1a(uid) % WRITE_EVERY_MS) / WRITE_EVERY_MS) * everyMs;
 }
 
 function takingTooLong(status: OrderTransactionStatus, nowMs: number): OrderTransactionStatus {

@@ -45,7 +45,9 @@ export interface View {
   readonly brokerAway: string | undefined;
   /** When this process last stored the status, or first saw the transaction; milliseconds since the epoch. */
   readonly storedAtMs: number;
-  /** By when the writes of its trouble so far are made up for, at one a minute. */
+  /** What each write of its trouble is made up for by: a minute, or longer where very many are unfinished. */
+  readonly writeEveryMs: number;
+  /** By when the writes of its trouble so far are made up for. */
   readonly quietUntilMs: number;
   /** Since when nothing is wrong any more that the stored status says is wrong; undefined where something is, or nothing was. */
   readonly wellSinceMs: number | undefined;
