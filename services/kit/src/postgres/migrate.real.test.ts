@@ -14,7 +14,7 @@ import { memoryLog } from '../../testing/memory-log.ts';
 import { migrate, type MigrateOptions } from './migrate.ts';
 import { createPool } from './pool.ts';
 
-const KIT = ['0001_fence', '0002_messages', '0003_inbox_digest'];
+const KIT = ['0001_fence', '0002_messages', '0003_inbox_digest', '0004_open_branches'];
 const BUILD = '-- no transaction\ncreate unique index concurrently first_by_name on first (name);';
 /** What older versions of the service wait for, in the database. */
 const TURN_OF_OLDER = '7241865325823964';
