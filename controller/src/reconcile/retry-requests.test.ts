@@ -4,6 +4,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { anyCharacter } from '../../../tests/world/any-character.ts';
+import { settle } from '../runtime/manual-clock.ts';
+import type { Outcome } from '../transaction/outcome.ts';
 import { RETRY_ANNOTATION, RETRY_REQUEST_PAUSE_MS } from '../transaction/requests.ts';
 import { flowNamed, KEY, Shop, type Controller } from './shop-fake.ts';
 
@@ -38,6 +40,51 @@ async function publishedWithin(ms: number, act: (shop: Shop, controller: Control
   }
   return { published: shop.published.length - before, shop };
 }
+
+/** What inventory's first call brings, while which a person asks for another attempt; the second one is answered by `second`. */
+async function askedWhileUnderWay(second: 'none' | Outcome) {
+  const shop = new Shop();
+  const first = Promise.withResolvers<void>();
+  const tries: string[] = [];
+  shop.participants.takes = ({ participant, operation }) => {
+    if (participant.name !== 'inventory' || operation !== 'try') return Promise.resolve();
+    return tries.push('try') === 1 ? first.promise : Promise.resolve();
+  };
+  shop.participants.fault = ({ participant }) => {
+    if (participant.name !== 'inventory') return 'none';
+    return tries.length === 1 ? { kind: 'unknown', detail: 'gave no answer within the time' } : second;
+  };
+  shop.order();
+  const controller = shop.controller();
+  await controller.passes();
+  annotate(shop, controller, 'it is mended');
+  await controller.passes();
+  expect({ tries: tries.length, handled: shop.now.status?.lastHandledRetryAt }).toEqual({
+    tries: 1,
+    handled: 'it is mended',
+  });
+  first.resolve();
+  await settle();
+  await controller.passes();
+  const answered = shop.server
+    .versions(KEY)
+    .flatMap(({ status }) => status?.branches ?? [])
+    .filter(({ name, lastError, nextAttemptTime }) => name === 'inventory' && lastError && nextAttemptTime);
+  return { shop, tries: tries.length, answers: answered.map(({ lastError }) => lastError) };
+}
+
+describe('a retry that is asked for while a call is under way', () => {
+  test('is another attempt, at once: what was under way was sent before anything was mended', async () => {
+    const { shop, tries, answers } = await askedWhileUnderWay('none');
+    expect({ tries, answers }).toEqual({ tries: 2, answers: [] });
+    expect(shop.now.status?.decision).toBe('Confirm');
+  });
+
+  test('is answered by that attempt, and not by what was under way', async () => {
+    const { tries, answers } = await askedWhileUnderWay({ kind: 'unknown', detail: 'answered 503' });
+    expect({ tries, answers: new Set(answers) }).toEqual({ tries: 2, answers: new Set(['answered 503']) });
+  });
+});
 
 describe('a retry token', () => {
   test.each([

@@ -13,6 +13,7 @@ import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
 import { quietAfterWrite, quietAtStart, writeEveryMs } from '../transaction/notice.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from '../transaction/phase.ts';
+import { dueNow } from '../transaction/requests.ts';
 import { createdAtMs, type Step, type View } from '../transaction/step.ts';
 import { FewMap, FewSet } from './few.ts';
 import type { CallResult, Health, TransactionObserver } from './ports.ts';
@@ -115,7 +116,7 @@ export class Work {
     const believed = unheardAsUntried(transaction.status ?? {}, this.#heard);
     // A branch that was called is one of its branches, also should the flow have come back without it meanwhile (T9).
     const stored = withBranches(believed, this.#calledUnder.keys());
-    const status = this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored;
+    const status = this.#dueByRequest(this.#flow ? applyOutcomes(stored, this.#answers, this.#flow) : stored);
     if (this.#flow && waitsOnlyForHold({ transaction, status }, this.#flow)) this.#heldUntilMs = around.nowMs;
     this.#noteRecovery(transaction.status, status, around.nowMs);
     return {
@@ -181,15 +182,25 @@ export class Work {
     return this.#healthOf(branch)?.revivals ?? 0;
   }
 
-  /** A person wants all that is open called at once, and to know what is answered; what is under way just now is called. */
+  /**
+   * A person wants all that is open called at once, and to know what is answered. What is under way just now was sent before, perhaps to
+   * what has been mended since: it is called once more when that has ended.
+   */
   request(status: OrderTransactionStatus): void {
     const open = branchesOf(status).filter((branch) => branchIsOpen(branch, status.decision));
     for (const { name } of open) {
       this.#asksForAnswer.add(name);
-      if (!this.busy.has(name)) this.#requested.add(name);
+      this.#requested.add(name);
     }
     if (open.length > 0 || status.decision === undefined) return;
     for (const message of messagesOf(status)) if (messageIsOpen(message)) this.#asksForAnswer.add(message.name);
+  }
+
+  /** Until the attempt that was asked for is answered no back-off counts: whoever waits for that answer knows it by the next time. */
+  #dueByRequest(status: OrderTransactionStatus): OrderTransactionStatus {
+    if (this.#asksForAnswer.size === 0 || status.branches === undefined) return status;
+    const branches = status.branches.map((branch) => (this.#asksForAnswer.has(branch.name) ? dueNow(branch) : branch));
+    return { ...status, branches };
   }
 
   /** Whether a participant of its flow has come back since it was last called for it. */
@@ -287,8 +298,11 @@ export class Work {
   receive(answer: Answer): void {
     this.#answers = [...this.#answers, answer];
     // That a message is published says nothing yet of its consumer.
-    const isAnswer = answer.on === 'branch' || answer.outcome.kind !== 'published';
-    if (isAnswer && this.#asksForAnswer.delete(answer.target)) this.#owesAnswer = true;
+    if (answer.on === 'message' && answer.outcome.kind === 'published') return;
+    // It was under way when a person asked: unless it has done what was to be done, the next one answers.
+    if (this.#requested.has(answer.target) && answer.outcome.kind !== 'succeeded') return;
+    this.#requested.delete(answer.target);
+    if (this.#asksForAnswer.delete(answer.target)) this.#owesAnswer = true;
   }
 
   /**

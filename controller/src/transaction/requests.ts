@@ -107,7 +107,8 @@ export function storedRetryToken(annotation: string): string {
   return chars.slice(0, RETRY_TOKEN_CHARS_MAX - end.length).join('') + end;
 }
 
-function dueNow<Target extends { readonly nextAttemptTime?: string }>(target: Target): Target {
+/** Without the time before which it is not tried again by itself. */
+export function dueNow<Target extends { readonly nextAttemptTime?: string }>(target: Target): Target {
   const { nextAttemptTime: _, ...rest } = target;
   return rest as Target;
 }
