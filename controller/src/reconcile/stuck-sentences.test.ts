@@ -275,6 +275,49 @@ describe('what is told', () => {
     expect(shop.warnings).toEqual(['ConfirmRefused']);
   });
 
+  test('where one refuses and others do not answer: the one that needs a person, whoever answers last; and once it is settled, the others', async () => {
+    const shop = patientShop();
+    shop.participants.fault = ({ operation, participant }) => {
+      if (operation !== 'confirm') return 'none';
+      return participant.name === 'order' ? unavailable : { kind: 'refused', code: 'no-try', detail: 'never tried' };
+    };
+    shop.order();
+    const controller = shop.controller();
+    for (const waitMs of [0, 5_000, 50_000]) {
+      await controller.workFor(waitMs);
+      const sentence = expect.stringMatching(/^the confirm at inventory is not done: refused: never tried/);
+      expect(shop.now.status).toMatchObject({
+        ...{ waitingFor: 'inventory', message: sentence },
+        conditions: [{ type: 'Stuck', status: 'True', reason: 'ConfirmRefused', message: sentence }],
+      });
+    }
+    const resolution = { target: 'inventory', as: 'Confirmed', reason: 'TICKET-1' } as const;
+    shop.server.edit(KEY, (stored) => ({ ...stored, spec: { ...stored.spec, resolutions: [resolution] } }));
+    controller.queue.soon(KEY);
+    await controller.work();
+    const sentence = expect.stringMatching(/^the confirm at order is not done: answered 503/);
+    expect(shop.now.status).toMatchObject({ waitingFor: 'order', message: sentence });
+    expect(shop.now.status?.conditions).toMatchObject([{ type: 'Stuck', status: 'False' }]);
+    await controller.workFor(10_000);
+    expect(shop.now.status?.conditions).toMatchObject([{ status: 'True', reason: 'TakingTooLong', message: sentence }]);
+    expect(shop.warnings).toEqual(['ConfirmRefused', 'TakingTooLong']);
+  });
+
+  test('where one refuses and another may not be called: no alarm takes the place of the other each time', async () => {
+    const shop = patientShop(5);
+    shop.participants.fault = ({ operation, participant }) => {
+      if (operation !== 'confirm') return 'none';
+      return participant.name === 'order'
+        ? { kind: 'blocked', reason: 'EndpointForbidden', detail: 'is not called: its endpoint is not allowed' }
+        : { kind: 'refused', code: 'no-try', detail: 'never tried' };
+    };
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(2 * MINUTE_MS);
+    expect(shop.now.status?.conditions).toMatchObject([{ status: 'True', reason: 'ConfirmRefused' }]);
+    expect(await writesIn(shop, controller, 30 * MINUTE_MS)).toBeLessThanOrEqual(30);
+  });
+
   test('where it was not called at all: that no deadline decides; the alarm ends when it can be, whatever is answered then', async () => {
     const shop = patientShop();
     shop.participants.fault = ({ participant }) =>

@@ -72,12 +72,12 @@ function applyToBranch(
     return status;
   }
   const after = branchFrom(before, branchAfter(before, answer, retry, confirmedBefore));
-  const alarm = branchAlarm(answer, confirmedBefore);
+  const heard = { alarm: branchAlarm(answer, confirmedBefore), hasEnded: !branchIsOpen(after, status.decision) };
   const changed: OrderTransactionStatus = {
     ...status,
     branches: branchesOf(status).map((branch) => (branch === before ? after : branch)),
   };
-  return retell(changed, alarm, answer.atMs);
+  return retell(changed, answer, heard);
 }
 
 function branchAfter(before: Branch, answer: BranchAnswer, retry: Retry, confirmedBefore: boolean): Branch {
@@ -162,7 +162,7 @@ function applyToMessage(status: OrderTransactionStatus, answer: MessageAnswer, r
     ...status,
     messages: messagesOf(status).map((message) => (message === before ? after : message)),
   };
-  return retell(changed, alarm, answer.atMs);
+  return retell(changed, answer, { alarm, hasEnded: !messageIsOpen(after) });
 }
 
 /**
@@ -213,9 +213,21 @@ function messageAfter(before: Message, answer: MessageAnswer, retry: Retry): Mes
   }
 }
 
-function retell(status: OrderTransactionStatus, alarm: StuckReason | undefined, atMs: number): OrderTransactionStatus {
+interface HeardOf {
+  readonly alarm: StuckReason | undefined;
+  readonly hasEnded: boolean;
+}
+
+/** An alarm is raised by whom the sentence is about: it says what a person has to do, and to whom. */
+function retell(
+  status: OrderTransactionStatus,
+  { target, atMs }: Answer,
+  { alarm, hasEnded }: HeardOf,
+): OrderTransactionStatus {
   const told = { ...status, ...describe(status) };
-  return alarm ? raiseAlarm(told, alarm, told.message, atMs) : clearAlarm(told, atMs);
+  return alarm && told.waitingFor === target
+    ? raiseAlarm(told, alarm, told.message, atMs)
+    : clearAlarm(told, atMs, hasEnded);
 }
 
 function nextAttempt(retry: Retry, attempts: number, jitter: number, atMs: number, retryAfterMs?: number): string {

@@ -13,8 +13,8 @@ import { publishDue } from './publications.ts';
 import { clearAlarm, describe } from './sentences.ts';
 import { act, type Step, type View } from './step.ts';
 
-export function carryOut(unsettled: View, flow: TransactionFlow, nowMs: number): Step {
-  const view = withResolutions(unsettled, nowMs);
+/** @param view with what people have settled */
+export function carryOut(view: View, flow: TransactionFlow, nowMs: number): Step {
   const { status } = view;
   if (branchesOf(status).some((branch) => branchIsOpen(branch, status.decision))) {
     const { calls, wakeAtMs } = dueCalls(view, flow, nowMs, () => false);
@@ -29,7 +29,8 @@ export function withResolutions(view: View, nowMs: number): View {
   const resolutions = view.transaction.spec.resolutions ?? [];
   if (resolutions.length === 0) return view;
   const settled = resolutions.reduce(settle, view.status);
-  return settled === view.status ? view : { ...view, status: clearAlarm({ ...settled, ...describe(settled) }, nowMs) };
+  if (settled === view.status) return view;
+  return { ...view, status: clearAlarm({ ...settled, ...describe(settled) }, nowMs, true) };
 }
 
 function settle(status: OrderTransactionStatus, resolution: Resolution): OrderTransactionStatus {

@@ -14,7 +14,7 @@
  */
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { conditionIsTrue, findCondition } from './conditions.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, withResolutions } from './carry-out.ts';
 import { alarmIfTorn, tryAll } from './try-all.ts';
 import { afterEnd } from './finish.ts';
 import { isFinal } from './phase.ts';
@@ -37,7 +37,9 @@ export function decide(view: View, flow: TransactionFlow | undefined, nowMs: num
   const known = tellWhoAnswersNobody(foundAgain(view, nowMs), usable);
   const asked = acknowledgeResume(takeRetryRequest(known, nowMs), nowMs);
   const told =
-    asked.status.decision === undefined ? alarmIfTorn(asked, usable, nowMs) : tellBrokerAway(asked, usable, nowMs);
+    asked.status.decision === undefined
+      ? alarmIfTorn(asked, usable, nowMs)
+      : tellBrokerAway(withResolutions(asked, nowMs), usable, nowMs);
   const all = tellHold(told, usable, nowMs);
   const step = all.status.decision === undefined ? tryAll(all, usable, nowMs) : carryOut(all, usable, nowMs);
   return wakeForRetryRequest(view, noticeTime(all, usable, step, nowMs), nowMs);

@@ -64,7 +64,7 @@ function whenToWrite(
   nowMs: number,
 ): number | undefined {
   const stored = view.transaction.status ?? {};
-  if (view.owesAnswer || isAnotherState(stored, status)) return nowMs;
+  if (view.owesAnswer || isAnotherState(stored, status) || isSettledAnew(view, status)) return nowMs;
   const isLaterOfHold = isOldOfHold(stored, status);
   const hasSentence = saysAnother(stored, status) && !isLaterOfHold;
   if (!hasSentence && !isLaterOfHold && !hasProgress(stored, keepStoredAnswers(stored, status))) return undefined;
@@ -126,6 +126,19 @@ function isAnotherState(stored: OrderTransactionStatus, status: OrderTransaction
     stored.lastHandledRetryAt !== status.lastHandledRetryAt ||
     (stored.conditions !== status.conditions && conditionsText(stored) !== conditionsText(status))
   );
+}
+
+/** A person has settled a part of it, and the stored status does not say so yet: who did waits to see it. */
+function isSettledAnew({ transaction }: View, status: OrderTransactionStatus): boolean {
+  const { resolutions = [] } = transaction.spec;
+  if (resolutions.length === 0) return false;
+  const stored = statesOf(transaction.status ?? {});
+  const now = statesOf(status);
+  return resolutions.some(({ target }) => stored.get(target) !== now.get(target));
+}
+
+function statesOf(status: OrderTransactionStatus): ReadonlyMap<string, string> {
+  return new Map([...branchesOf(status), ...messagesOf(status)].map(({ name, state }) => [name, state]));
 }
 
 function saysAnother(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {

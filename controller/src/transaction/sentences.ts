@@ -22,17 +22,23 @@ export interface Description {
   readonly waitingFor: string;
 }
 
-/** The first open branch or message that has an error speaks; where none has, a cancelled transaction says why it is one. */
+/**
+ * The open branch or message that has an error speaks: what needs a person before what mends itself, so that the alarm and the sentence
+ * are about the same one; of those alike the first. Where none has, a cancelled transaction says why it is one.
+ */
 export function describe(status: OrderTransactionStatus): Description {
   const open = branchesOf(status).filter((each) => branchIsOpen(each, status.decision));
   const branch =
+    open.find(({ lastError }) => lastError?.startsWith(REFUSED)) ??
+    open.find(isNotCalled) ??
     open.find(({ lastError }) => lastError && lastError !== WORKING_ON_IT) ??
     // After trouble a 425 is not yet its end: who is asked in vain now and then, and told "later" in between, fails all the while.
     open.find(({ name, lastError }) => lastError && name === status.waitingFor);
   if (branch) return ofBranch(branch, status);
-  const message = messagesOf(status).find(
+  const failing = messagesOf(status).filter(
     (each) => messageIsOpen(each) && each.lastError && each.delivery === 'Reliable',
   );
+  const message = failing.find(({ state }) => state === 'Refused') ?? failing[0];
   if (message) return ofMessage(message);
   const isSlow = conditionIsTrue(status, 'Stuck') && findCondition(status, 'Stuck')?.reason === 'TakingTooLong';
   return isSlow ? describeSlow(status) : { waitingFor: '', message: whyCancelled(status) };
@@ -114,11 +120,18 @@ export function raiseAlarm(
   return withCondition(status, { type: 'Stuck', status: 'True', reason, message }, atMs);
 }
 
-/** Ends an alarm once nothing open has an error any more, or not that one; TakingTooLong ends with the transaction only. */
-export function clearAlarm(status: OrderTransactionStatus, atMs: number): OrderTransactionStatus {
+/**
+ * Ends an alarm once nothing open has an error any more, or not that one; TakingTooLong ends with the transaction only.
+ *
+ * @param hasEnded whether a branch or message has just ended. One that is open still may alternate between a refusal and silence, and its
+ *   alarm, an Event and a write each time, must not
+ */
+export function clearAlarm(status: OrderTransactionStatus, atMs: number, hasEnded: boolean): OrderTransactionStatus {
   const reason = conditionIsTrue(status, 'Stuck') ? findCondition(status, 'Stuck')?.reason : undefined;
   if (reason === undefined || reason === 'TakingTooLong') return status;
-  const isOver = NOT_CALLED_REASONS.has(reason) ? !branchesOf(status).some(isNotCalled) : !status.waitingFor;
+  const isOver = NOT_CALLED_REASONS.has(reason)
+    ? !branchesOf(status).some(isNotCalled)
+    : !status.waitingFor || (hasEnded && !isRefusedSomewhere(status));
   return isOver ? endAlarm(status, atMs) : status;
 }
 
@@ -127,6 +140,13 @@ const NOT_CALLED_REASONS: ReadonlySet<string> = new Set<StuckReason>(['EndpointF
 
 function isNotCalled({ lastError }: Branch): boolean {
   return lastError?.startsWith(NOT_CALLED) === true;
+}
+
+function isRefusedSomewhere(status: OrderTransactionStatus): boolean {
+  return (
+    branchesOf(status).some((each) => branchIsOpen(each, status.decision) && each.lastError?.startsWith(REFUSED)) ||
+    messagesOf(status).some((each) => messageIsOpen(each) && each.state === 'Refused')
+  );
 }
 
 export function endAlarm(status: OrderTransactionStatus, atMs: number): OrderTransactionStatus {
