@@ -370,6 +370,28 @@ describe('what is told', () => {
     expect(told(shop)).toContain('answered 503');
   });
 
+  test('where it goes on after a suspension and its flow is missing: that, and that it is suspended no more', async () => {
+    const shop = patientShop();
+    shop.flows.flows.delete('create-order');
+    shop.order();
+    const controller = shop.controller();
+    await controller.work();
+    for (const suspend of [true, false]) {
+      shop.server.edit(KEY, (stored) => ({ ...stored, spec: { ...stored.spec, suspend } }));
+      controller.queue.soon(KEY);
+      await controller.work();
+      const [stuck, suspended] = shop.now.status?.conditions ?? [];
+      expect({ stuck, suspended }).toMatchObject({
+        stuck: { type: 'Stuck', status: 'True', reason: 'FlowNotFound' },
+        suspended: { type: 'Suspended', status: suspend ? 'True' : 'False' },
+      });
+    }
+    expect(told(shop)).toContain('the TransactionFlow create-order does not exist');
+    const writes = shop.server.writes;
+    await controller.workFor(MINUTE_MS);
+    expect(shop.server.writes).toBe(writes);
+  });
+
   test('where a consumer sends no receipt: which message, after some publications and not at the first', async () => {
     const shop = patientShop();
     const flow = shop.flows.flows.get('create-order');

@@ -30,12 +30,13 @@ import { tellWhoAnswersNobody } from './unanswering.ts';
 export function decide(view: View, flow: TransactionFlow | undefined, nowMs: number): Step {
   if (isFinal(view.transaction.status?.phase)) return afterEnd(view, flow, nowMs);
   if (view.transaction.spec.suspend) return acknowledgeSuspend(view, nowMs);
-  const missing = missingFlow(view, flow);
-  if (missing !== undefined) return waitForFlow(view, missing, nowMs);
+  const resumed = acknowledgeResume(view, nowMs);
+  const missing = missingFlow(resumed, flow);
+  if (missing !== undefined) return waitForFlow(resumed, missing, nowMs);
   const usable = flow as TransactionFlow;
-  if (!isKept(usable)) return noticeTime(view, usable, act([], [], []), nowMs);
-  const known = tellWhoAnswersNobody(foundAgain(view, nowMs), usable);
-  const asked = acknowledgeResume(takeRetryRequest(known, nowMs), nowMs);
+  if (!isKept(usable)) return noticeTime(resumed, usable, act([], [], []), nowMs);
+  const known = tellWhoAnswersNobody(foundAgain(resumed, nowMs), usable);
+  const asked = takeRetryRequest(known, nowMs);
   const told =
     asked.status.decision === undefined
       ? alarmIfTorn(asked, usable, nowMs)

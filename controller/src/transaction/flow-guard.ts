@@ -57,6 +57,7 @@ export function waitForFlow(view: View, missing: Description, nowMs: number): St
     findCondition(stored, 'Stuck')?.reason === 'FlowNotFound' &&
     stored?.message === missing.message &&
     stored.waitingFor === missing.waitingFor &&
+    conditionIsTrue(stored, 'Suspended') === conditionIsTrue(status, 'Suspended') &&
     branchesOf(stored).length === branchesOf(view.status).length;
   if (known) return act([], [], []);
   return view.flowIsRead ? store('news', view, inItsPhase(view, status)) : { kind: 'read-flow' };
