@@ -2,6 +2,7 @@
  * What the controller says of its transactions, and that it says no more however many there are and whatever people call things.
  */
 import { describe, expect, test } from '@jest/globals';
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { samplesOf, sumOf } from '../../../tests/world/prometheus-text.ts';
 import { NO_SUCH_FLOW } from './gauges.ts';
 import { FedMetrics, NOW_MS, OTHERS, seriesIn, stuckAt, transactionOf } from './testing/fed-metrics.ts';
@@ -59,6 +60,25 @@ describe('names that people choose', () => {
       [NO_SUCH_FLOW, 500],
       ['create-order', 1],
     ]);
+  });
+
+  test('a flow that is missing is no target: those who wait for any number of them leave the names of participants alone', async () => {
+    const missing = (flow: string): OrderTransaction['status'] => ({
+      ...{ phase: 'Pending', waitingFor: flow, message: `the TransactionFlow ${flow} does not exist` },
+      conditions: [{ type: 'Stuck', status: 'True', reason: 'FlowNotFound', lastTransitionTime: '2026-03-01T11:00:00Z' }],
+    });
+    const strays = Array.from({ length: 500 }, (_, number) =>
+      transactionOf(number, `stray-${number}`, missing(`stray-${number}`)),
+    );
+    const transactions = [...strays, transactionOf(500, 'create-order', stuckAt('inventory'))];
+    const fed = new FedMetrics({ transactions, flowExists: (_namespace, flow) => flow === 'create-order' });
+    const text = await fed.text();
+    for (const metric of ['ordertx_transactions_stuck', 'ordertx_transactions_failing']) {
+      expect(samplesOf(text, metric).map(({ labels: { flow, target }, value }) => [flow, target, value])).toEqual([
+        [NO_SUCH_FLOW, '', 500],
+        ['create-order', 'inventory', 1],
+      ]);
+    }
   });
 
   test('of thousands of endpoints some are listed, those that answer nobody before all others', async () => {

@@ -5,7 +5,7 @@
  * event loop, and what it found counts for a second: several gauges, and several Prometheus servers, share one.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
-import { conditionIsTrue } from '../transaction/conditions.ts';
+import { conditionIsTrue, findCondition } from '../transaction/conditions.ts';
 import { isFinal, phaseOf } from '../transaction/phase.ts';
 
 const COUNTS_FOR_MS = 1_000;
@@ -62,6 +62,11 @@ export function transactionFigures(sources: FiguresSources): () => TransactionFi
   };
 }
 
+/** Its name may be anything, and would take the place of a participant's or a message's. */
+function waitsForFlow({ spec, status }: OrderTransaction): boolean {
+  return findCondition(status, 'Stuck')?.reason === 'FlowNotFound' && status?.waitingFor === spec.flow;
+}
+
 const plusOne = (value: number): number => value + 1;
 
 function figuresOf({ transactions, owns, flowOf, targetOf, isOnHold, nowMs }: FiguresSources): TransactionFigures {
@@ -75,9 +80,9 @@ function figuresOf({ transactions, owns, flowOf, targetOf, isOnHold, nowMs }: Fi
     held.update(flow, phase, plusOne);
     if (isFinal(phase)) continue;
     const { waitingFor = '' } = status ?? {};
-    if (waitingFor !== '' && !isOnHold(transaction)) failing.update(flow, targetOf(waitingFor), plusOne);
+    const target = waitingFor === '' || waitsForFlow(transaction) ? '' : targetOf(waitingFor);
+    if (waitingFor !== '' && !isOnHold(transaction)) failing.update(flow, target, plusOne);
     if (!conditionIsTrue(status, 'Stuck')) continue;
-    const target = targetOf(waitingFor);
     stuck.update(flow, target, plusOne);
     const ageSeconds = Math.max(0, now - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
     if (Number.isFinite(ageSeconds)) stuckOldestSeconds.update(flow, target, (oldest) => Math.max(oldest, ageSeconds));
