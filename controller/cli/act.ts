@@ -61,7 +61,16 @@ export const settled = (sentence: string): Verdict => ({ result: 'settled', sent
 export const stillFailing = (sentence: string): Verdict => ({ result: 'still failing', sentence });
 export const tooLate = (sentence: string): Verdict => ({ result: 'too late', sentence });
 
-export const GONE = 'it has ended and is removed';
+/** Whether it ended is not to be seen any more: nobody says that it did, above all not where it was given up meanwhile. */
+export const GONE =
+  'it is gone: it has ended and was removed, or was given up; kubectl ordertx describe asks the archive which';
+
+/** What an act that came too late is answered, in the words that acting.ts knows it by. */
+export function tooLateAnswer(sentence: string): ApiAnswer<OrderTransaction> {
+  return { kind: 'error', error: { status: 409, reason: 'Conflict', message: `too late: ${sentence}` } };
+}
+
+export const ANOTHER = 'another transaction has its name by now';
 
 /** A merge patch of exactly this object: whoever took its name since is not meant. */
 export function patch(

@@ -9,8 +9,8 @@
 import type { Command } from 'commander';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { NEEDS_WORK_SELECTOR, pathOf, TRANSACTIONS } from '../src/kubernetes/stored-object.ts';
-import type { ApiAnswer, ApiRequest } from '../src/kubernetes/transport.ts';
-import type { Act, Asking, Result, Verdict } from './act.ts';
+import type { ApiAnswer, ApiError, ApiRequest } from '../src/kubernetes/transport.ts';
+import { ANOTHER, type Act, type Asking, type Result, type Verdict } from './act.ts';
 import { parseDurationMs } from './durations.ts';
 import { whoAmI } from './identity.ts';
 import { ailmentOf } from './incident.ts';
@@ -55,6 +55,8 @@ const LOOK_EVERY_MS = 500;
 const LOOK_EVERY_MANY_MS = 2_000;
 /** Up to so many are looked at one by one, which takes no right to list. */
 const ONE_BY_ONE_MAX = 20;
+/** More would wait for each other at the API server. */
+const READ_AT_ONCE_MAX = 160;
 /** A request takes some milliseconds: with one at a time no rate above some hundred could be held. */
 const AT_ONCE = 8;
 
@@ -184,13 +186,25 @@ function takeAnswer(item: Item, answer: ApiAnswer<OrderTransaction>, { dryRun }:
       const { error } = answer;
       const sentence = guardSentence(error.message);
       if (error.status === 404) item.verdict = { result: 'too late', sentence: 'it is gone' };
+      else if (isAboutAnother(error)) item.verdict = { result: 'too late', sentence: ANOTHER };
+      else if (error.status >= 500) item.verdict = { result: 'timed out', sentence: `${sentence}: ${PERHAPS_TAKEN}` };
       else if (/too late|exclude each other/.test(sentence)) item.verdict = { result: 'too late', sentence };
       else item.verdict = { result: 'refused', sentence: explainRefusal(patchOf(item.transaction.metadata), error) };
       return;
     }
     case 'unanswered':
-      item.verdict = { result: 'timed out', sentence: `${answer.message}: it may have been taken all the same` };
+      item.verdict = { result: 'timed out', sentence: `${answer.message}: ${PERHAPS_TAKEN}` };
   }
+}
+
+/** A server's error may come after it was done, as a missing answer may. */
+const PERHAPS_TAKEN = 'it may have been taken all the same';
+
+/** The uid that was sent along is not that of what has the name now. */
+function isAboutAnother({ status, message }: ApiError): boolean {
+  return (
+    (status === 409 && message.includes('UID in precondition')) || (status === 422 && message.includes('metadata.uid'))
+  );
 }
 
 async function awaitAll(
@@ -208,7 +222,7 @@ async function awaitAll(
     );
   }
   while (waiting.length > 0) {
-    const seen = await look(session, waiting);
+    const { seen, isMore } = await look(session, waiting);
     for (const item of waiting) {
       const now = seen.get(item);
       if (now === undefined) {
@@ -220,7 +234,8 @@ async function awaitAll(
       if (item.verdict) await told(item);
     }
     waiting = waiting.filter(({ verdict }) => verdict === undefined);
-    if (waiting.length > 0) {
+    // Where thousands have ended they are read in turns, as quickly as the API server gives them.
+    if (waiting.length > 0 && !(isMore && seen.size > 0)) {
       await pause(waiting.length > ONE_BY_ONE_MAX ? LOOK_EVERY_MANY_MS : LOOK_EVERY_MS, session.stopping);
     }
     if (!session.stopping.aborted && performance.now() <= endsMs + timeoutMs) continue;
@@ -243,8 +258,14 @@ interface Seen {
   readonly transaction: OrderTransaction | undefined;
 }
 
-/** The stored copies, undefined for what is gone; those that could not be read just now are left out. */
-async function look(session: Session, waiting: readonly Item[]): Promise<ReadonlyMap<Item, Seen>> {
+interface Looked {
+  /** The stored copies, undefined for what is gone; those that could not be read just now are left out. */
+  readonly seen: ReadonlyMap<Item, Seen>;
+  /** Not all have been looked at: there were too many at once. */
+  readonly isMore: boolean;
+}
+
+async function look(session: Session, waiting: readonly Item[]): Promise<Looked> {
   const seen = new Map<Item, Seen>();
   if (waiting.length > ONE_BY_ONE_MAX) {
     const byUid = await unfinishedByUid(session);
@@ -254,9 +275,9 @@ async function look(session: Session, waiting: readonly Item[]): Promise<Readonl
     }
   }
   // What is not among the unfinished has ended: each of these is read once, and judged.
-  const unseen = waiting.filter((item) => !seen.has(item)).slice(0, Math.max(ONE_BY_ONE_MAX, AT_ONCE * ONE_BY_ONE_MAX));
+  const unseen = waiting.filter((item) => !seen.has(item));
   await Promise.all(
-    unseen.map(async (item) => {
+    unseen.slice(0, READ_AT_ONCE_MAX).map(async (item) => {
       const { namespace = '', name, uid } = item.transaction.metadata;
       const request = { method: 'GET', path: pathOf(TRANSACTIONS, namespace, name) } as const;
       const answer = await session.api.ask<OrderTransaction>(request);
@@ -268,7 +289,7 @@ async function look(session: Session, waiting: readonly Item[]): Promise<Readonl
       }
     }),
   );
-  return seen;
+  return { seen, isMore: unseen.length > READ_AT_ONCE_MAX };
 }
 
 /** Empty where they cannot be listed just now, or by us: then they are looked at one by one. */

@@ -8,6 +8,7 @@ import type { Command, Option } from 'commander';
 import { FLOWS, NEEDS_WORK_SELECTOR, TRANSACTIONS, type Resource } from '../src/kubernetes/stored-object.ts';
 import { collectionOf } from './api.ts';
 import { ailmentOf, incidentsOf, suffererOf } from './incident.ts';
+import { printable } from './output/printable.ts';
 import type { Session } from './session.ts';
 
 /** Of kubectl's library: no files instead. */
@@ -114,5 +115,7 @@ async function incidents(session: Session): Promise<Candidates> {
       return ailment && ([suffererOf(transaction), ailment] as const);
     },
   );
-  return incidentsOf(found).map(({ id, transactions, sentence }) => `${id}\t${transactions.length}: ${sentence}`);
+  return incidentsOf(found).map(
+    ({ id, transactions, sentence }) => `${id}\t${transactions.length}: ${printable(sentence)}`,
+  );
 }

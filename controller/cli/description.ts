@@ -3,7 +3,7 @@
  */
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { RETRY_ANNOTATION } from '../src/transaction/requests.ts';
-import { branchesOf, messagesOf, phaseOf } from '../src/transaction/phase.ts';
+import { branchesOf, isFinal, messagesOf, phaseOf } from '../src/transaction/phase.ts';
 import type { Happening } from './events.ts';
 import { printable } from './output/printable.ts';
 import { table } from './output/table.ts';
@@ -27,7 +27,7 @@ export function describeTransaction({ transaction, isArchived, events, next }: T
     ['Namespace:', metadata.namespace ?? ''],
     ['Flow:', spec.flow],
     ['Order:', spec.orderId],
-    ['Where:', isArchived ? 'in the archive: it has ended and was removed' : 'in the API server'],
+    ['Where:', isArchived ? archivedSentence(status) : 'in the API server'],
     ['Phase:', phaseOf(transaction)],
     ['Decision:', status.decision ? `${status.decision} (${status.decisionReason ?? ''})` : 'none yet'],
     ['Waits for:', status.waitingFor || '-'],
@@ -43,6 +43,12 @@ export function describeTransaction({ transaction, isArchived, events, next }: T
     section('People', peopleTable(transaction)),
     section('Next', next.map((sentence) => `${printable(sentence)}\n`).join('')),
   ].join('');
+}
+
+function archivedSentence({ phase }: NonNullable<OrderTransaction['status']>): string {
+  return isFinal(phase)
+    ? 'in the archive: it has ended and was removed'
+    : 'in the archive: it was given up and deleted before its end';
 }
 
 function section(title: string, text: string): string {

@@ -68,7 +68,8 @@ function missingRight(request: Request, { message }: ApiError): string {
   const kind = group === '' ? resource : `${resource}.${group}`;
   const where = namespace === undefined ? 'in the whole cluster' : `in the namespace ${namespace}`;
   const role = namespace === undefined ? 'a ClusterRole (or name a namespace with -n)' : 'a Role';
-  const verb = verbOf(request);
+  // Some of what is asked takes several requests: the API server says which of them was refused.
+  const verb = / cannot (\S+) resource /.exec(message)?.[1] ?? verbOf(request);
   return (
     `${user} may not ${verb} ${kind} ${where}. Ask whoever administers it for ${role} with the verb ${verb} on ${kind}; ` +
     `kubectl auth can-i ${verb} ${kind}${namespace === undefined ? ' -A' : ` -n ${namespace}`} says whether you have it`

@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { branchesOf, branchIsOpen } from '../../src/transaction/phase.ts';
-import { endedAlready, patch, reasonAnnotation, settled, stillFailing, tooLate, type Act } from '../act.ts';
+import { endedAlready, GONE, patch, reasonAnnotation, settled, stillFailing, tooLate, type Act } from '../act.ts';
 import { act, addActingFlags, type ActingFlags } from '../acting.ts';
 import { addTargetFlags } from '../targets.ts';
 import type { Run } from '../verb.ts';
@@ -36,7 +36,7 @@ export const cancel: Act = {
         : { cancelRequested: true, ...(asking.me !== undefined && { cancelRequestedBy: asking.me }) },
     }),
   judge: (now) => {
-    if (now === undefined) return settled('it has ended and is removed');
+    if (now === undefined) return tooLate(GONE);
     const { status = {} } = now;
     if (status.phase === 'Cancelled') return settled('Cancelled');
     if (status.decision === 'Confirm') return tooLate('the decision was Confirm before the request was heard');

@@ -28,7 +28,7 @@ export const resume: Act = {
       spec: { suspend: false, ...(asking.me !== undefined && { resumedBy: asking.me }) },
     }),
   judge: (now) => {
-    if (now === undefined) return settled(GONE);
+    if (now === undefined) return tooLate(GONE);
     if (isFinal(now.status?.phase)) return settled(now.status.phase);
     if (now.spec.suspend) return stillFailing('it was suspended again');
     return conditionIsTrue(now.status, 'Suspended') ? undefined : settled('it goes on');

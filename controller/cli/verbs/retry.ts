@@ -6,8 +6,18 @@ import { randomUUID } from 'node:crypto';
 import type { Branch, Message, OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
 import { branchesOf, branchIsOpen, isFinal, messageIsOpen, messagesOf } from '../../src/transaction/phase.ts';
-import { RETRY_ANNOTATION, storedRetryToken } from '../../src/transaction/requests.ts';
-import { endedAlready, GONE, patch, reasonAnnotation, settled, stillFailing, type Act, type Verdict } from '../act.ts';
+import { RETRY_ANNOTATION } from '../../src/transaction/requests.ts';
+import {
+  endedAlready,
+  GONE,
+  patch,
+  reasonAnnotation,
+  settled,
+  stillFailing,
+  tooLate,
+  type Act,
+  type Verdict,
+} from '../act.ts';
 import { act, addActingFlags, type ActingFlags } from '../acting.ts';
 import { addTargetFlags } from '../targets.ts';
 import type { Run } from '../verb.ts';
@@ -36,26 +46,21 @@ export const retry: Act = {
 };
 
 /**
- * The controller takes a request by storing its token, with what is open due at once; what is due later again, or has another error,
- * has been answered since.
+ * The controller takes a request by storing its token, with what is open due at once: what is due later again has been answered since.
+ * Who asks again takes the token's place, so what has been taken since we asked is our request or a later one, whose attempt answers both.
  */
 function judgeAttempt(now: OrderTransaction | undefined, asked: OrderTransaction): Verdict | undefined {
-  if (now === undefined) return settled(GONE);
+  if (now === undefined) return tooLate(GONE);
   const { spec, status = {} } = now;
   if (isFinal(status.phase)) return settled(status.phase);
   if (spec.suspend) return stillFailing('it was suspended meanwhile');
-  const token = asked.metadata.annotations?.[RETRY_ANNOTATION];
-  const isTaken = token !== undefined && status.lastHandledRetryAt === storedRetryToken(token);
-  // Somebody has asked again since: what follows is the answer to both.
-  const isOvertaken = now.metadata.annotations?.[RETRY_ANNOTATION] !== token;
-  if (!isTaken && !isOvertaken) return undefined;
+  if (status.lastHandledRetryAt === asked.status?.lastHandledRetryAt) return undefined;
   if (isAboutHold(status.message)) return stillFailing(status.message ?? '');
   const open: readonly (Branch | Message)[] = [
     ...branchesOf(status).filter((branch) => branchIsOpen(branch, status.decision)),
     ...messagesOf(status).filter((message) => message.delivery === 'Reliable' && messageIsOpen(message)),
   ];
-  const isAnswered = open.some(
-    ({ lastError, nextAttemptTime }) => lastError !== undefined && nextAttemptTime !== undefined,
-  );
-  return isAnswered && status.waitingFor ? stillFailing(status.message ?? '') : undefined;
+  const failing = open.find(({ name }) => name === status.waitingFor);
+  const isAnswered = failing?.lastError !== undefined && failing.nextAttemptTime !== undefined;
+  return isAnswered ? stillFailing(status.message ?? '') : undefined;
 }

@@ -6,7 +6,19 @@ import type { OrderTransaction, ResolvedAs } from '../../../crds/generated/order
 import { pathOf, TRANSACTIONS } from '../../src/kubernetes/stored-object.ts';
 import type { ApiAnswer } from '../../src/kubernetes/transport.ts';
 import { branchesOf, branchIsOpen, endStateFor, messageIsOpen, messagesOf } from '../../src/transaction/phase.ts';
-import { endedAlready, patch, settled, stillFailing, tooLate, type Act, type Asking, type Verdict } from '../act.ts';
+import {
+  ANOTHER,
+  endedAlready,
+  GONE,
+  patch,
+  settled,
+  stillFailing,
+  tooLate,
+  tooLateAnswer,
+  type Act,
+  type Asking,
+  type Verdict,
+} from '../act.ts';
 import { act, addActingFlags, type ActingFlags } from '../acting.ts';
 import { addTargetFlags } from '../targets.ts';
 import { usage } from '../trouble.ts';
@@ -50,7 +62,7 @@ export function settling(target: string): Act {
     before: (transaction) => before(transaction, target),
     ask: (transaction, asking) => resolve(transaction, target, asking),
     judge: (now) => {
-      if (now === undefined) return settled('it has ended and is removed');
+      if (now === undefined) return tooLate(GONE);
       const as = dueAs(now, target);
       const state = [...branchesOf(now.status ?? {}), ...messagesOf(now.status ?? {})].find(
         ({ name }) => name === target,
@@ -99,7 +111,9 @@ async function resolve(
     const answer = await patch(newest, asking, { resourceVersion, ...(known ? {} : { spec: { resolutions } }) });
     if (answer.kind !== 'error' || answer.error.status !== CONFLICT || conflicts === CONFLICTS_MAX) return answer;
     const read = await asking.session.api.find<OrderTransaction>(pathOf(TRANSACTIONS, namespace, name));
-    if (read === undefined) return answer;
+    if (read === undefined) return tooLateAnswer('it is gone');
+    // Nobody has looked at that one, nor at what its service did.
+    if (read.metadata.uid !== transaction.metadata.uid) return tooLateAnswer(ANOTHER);
     newest = read;
   }
 }

@@ -1,0 +1,32 @@
+/**
+ * A verb's session without a terminal, in the namespace `shop`, with -o json.
+ */
+import { PassThrough } from 'node:stream';
+import type { Transport } from '../../src/kubernetes/transport.ts';
+import { Api } from '../api.ts';
+import { ArchiveReader } from '../archive-reader.ts';
+import { ControllerPorts } from '../controller-ports.ts';
+import { renderAs } from '../output/format.ts';
+import type { Session } from '../session.ts';
+import { Terminal, type Streams } from '../terminal.ts';
+
+const REQUEST_MS = 5_000;
+
+export function sessionOn(transport: Transport): { readonly session: Session; readonly printed: () => string } {
+  const { signal } = new AbortController();
+  let text = '';
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough().resume() };
+  streams.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+  const terminal = new Terminal(streams as unknown as Streams, true, signal);
+  const api = new Api(transport, REQUEST_MS, signal);
+  const format = { kind: 'json' } as const;
+  const session: Session = {
+    ...{ api, namespace: 'shop', selectors: {}, format, isWithHeads: true, terminal },
+    archive: new ArchiveReader(undefined),
+    controllers: new ControllerPorts(undefined, api),
+    now: Date.now,
+    stopping: signal,
+    render: (rendered) => terminal.print(renderAs(format, rendered)),
+  };
+  return { session, printed: () => text };
+}
