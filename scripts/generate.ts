@@ -9,6 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { renderConfiguration } from './configuration-docs.ts';
 import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts';
 import { renderResourceTypes } from './generate-resource-types.ts';
+import { renderGuards } from './guards-list.ts';
 import { renderMetrics } from './metrics-docs.ts';
 
 export interface Generator {
@@ -61,6 +62,7 @@ export const generators: readonly Generator[] = [
         },
       }),
   },
+  { path: 'crds/generated/guards.ts', render: () => renderGuards() },
   { path: 'docs/reference/configuration.md', render: () => renderConfiguration() },
   { path: 'docs/reference/metrics.md', render: () => renderMetrics() },
   ...[...renderSchemas()].map(([name, text]) => ({ path: `services/protocol/schemas/${name}`, render: () => text })),

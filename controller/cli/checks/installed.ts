@@ -1,11 +1,12 @@
 /**
  * What has to be installed: the CRDs with the fields and versions this plugin knows, and the admission policies that guard them.
  */
+import { GUARDS, type Guard } from '../../../crds/generated/guards.ts';
 import type { ApiAnswer } from '../../src/kubernetes/transport.ts';
 import { explainRefusal } from '../refusal.ts';
 import type { Session } from '../session.ts';
 import type { Finding } from './finding.ts';
-import { GUARDS } from './guards.ts';
+import { guardDigest, type GuardSpec } from './guard-digest.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const POLICIES = '/apis/admissionregistration.k8s.io/v1';
@@ -71,21 +72,30 @@ export async function checkCrds(session: Session): Promise<readonly Finding[]> {
 }
 
 interface Policy {
-  readonly metadata: { readonly generation?: number };
+  readonly spec: GuardSpec;
   readonly status?: {
-    readonly observedGeneration?: number;
     readonly typeChecking?: { readonly expressionWarnings?: readonly { readonly warning: string }[] };
   };
 }
 
 interface Binding {
-  readonly spec: { readonly policyName: string; readonly validationActions?: readonly string[] };
+  readonly spec: {
+    readonly policyName: string;
+    readonly validationActions?: readonly string[];
+    readonly matchResources?: {
+      readonly namespaceSelector?: object;
+      readonly objectSelector?: object;
+      readonly resourceRules?: readonly object[];
+      readonly excludeResourceRules?: readonly object[];
+    };
+  };
 }
 
 /** A policy without its binding refuses nothing, and the API server says of none whether it is in force yet: what is there is looked at. */
 export async function checkGuards(session: Session): Promise<readonly Finding[]> {
   return Promise.all(
-    GUARDS.map(async ({ name, isOptional }): Promise<Finding> => {
+    GUARDS.map(async (guard): Promise<Finding> => {
+      const { name, isOptional } = guard;
       const what = `guard ${name}`;
       const path = `${POLICIES}/validatingadmissionpolicies/${name}`;
       const bindingPath = `${POLICIES}/validatingadmissionpolicybindings/${name}`;
@@ -95,12 +105,30 @@ export async function checkGuards(session: Session): Promise<readonly Finding[]>
       ]);
       if (policy.kind !== 'ok') return softened(notRead(what, path, policy), isOptional);
       if (binding.kind !== 'ok') return softened(notRead(`${what} binding`, bindingPath, binding), isOptional);
-      const [warning] = policy.body.status?.typeChecking?.expressionWarnings ?? [];
-      if (warning)
-        return { what, state: 'wrong', sentence: `its expressions do not fit the resources: ${warning.warning}` };
-      return { what, state: 'ok', sentence: `in force (${binding.body.spec.validationActions?.join(', ') ?? ''})` };
+      return softened(judged(what, guard, policy.body, binding.body), isOptional);
     }),
   );
+}
+
+function judged(what: string, { name, isOptional, digest }: Guard, policy: Policy, { spec }: Binding): Finding {
+  const actions = spec.validationActions?.join(', ') ?? '';
+  const [warning] = policy.status?.typeChecking?.expressionWarnings ?? [];
+  const wrong = (sentence: string): Finding => ({ what, state: 'wrong', sentence });
+  if (warning) return wrong(`its expressions do not fit the resources: ${warning.warning}`);
+  if (spec.policyName !== name) return wrong(`its binding is one of the policy ${spec.policyName}`);
+  if (!isOptional && spec.validationActions?.includes('Deny') !== true)
+    return wrong(`it refuses nothing: its binding says ${actions}, not Deny`);
+  if (isNarrowed(spec)) return wrong('its binding is for some namespaces or objects only');
+  if (guardDigest(policy.spec) !== digest)
+    return { what, state: 'warning', sentence: 'it is not the one this plugin came with: older, newer or changed' };
+  return { what, state: 'ok', sentence: `in force (${actions})` };
+}
+
+/** The API server fills in empty selectors, which match everything. */
+function isNarrowed({ matchResources = {} }: Binding['spec']): boolean {
+  const { namespaceSelector = {}, objectSelector = {}, resourceRules = [], excludeResourceRules = [] } = matchResources;
+  const parts = [Object.keys(namespaceSelector), Object.keys(objectSelector), resourceRules, excludeResourceRules];
+  return parts.some((part) => part.length > 0);
 }
 
 function softened(finding: Finding, isOptional: boolean): Finding {

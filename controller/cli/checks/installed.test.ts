@@ -1,0 +1,77 @@
+/** `check` of a guard: that it is there says nothing yet of whether it refuses. */
+import { expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { GUARDS } from '../../../crds/generated/guards.ts';
+import type { ApiAnswer, ApiRequest, Transport } from '../../src/kubernetes/transport.ts';
+import { sessionOn } from '../testing/session.ts';
+import type { Finding } from './finding.ts';
+import { checkGuards } from './installed.ts';
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: object;
+}
+
+const GUARD = 'ordertransactions-acts';
+const WARNING = 'ordertransactions-late-warning';
+const manifests = ['acts.yaml', 'guards.yaml'].flatMap((file) =>
+  parseAllDocuments(readFileSync(join(import.meta.dirname, '../../../crds', file), 'utf8')).map(
+    (document) => document.toJS() as Manifest,
+  ),
+);
+
+/** What is installed, with changes by kind and name. */
+async function found(changes: Readonly<Record<string, object>> = {}): Promise<ReadonlyMap<string, Finding>> {
+  const request = <T>({ path }: ApiRequest): Promise<ApiAnswer<T>> => {
+    const [plural = '', name = ''] = path.split('/').slice(-2);
+    const isBinding = plural.endsWith('bindings');
+    const manifest = manifests.find(
+      (each) => each.metadata.name === name && each.kind.endsWith('Binding') === isBinding,
+    );
+    if (manifest === undefined) throw new Error(`${path} is none of them`);
+    const spec = { ...manifest.spec, ...changes[`${isBinding ? 'binding' : 'policy'} ${name}`] };
+    return Promise.resolve({ kind: 'ok', body: { ...manifest, spec } as T });
+  };
+  const { session } = sessionOn({ host: 'few.example', request } as unknown as Transport);
+  return new Map((await checkGuards(session)).map((finding) => [finding.what.replace('guard ', ''), finding]));
+}
+
+test('all that come with the CRDs are in force where they are installed as they came', async () => {
+  const guards = await found();
+  expect([...guards.values()].filter(({ state }) => state !== 'ok')).toEqual([]);
+  expect(guards.size).toBe(GUARDS.length);
+  expect(manifests.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy')).toHaveLength(GUARDS.length);
+});
+
+test.each<[string, Readonly<Record<string, object>>, string, string]>([
+  ['one that only audits', { [`binding ${GUARD}`]: { validationActions: ['Audit'] } }, 'wrong', 'refuses nothing'],
+  ['one whose binding is of another', { [`binding ${GUARD}`]: { policyName: 'mine' } }, 'wrong', 'policy mine'],
+  [
+    'one that leaves namespaces out',
+    { [`binding ${GUARD}`]: { matchResources: { namespaceSelector: { matchLabels: { tier: 'gold' } } } } },
+    'wrong',
+    'some namespaces or objects only',
+  ],
+  [
+    'one that was changed',
+    { [`policy ${GUARD}`]: { validations: [{ expression: 'true' }] } },
+    'warning',
+    'not the one',
+  ],
+  ['one that fails open', { [`policy ${GUARD}`]: { failurePolicy: 'Ignore' } }, 'warning', 'not the one'],
+])('%s is not in force', async (_what, changes, state, sentence) => {
+  expect((await found(changes)).get(GUARD)).toMatchObject({ state, sentence: expect.stringContaining(sentence) });
+});
+
+test('empty selectors, as the API server fills them in, leave nothing out; and one that only warns is no failure', async () => {
+  const changes = {
+    [`binding ${GUARD}`]: { matchResources: { namespaceSelector: {}, objectSelector: {}, matchPolicy: 'Equivalent' } },
+    [`binding ${WARNING}`]: { policyName: 'mine' },
+  };
+  const guards = await found(changes);
+  expect(guards.get(GUARD)?.state).toBe('ok');
+  expect(guards.get(WARNING)?.state).toBe('warning');
+});
