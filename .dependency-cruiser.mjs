@@ -120,6 +120,7 @@ export default {
           '^controller/src/transaction/',
           '^controller/src/kubernetes/(transport|credentials|people-config|stored-object)[.]ts$',
           '^controller/src/archive/queries[.]ts$',
+          '^controller/src/runtime/(clock|remote-clock)[.]ts$',
           '^controller/src/reconcile/look[.]ts$',
           '^crds/generated/',
           '^services/protocol/',

@@ -10,6 +10,8 @@ import manifest from '../../package.json' with { type: 'json' };
 import { namespaceOf } from '../src/kubernetes/credentials.ts';
 import { loadPersonsConfig } from '../src/kubernetes/people-config.ts';
 import { HttpTransport } from '../src/kubernetes/transport.ts';
+import { systemClock } from '../src/runtime/clock.ts';
+import { RemoteClock } from '../src/runtime/remote-clock.ts';
 import { Api } from './api.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import { complete } from './completion.ts';
@@ -115,9 +117,11 @@ function openSession(flags: KubectlFlags, { archiveDatabaseUrl, controllerUrl }:
   const format = parseFormat(flags.output);
   const timeoutMs = parseDurationMs(flags.requestTimeout ?? REQUEST_TIMEOUT, '--request-timeout');
   const archive = new ArchiveReader(flags.archiveDatabaseUrl ?? archiveDatabaseUrl);
+  const apiClock = new RemoteClock(systemClock);
   let connected: Connected | undefined;
   // A time limit of 0 is none, as with kubectl.
-  const connection = (): Connected => (connected ??= connect(flags, timeoutMs === 0 ? NO_LIMIT_MS : timeoutMs));
+  const connection = (): Connected =>
+    (connected ??= connect(flags, timeoutMs === 0 ? NO_LIMIT_MS : timeoutMs, apiClock));
   const session: Session = {
     get api() {
       return connection().api;
@@ -133,7 +137,8 @@ function openSession(flags: KubectlFlags, { archiveDatabaseUrl, controllerUrl }:
     isWithHeads: flags.headers,
     terminal,
     archive,
-    now: Date.now,
+    // Ages, deadlines and Leases are by the API server's clock, and this one may be wrong: `--older-than` would mean others.
+    now: () => apiClock.now(),
     stopping: stopping.signal,
     render: (rendered) => terminal.print(renderAs(format, rendered)),
   };
@@ -152,11 +157,12 @@ interface Connected {
   readonly namespace: string;
 }
 
-function connect(flags: KubectlFlags, timeoutMs: number): Connected {
+function connect(flags: KubectlFlags, timeoutMs: number, apiClock: RemoteClock): Connected {
   const kubeConfig = configOf(flags);
   const transport = new HttpTransport({
     kubeConfig,
     userAgent: `kubectl-ordertx/${manifest.version}`,
+    onDated: (answer) => apiClock.heard(answer),
     ...(flags.asGroup !== undefined && { headers: { 'Impersonate-Group': flags.asGroup } }),
   });
   return { transport, api: new Api(transport, timeoutMs, stopping.signal), namespace: namespaceOf(kubeConfig) };

@@ -45,12 +45,14 @@ export function selectorsOf(session: Session, filter: Filter) {
   };
 }
 
-export function picksOf(filter: Filter, nowMs: number): (transaction: OrderTransaction) => boolean {
+/** @param session whose clock is that of the API server once that has sent what is to be picked from */
+export function picksOf(filter: Filter, { now }: Pick<Session, 'now'>): (transaction: OrderTransaction) => boolean {
   const { stuck, incident, olderThan } = filter;
-  const createdBeforeMs = olderThan === undefined ? Infinity : nowMs - parseDurationMs(olderThan, '--older-than');
+  const olderMs = olderThan === undefined ? undefined : parseDurationMs(olderThan, '--older-than');
   return (transaction) => {
     if (stuck === true && !conditionIsTrue(transaction.status, 'Stuck')) return false;
-    if (!(Date.parse(transaction.metadata.creationTimestamp ?? '') <= createdBeforeMs)) return false;
+    const createdMs = Date.parse(transaction.metadata.creationTimestamp ?? '');
+    if (olderMs !== undefined && !(createdMs <= now() - olderMs)) return false;
     if (incident === undefined) return true;
     const ailment = ailmentOf(transaction);
     return ailment !== undefined && idOf(ailment) === incident;

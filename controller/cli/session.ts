@@ -18,6 +18,7 @@ export interface Session {
   readonly terminal: Terminal;
   readonly archive: ArchiveReader;
   readonly controllers: ControllerPorts;
+  /** By the API server's clock, once it has answered anything. */
   readonly now: () => number;
   /** Aborts on Ctrl-C. */
   readonly stopping: AbortSignal;

@@ -33,7 +33,7 @@ export async function targetsOf(session: Session, names: readonly string[], flag
     );
   }
   if (names.length > 0) return named(session, names);
-  const picks = picksOf(flags, session.now());
+  const picks = picksOf(flags, session);
   const chosen = selectorsOf(session, flags);
   const fieldSelector = joined(chosen.fieldSelector, NEEDS_WORK_SELECTOR);
   const found = await session.api.transactions(session.namespace, { ...chosen, fieldSelector }, (transaction) =>

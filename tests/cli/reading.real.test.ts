@@ -11,6 +11,7 @@ import { freePort } from '../../local/ports.ts';
 import { memoryLog } from '../../services/kit/testing/memory-log.ts';
 import { branches, collectionPath, connectAsAdmin, status, storeTransaction } from '../crds/stored-transaction.ts';
 import { freshDatabase, freshNamespace, world } from '../world/world.ts';
+import { wrongClock } from '../world/wrong-clock.ts';
 import { grant } from './access.ts';
 import { buildPlugin, pluginEnvironment, type Plugin } from './plugin.ts';
 
@@ -190,6 +191,18 @@ describe('list', () => {
     expect(args[1] === '{.status.phase}' ? [found[0]] : found).toEqual(
       args[1] === '{.status.phase}' ? ['listed-c'] : expected,
     );
+  });
+
+  test('what is old is so by the API server’s clock, whatever this machine’s says', async () => {
+    const name = 'young';
+    await store(name, { flow: 'clock' }, failing('inventory', 'answered 503'));
+    const older = (duration: string) => ['list', '--flow', 'clock', '--older-than', duration, '-o', 'name'];
+    for (const aheadSeconds of [7_200, -7_200]) {
+      const env = wrongClock(aheadSeconds);
+      expect((await plugin.run(older('1h'), { env })).out).toBe('');
+      expect((await plugin.run(older('0s'), { env })).out).toBe(`ordertransaction.ordertx.dev/${name}\n`);
+      expect((await plugin.run(['list', '--flow', 'clock'], { env })).out).toMatch(/ \d{1,2}s\n$/);
+    }
   });
 
   test('its table is kubectl’s, wide also with the sentence; nothing found is said on stderr', async () => {

@@ -45,7 +45,7 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
 }
 
 async function live(session: Session, flags: ListFlags): Promise<readonly OrderTransaction[]> {
-  const picks = picksOf(flags, session.now());
+  const picks = picksOf(flags, session);
   const path = parsePath(flags.sortBy);
   const isBrief = session.format.kind === 'table' || session.format.kind === 'name';
   const found = await session.api.transactions(session.namespace, selectorsOf(session, flags), (transaction) =>
