@@ -71,7 +71,13 @@ export class ControllerPorts {
 }
 
 function portOf(place: string, api: Api): Port {
-  if (/^https?:\/\/./.test(place)) return urlPort(place.replace(/\/+$/, ''));
+  if (/^https?:\/\/./.test(place)) {
+    // Not repeated, here and in every sentence that names the place: it would be read by others, and nothing is sent with it anyway.
+    if (URL.canParse(place) && `${new URL(place).username}${new URL(place).password}` !== '') {
+      throw usage('--controller: a URL with a user or a password in it is not taken: the port asks for neither');
+    }
+    return urlPort(place.replace(/\/+$/, ''));
+  }
   const [, namespace, service, port = String(PORT_DEFAULT)] = /^([^/:]+)\/([^/:]+)(?::(\w+))?$/.exec(place) ?? [];
   if (namespace === undefined || service === undefined) {
     throw usage(`--controller: "${place}" is neither a URL nor NAMESPACE/SERVICE[:PORT]`);
