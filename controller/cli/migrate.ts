@@ -5,8 +5,9 @@
  *      so an empty patch moves one object, conflicts with nobody and does nothing to one that has moved already.
  *  M2  Who owns which field is kept: managed fields of an older version are rewritten to the storage version, under which an API server
  *      that does not know the older one any more would drop them. That takes the copy's resourceVersion, and is tried anew after a conflict.
- *  M3  `storedVersions` is pruned last, and only when every object that was there has moved and the storage version is still the same.
- *      What is created meanwhile is stored in it anyway. Ended in between, all of it can be done again.
+ *  M3  `storedVersions` is pruned last, and only when every object that was there has moved and the CRD's spec is still the one that was
+ *      read first: what is created meanwhile was stored in that version, unless another one was it for a while. Ended in between, all of
+ *      it can be done again.
  *  M4  Versions must be converted by nothing but their name (conversion None): fields mean the same in each.
  */
 import type { ApiAnswer, ApiRequest } from '../src/kubernetes/transport.ts';
@@ -50,7 +51,7 @@ export type Migration =
   | { readonly kind: 'refused'; readonly why: string };
 
 interface Crd {
-  readonly metadata: { readonly resourceVersion: string };
+  readonly metadata: { readonly resourceVersion: string; readonly uid: string; readonly generation: number };
   readonly spec: {
     readonly group: string;
     readonly names: { readonly plural: string };
@@ -119,7 +120,7 @@ export async function migrate(api: MigrationApi, name: string, options: Migratio
   const told = { storageVersion: storage.name, objects: listed.length };
   if (moved.failed.length > 0) return { kind: 'incomplete', ...told, failed: moved.failed };
 
-  const pruned = await prune(api, crdPath, storage.name);
+  const pruned = await prune(api, crdPath, storage.name, found.body);
   if (typeof pruned === 'string')
     return { kind: 'incomplete', ...told, failed: [{ object: name, why: `storedVersions: ${pruned}` }] };
   return { kind: 'migrated', ...told, managedFieldsRewritten: moved.rewritten, pruned };
@@ -232,7 +233,12 @@ function union(one: Fields, other: Fields): Fields {
 }
 
 /** Takes off what nothing is stored in any more; or why that was not done. */
-async function prune(api: MigrationApi, crdPath: string, storageVersion: string): Promise<readonly string[] | string> {
+async function prune(
+  api: MigrationApi,
+  crdPath: string,
+  storageVersion: string,
+  { metadata: read }: Crd,
+): Promise<readonly string[] | string> {
   let why = '';
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const found = await api.ask<Crd>({ method: 'GET', path: crdPath });
@@ -240,9 +246,9 @@ async function prune(api: MigrationApi, crdPath: string, storageVersion: string)
       why = sentenceOf(found);
       continue;
     }
-    const { metadata, spec, status } = found.body;
-    if (spec.versions.find((version) => version.storage)?.name !== storageVersion)
-      return 'the storage version was changed meanwhile';
+    const { metadata, status } = found.body;
+    if (metadata.uid !== read.uid || metadata.generation !== read.generation)
+      return 'the CRD was changed meanwhile, its storage version perhaps';
     const others = (status?.storedVersions ?? []).filter((version) => version !== storageVersion);
     if (others.length === 0) return [];
     const body = {
