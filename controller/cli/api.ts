@@ -52,8 +52,9 @@ export class Api {
     namespace: string | undefined,
     selectors: Selectors = {},
     project?: (transaction: OrderTransaction) => U | undefined,
+    onAnew?: () => void,
   ): Promise<readonly U[]> {
-    return this.list(TRANSACTIONS, 'OrderTransaction', namespace, selectors, project);
+    return this.list(TRANSACTIONS, 'OrderTransaction', namespace, selectors, project, onAnew);
   }
 
   flows(namespace: string | undefined, selectors: Selectors = {}): Promise<readonly TransactionFlow[]> {
@@ -64,6 +65,7 @@ export class Api {
    * Everything that is selected, as it was at one moment.
    *
    * @param project what is kept of each, so that a hundred thousand of them need not be in memory whole; undefined: nothing
+   * @param onAnew called where it took too long and begins anew: what `project` has counted is to be forgotten
    */
   async list<T extends object, U = T>(
     resource: Resource,
@@ -71,6 +73,7 @@ export class Api {
     namespace: string | undefined,
     { fieldSelector, labelSelector }: Selectors,
     project: (item: T) => U | undefined = (item) => item as unknown as U,
+    onAnew: () => void = () => undefined,
   ): Promise<readonly U[]> {
     const path = collectionOf(resource, namespace);
     const selectors = { ...(fieldSelector && { fieldSelector }), ...(labelSelector && { labelSelector }) };
@@ -83,6 +86,7 @@ export class Api {
       if (answer.kind === 'error' && answer.error.status === EXPIRED && expired < 2) {
         expired += 1;
         kept = [];
+        onAnew();
         chunk = expired > 1 ? {} : { limit: String(CHUNK_ITEMS) };
         continue;
       }

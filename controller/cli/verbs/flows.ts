@@ -60,6 +60,7 @@ export async function countByFlow(session: Session): Promise<ReadonlyMap<string,
       counts.set(key, of);
       return undefined;
     },
+    () => counts.clear(),
   );
   return counts;
 }

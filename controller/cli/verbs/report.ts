@@ -125,6 +125,10 @@ async function transactionsOf(session: Session, redaction: Redaction): Promise<u
       kept += 1;
       return { incident: id, ...redaction.transaction(transaction) };
     },
+    () => {
+      perIncident.clear();
+      unfinished = kept = 0;
+    },
   );
   return { unfinished, perIncident: Object.fromEntries(perIncident), examples };
 }

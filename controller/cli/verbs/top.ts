@@ -2,6 +2,7 @@
  * top: what is unfinished by flow and phase, and the worst of what is wrong; refreshed while somebody watches, else once.
  */
 import type { Command } from 'commander';
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
 import { conditionIsTrue } from '../../src/transaction/conditions.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
@@ -84,7 +85,7 @@ async function look(session: Session): Promise<Snapshot> {
   const flows = new Map<string, Row>();
   const fieldSelector = joined(session.selectors.fieldSelector, NEEDS_WORK_SELECTOR);
   const selectors = { ...session.selectors, fieldSelector };
-  const ailing = await session.api.transactions(session.namespace, selectors, (transaction) => {
+  const count = (transaction: OrderTransaction): readonly [Sufferer, Ailment] | undefined => {
     const { metadata, spec, status } = transaction;
     if (isFinal(status?.phase)) return undefined;
     const { namespace = '' } = metadata;
@@ -103,8 +104,9 @@ async function look(session: Session): Promise<Snapshot> {
     else if (status?.waitingFor) row.failing += 1;
     flows.set(key, row);
     const ailment = ailmentOf(transaction);
-    return ailment && ([sufferer, ailment] as const satisfies readonly [Sufferer, Ailment]);
-  });
+    return ailment && [sufferer, ailment];
+  };
+  const ailing = await session.api.transactions(session.namespace, selectors, count, () => flows.clear());
   const rows = [...flows.values()].toSorted((one, other) => other.unfinished - one.unfinished);
   const unfinished = rows.reduce((sum, row) => sum + row.unfinished, 0);
   return { at: new Date(session.now()).toISOString(), unfinished, flows: rows, incidents: incidentsOf(ailing) };
