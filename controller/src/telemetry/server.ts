@@ -6,7 +6,7 @@
  *
  * What is served of a transaction is what its status says too, as this process knows it: no payload, and nobody is let in by it (ADR 41).
  */
-import express, { type Response } from 'express';
+import express, { type ErrorRequestHandler, type Response } from 'express';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { Registry } from 'prom-client';
@@ -53,6 +53,7 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
     const { namespace, name } = params;
     response.set('cache-control', 'no-store').json({ ...options.about, ...options.look(namespace, name) });
   });
+  app.use(ended);
   const { port, host } = options;
   const server: Server = host === undefined ? app.listen(port) : app.listen(port, host);
   await once(server, 'listening');
@@ -64,6 +65,20 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
     },
   };
 }
+
+/** Whoever asks wrongly, and nobody knows who that is, learns nothing of the inside and writes nothing into the log. */
+const ended: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  if (response.headersSent) {
+    next(error);
+    return;
+  }
+  const { status = 500 } = error as { status?: number };
+  const isTheirs = status >= 400 && status < 500;
+  response
+    .status(isTheirs ? status : 500)
+    .type('text/plain')
+    .send(isTheirs ? 'the path cannot be read\n' : 'the controller has met a fault of its own\n');
+};
 
 function answer(response: Response, problems: readonly string[]): void {
   response
