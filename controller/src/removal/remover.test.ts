@@ -197,6 +197,16 @@ test('a collection that takes longer than its share of the pace is gone on with,
   expect(api.wentTogether).toBeLessThan(2_000 + 6_000);
 });
 
+test('where a collection takes so long that it is not answered at all, they go one by one', async () => {
+  start();
+  await clock.advance(1_000);
+  [api.removalTakesMs, api.answeredWithinMs] = [500, 30_000];
+  for (let number = 0; number < 500; number += 1) api.ended(`ended-${number}`, '2030-01-01T12:00Z');
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect({ wentTogether: api.wentTogether, troubles }).toEqual({ wentTogether: 0, troubles: [] });
+});
+
 test('while the archive is away all stay; it is said once, and for how long they wait', async () => {
   const archive = new ArchiveFake();
   const remover = start({ archive });

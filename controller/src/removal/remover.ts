@@ -167,13 +167,16 @@ export class Remover {
 
   /** Where one of them is refused they are taken one by one, so that it stops no other; and where a collection is too slow. */
   async #removeMinute(namespace: string, which: Minute, signal: AbortSignal): Promise<Ended> {
-    const { clock, resting, isOurs, onRemoved, perSecond } = this.#options;
+    const { clock, resting, isOurs, onRemoved } = this.#options;
     while (!signal.aborted && isOurs()) {
       await this.#pace.turn(signal);
       const askedMs = clock.monotonicMs();
       const result = await resting.removeMinute(namespace, which.expires, PAGE_TRANSACTIONS_MAX);
       switch (result.kind) {
         case 'unknown':
+          // One that takes too long to be answered at all is too slow, too.
+          if (this.#isTooSlow(which, clock.monotonicMs() - askedMs, PAGE_TRANSACTIONS_MAX))
+            return this.#goOnOneByOne(namespace, which, signal);
           return { kind: 'failed', trouble: { of: 'api', message: result.message } };
         case 'refused':
           return this.#removeIn(namespace, which, signal);
@@ -184,13 +187,20 @@ export class Remover {
             this.#sawDue(dueMs(which.expires));
           }
           if (!result.more || result.removed === 0) return DONE;
-          if (clock.monotonicMs() - askedMs > (this.#timesPaceMax(which) * result.removed * 1000) / perSecond) {
-            this.#collectionsFromMs = clock.monotonicMs() + COLLECTION_AGAIN_MS;
-            return this.#removeIn(namespace, which, signal);
-          }
+          if (this.#isTooSlow(which, clock.monotonicMs() - askedMs, result.removed))
+            return this.#goOnOneByOne(namespace, which, signal);
       }
     }
     return { kind: 'stopped' };
+  }
+
+  #isTooSlow(which: Minute, tookMs: number, transactions: number): boolean {
+    return tookMs > (this.#timesPaceMax(which) * transactions * 1000) / this.#options.perSecond;
+  }
+
+  #goOnOneByOne(namespace: string, which: Minute, signal: AbortSignal): Promise<Ended> {
+    this.#collectionsFromMs = this.#options.clock.monotonicMs() + COLLECTION_AGAIN_MS;
+    return this.#removeIn(namespace, which, signal);
   }
 
   async #removeIn(namespace: string, which: Resting, signal: AbortSignal): Promise<Ended> {

@@ -18,6 +18,8 @@ export class RestingFake implements RestingTransactions {
   wentTogether = 0;
   /** How long each removal takes; those of a collection follow one another. */
   removalTakesMs = 0;
+  /** What takes longer is not answered; nothing of it is done. */
+  answeredWithinMs = Infinity;
   readonly #clock: Clock;
   #versions = 0;
 
@@ -73,7 +75,12 @@ export class RestingFake implements RestingTransactions {
   }
 
   async removeMinute(namespace: string, expires: string, limit: number): Promise<RemoveManyResult> {
+    const isAnswered = limit * this.removalTakesMs <= this.answeredWithinMs;
     const found = await this.page(namespace, { kind: 'minute', expires }, limit);
+    if (!isAnswered) {
+      await delay(this.#clock, this.answeredWithinMs, new AbortController().signal);
+      return { kind: 'unknown', message: 'there was no answer in time' };
+    }
     if (found.kind !== 'page') return { kind: 'unknown', message: this.down ?? '' };
     for (const { metadata, status } of found.transactions) {
       if (!isFinal(status?.phase)) return { kind: 'refused', message: 'one is not finished' };
