@@ -24,6 +24,8 @@ export type ApiServer = {
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body?: unknown,
+    /** Default: a merge patch for PATCH, JSON for the others. */
+    contentType?: string,
   ) => Promise<ApiAnswer>;
   readonly close: () => Promise<void>;
 };
@@ -33,14 +35,14 @@ const REQUEST_MS = 10_000;
 export function connect(to: ApiAccess): ApiServer {
   const agent = new Agent({ connect: { ca: to.certificate } });
   return {
-    request: async (method, path, body) => {
+    request: async (method, path, body, contentType) => {
       const answer = await request(`${to.url}${path}`, {
         ...{ method, dispatcher: agent, signal: AbortSignal.timeout(REQUEST_MS) },
         headers: {
           authorization: `Bearer ${to.token}`,
           accept: 'application/json',
           ...(to.as !== undefined && { 'impersonate-user': to.as }),
-          'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+          'content-type': contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
