@@ -10,6 +10,7 @@ import { breakerAndHold } from './breaker-and-hold.ts';
 import { manyAndEnded } from './many-and-ended.ts';
 import { measured } from './measured.ts';
 import type { Mutant } from './mutant.ts';
+import { told } from './told.ts';
 import { usualCases } from './usual-cases.ts';
 
 export const mutants: readonly Mutant[] = [
@@ -17,6 +18,7 @@ export const mutants: readonly Mutant[] = [
   ...breakerAndHold,
   ...manyAndEnded,
   ...measured,
+  ...told,
   ...usualCases,
   {
     name: 'managed fields are taken from what people apply too',

@@ -283,13 +283,20 @@ describe('what is told', () => {
     };
     shop.order();
     const controller = shop.controller();
-    for (const waitMs of [0, 5_000, 50_000]) {
+    for (const waitMs of [0, 5_000, 25_000]) {
       await controller.workFor(waitMs);
       const sentence = expect.stringMatching(/^the confirm at inventory is not done: refused: never tried/);
       expect(shop.now.status).toMatchObject({
         ...{ waitingFor: 'inventory', message: sentence },
         conditions: [{ type: 'Stuck', status: 'True', reason: 'ConfirmRefused', message: sentence }],
       });
+    }
+    // However much was written at once before.
+    for (const token of ['one', 'two', 'three']) {
+      const annotations = { [RETRY_ANNOTATION]: token };
+      shop.server.edit(KEY, (stored) => ({ ...stored, metadata: { ...stored.metadata, annotations } }));
+      controller.queue.soon(KEY);
+      await controller.workFor(6_000);
     }
     const resolution = { target: 'inventory', as: 'Confirmed', reason: 'TICKET-1' } as const;
     shop.server.edit(KEY, (stored) => ({ ...stored, spec: { ...stored.spec, resolutions: [resolution] } }));
@@ -298,9 +305,27 @@ describe('what is told', () => {
     const sentence = expect.stringMatching(/^the confirm at order is not done: answered 503/);
     expect(shop.now.status).toMatchObject({ waitingFor: 'order', message: sentence });
     expect(shop.now.status?.conditions).toMatchObject([{ type: 'Stuck', status: 'False' }]);
-    await controller.workFor(10_000);
+    await controller.workFor(15_000);
     expect(shop.now.status?.conditions).toMatchObject([{ status: 'True', reason: 'TakingTooLong', message: sentence }]);
     expect(shop.warnings).toEqual(['ConfirmRefused', 'TakingTooLong']);
+  });
+
+  test('at once: what a person has settled, also where the sentence is about another and stays', async () => {
+    const shop = patientShop();
+    shop.participants.fault = ({ operation }) => (operation === 'confirm' ? unavailable : 'none');
+    shop.order();
+    const controller = shop.controller();
+    await controller.workFor(5 * MINUTE_MS);
+    const sentence = told(shop);
+    const resolution = { target: 'inventory', as: 'Confirmed', reason: 'TICKET-1' } as const;
+    shop.server.edit(KEY, (stored) => ({ ...stored, spec: { ...stored.spec, resolutions: [resolution] } }));
+    controller.queue.soon(KEY);
+    await controller.work();
+    expect(shop.now.status?.branches).toMatchObject([
+      { name: 'order', state: 'Tried' },
+      { name: 'inventory', state: 'Confirmed' },
+    ]);
+    expect(told(shop)).toBe(sentence);
   });
 
   test('where one refuses and another may not be called: no alarm takes the place of the other each time', async () => {
@@ -311,6 +336,7 @@ describe('what is told', () => {
         ? { kind: 'blocked', reason: 'EndpointForbidden', detail: 'is not called: its endpoint is not allowed' }
         : { kind: 'refused', code: 'no-try', detail: 'never tried' };
     };
+    shop.random = seeded(7);
     shop.order();
     const controller = shop.controller();
     await controller.workFor(2 * MINUTE_MS);
