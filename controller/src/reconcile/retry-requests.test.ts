@@ -44,11 +44,12 @@ async function publishedWithin(ms: number, act: (shop: Shop, controller: Control
 /** What inventory's first call brings, while which a person asks for another attempt; the second one is answered by `second`. */
 async function askedWhileUnderWay(second: 'none' | Outcome) {
   const shop = new Shop();
-  const first = Promise.withResolvers<void>();
+  let firstEnds = (): void => undefined;
+  const first = new Promise<void>((resolve) => (firstEnds = resolve));
   const tries: string[] = [];
   shop.participants.takes = ({ participant, operation }) => {
     if (participant.name !== 'inventory' || operation !== 'try') return Promise.resolve();
-    return tries.push('try') === 1 ? first.promise : Promise.resolve();
+    return tries.push('try') === 1 ? first : Promise.resolve();
   };
   shop.participants.fault = ({ participant }) => {
     if (participant.name !== 'inventory') return 'none';
@@ -63,7 +64,7 @@ async function askedWhileUnderWay(second: 'none' | Outcome) {
     tries: 1,
     handled: 'it is mended',
   });
-  first.resolve();
+  firstEnds();
   await settle();
   await controller.passes();
   const answered = shop.server
