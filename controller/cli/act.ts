@@ -70,6 +70,9 @@ export function tooLateAnswer(sentence: string): ApiAnswer<OrderTransaction> {
   return { kind: 'error', error: { status: 409, reason: 'Conflict', message: `too late: ${sentence}` } };
 }
 
+/** A server's error may come after it was done, as a missing answer may. */
+export const PERHAPS_TAKEN = 'it may have been taken all the same';
+
 export const ANOTHER = 'another transaction has its name by now';
 
 /** A merge patch of exactly this object: whoever took its name since is not meant. */

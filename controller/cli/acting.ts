@@ -10,7 +10,7 @@ import type { Command } from 'commander';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { NEEDS_WORK_SELECTOR, pathOf, TRANSACTIONS } from '../src/kubernetes/stored-object.ts';
 import type { ApiAnswer, ApiError, ApiRequest } from '../src/kubernetes/transport.ts';
-import { ANOTHER, type Act, type Asking, type Result, type Verdict } from './act.ts';
+import { ANOTHER, PERHAPS_TAKEN, type Act, type Asking, type Result, type Verdict } from './act.ts';
 import { parseDurationMs } from './durations.ts';
 import { whoAmI } from './identity.ts';
 import { ailmentOf } from './incident.ts';
@@ -196,9 +196,6 @@ function takeAnswer(item: Item, answer: ApiAnswer<OrderTransaction>, { dryRun }:
       item.verdict = { result: 'timed out', sentence: `${answer.message}: ${PERHAPS_TAKEN}` };
   }
 }
-
-/** A server's error may come after it was done, as a missing answer may. */
-const PERHAPS_TAKEN = 'it may have been taken all the same';
 
 /** The uid that was sent along is not that of what has the name now. */
 function isAboutAnother({ status, message }: ApiError): boolean {

@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import { FLOWS, pathOf } from '../src/kubernetes/stored-object.ts';
-import type { Result, Verdict } from './act.ts';
+import { PERHAPS_TAKEN, type Result, type Verdict } from './act.ts';
 import type { ActingFlags } from './acting.ts';
 import { parseDurationMs } from './durations.ts';
 import { isForPrograms } from './output/format.ts';
@@ -145,10 +145,12 @@ async function changeOne(
   } as const;
   const concerned = isDry || !wait ? undefined : await change.concerned?.(flow);
   const answer = await session.api.ask<TransactionFlow>(request);
-  if (answer.kind === 'error') return { result: 'refused', sentence: explainRefusal(request, answer.error) };
-  if (answer.kind === 'unanswered') {
-    return { result: 'timed out', sentence: `${answer.message}: it may have been taken all the same` };
+  if (answer.kind === 'error') {
+    const sentence = explainRefusal(request, answer.error);
+    if (answer.error.status >= 500) return { result: 'timed out', sentence: `${sentence}: ${PERHAPS_TAKEN}` };
+    return { result: 'refused', sentence };
   }
+  if (answer.kind === 'unanswered') return { result: 'timed out', sentence: `${answer.message}: ${PERHAPS_TAKEN}` };
   if (isDry) return { result: 'would be asked', sentence: 'server dry run' };
   if (!change.isDone(answer.body)) return { result: 'refused', sentence: 'the flow does not say so after the change' };
   if (!wait) return { result: 'asked', sentence: 'what comes of it was not waited for' };
