@@ -17,8 +17,8 @@ export const told: readonly Mutant[] = [
     name: 'an alarm is raised by whoever answers last',
     breaks: 'an alarm and its sentence are about the same participant',
     file: 'controller/src/transaction/apply-outcomes.ts',
-    find: 'return alarm && told.waitingFor === target\n',
-    replace: 'return alarm\n',
+    find: 'return told.waitingFor === target ? raiseAlarm(told, alarm, told.message, atMs) : told;',
+    replace: 'return raiseAlarm(told, alarm, told.message, atMs);',
     tests: sentences,
   },
   {

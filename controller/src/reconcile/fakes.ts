@@ -9,7 +9,7 @@ import type { Participant, TransactionFlow } from '../../../crds/generated/trans
 import type { Sign } from '../participants/breaker.ts';
 import { EndpointLimits, type Rank } from '../participants/limits.ts';
 import { illegalStep } from '../transaction/legality.ts';
-import { WORKING_ON_IT, type Operation, type Outcome } from '../transaction/outcome.ts';
+import { NOT_CALLED, WORKING_ON_IT, type Operation, type Outcome } from '../transaction/outcome.ts';
 import type {
   BranchCall,
   CallRequest,
@@ -308,7 +308,8 @@ export class FencedParticipants implements Participants {
     this.begun += 1;
     for (let call = request.current(); call; call = request.current()) {
       const endpoint = endpointOf(call.participant);
-      if (endpoint === FORBIDDEN) return { kind: 'blocked', reason: 'EndpointForbidden', detail: 'not allowed' };
+      if (endpoint === FORBIDDEN)
+        return { kind: 'blocked', reason: 'EndpointForbidden', detail: `${NOT_CALLED}not allowed` };
       const place = this.#limits.acquire(
         {
           ...{ endpoint, holder: call.participant.name, maxConcurrency: call.participant.maxConcurrency },
@@ -352,7 +353,7 @@ export class FencedParticipants implements Participants {
     const fault = this.fault(call);
     if (fault === 'lost') return { kind: 'unknown', detail: 'no answer' };
     if (fault === 'unsent') return { kind: 'unsent', detail: 'no token' };
-    if (fault === 'blocked') return { kind: 'blocked', reason: 'EndpointForbidden', detail: 'allow it' };
+    if (fault === 'blocked') return { kind: 'blocked', reason: 'EndpointForbidden', detail: `${NOT_CALLED}allow it` };
     if (fault === 'later') return { kind: 'ongoing', detail: WORKING_ON_IT, retryAfterMs: 50 };
     if (typeof fault !== 'string') return fault;
     const outcome = this.#fence(`${keyOf(transaction)}/${participant.name}`, participant.name, operation);

@@ -225,9 +225,8 @@ function retell(
   { alarm, hasEnded }: HeardOf,
 ): OrderTransactionStatus {
   const told = { ...status, ...describe(status) };
-  return alarm && told.waitingFor === target
-    ? raiseAlarm(told, alarm, told.message, atMs)
-    : clearAlarm(told, atMs, hasEnded);
+  if (alarm === undefined) return clearAlarm(told, atMs, hasEnded);
+  return told.waitingFor === target ? raiseAlarm(told, alarm, told.message, atMs) : told;
 }
 
 function nextAttempt(retry: Retry, attempts: number, jitter: number, atMs: number, retryAfterMs?: number): string {

@@ -50,9 +50,9 @@ export function noticeTime(view: View, flow: TransactionFlow, step: Step, nowMs:
       : view.status;
   const writeAtMs = whenToWrite(view, status, heldUntilMs, nowMs);
   if (writeAtMs !== undefined && writeAtMs <= nowMs) return store('news', view, inItsPhase(view, status));
-  const wakeTimes = [step.wakeAtMs, isStuck || stuckAtMs === Infinity ? undefined : stuckAtMs, writeAtMs].filter(
-    (time) => time !== undefined,
-  );
+  // One that has passed brings nothing by itself: it would be waited for without end, at once.
+  const alarmAtMs = isStuck || stuckAtMs === Infinity || stuckAtMs <= nowMs ? undefined : stuckAtMs;
+  const wakeTimes = [step.wakeAtMs, alarmAtMs, writeAtMs].filter((time) => time !== undefined);
   return { ...step, wakeAtMs: wakeTimes.length > 0 ? Math.min(...wakeTimes) : undefined };
 }
 
