@@ -131,6 +131,13 @@ describe('a retry', () => {
   });
 });
 
+test('in all namespaces each is told with its own', async () => {
+  api.put(NAME, failing());
+  const { session, printed } = sessionOn(api, { namespace: undefined, format: { kind: 'table', wide: false } });
+  expect(await act(session, retry, [], { ...FLAGS, all: true, wait: false })).toBe(0);
+  expect(printed()).toBe(`shop/${NAME}: asked: what comes of it was not waited for\nretry: 1 transaction: 1 asked\n`);
+});
+
 describe('to settle', () => {
   test('what is deleted and made again under the same name settles nothing of the new one', async () => {
     api.put(NAME, failing());

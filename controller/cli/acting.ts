@@ -77,7 +77,7 @@ export async function act(session: Session, act: Act, names: readonly string[], 
     return EXIT_FAILED;
   }
   const told = async ({ transaction, verdict }: Item): Promise<void> => {
-    if (isTable && verdict) await session.terminal.print(lineOf(transaction.metadata.name, verdict));
+    if (isTable && verdict) await session.terminal.print(lineOf(nameIn(session, transaction.metadata), verdict));
   };
   for (const item of items) await told(item);
   await askAll(session, act, open, { asking, ratePerSecond, wait: flags.wait, told });
@@ -298,6 +298,14 @@ async function unfinishedByUid(session: Session): Promise<ReadonlyMap<string | u
     if (error instanceof Trouble) return new Map();
     throw error;
   }
+}
+
+/** In all namespaces a name alone says little. */
+export function nameIn(
+  { namespace: asked }: Pick<Session, 'namespace'>,
+  { namespace = '', name }: { readonly namespace?: string; readonly name: string },
+): string {
+  return asked === undefined ? `${namespace}/${name}` : name;
 }
 
 function lineOf(name: string, { result, sentence }: Verdict): string {

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import { FLOWS, pathOf } from '../src/kubernetes/stored-object.ts';
 import { PERHAPS_TAKEN, type Result, type Verdict } from './act.ts';
-import type { ActingFlags } from './acting.ts';
+import { nameIn, type ActingFlags } from './acting.ts';
 import { parseDurationMs } from './durations.ts';
 import { isForPrograms } from './output/format.ts';
 import { printable } from './output/printable.ts';
@@ -83,7 +83,7 @@ export async function changeFlows(
   const endsAfterMs = parseDurationMs(flags.timeout, '--timeout');
   const { terminal, format } = session;
   const question = change.question(
-    `${counted(flows.length, 'flow')} (${flows.map(({ metadata }) => metadata.name).join(', ')})`,
+    `${counted(flows.length, 'flow')} (${flows.map(({ metadata }) => nameIn(session, metadata)).join(', ')})`,
   );
   if (yes !== true && dryRun === 'none') {
     if (isForPrograms(format) || !terminal.canAsk) {
@@ -107,7 +107,8 @@ export async function changeFlows(
       ? ({ result: 'not asked', sentence: 'interrupted before' } as const)
       : await changeOne(session, flow, change, { isDry: dryRun === 'server', wait, endsAfterMs });
     items.push({ name, namespace, ...verdict });
-    if (format.kind === 'table') await terminal.print(`${name}: ${verdict.result}: ${printable(verdict.sentence)}\n`);
+    if (format.kind === 'table')
+      await terminal.print(`${nameIn(session, flow.metadata)}: ${verdict.result}: ${printable(verdict.sentence)}\n`);
   }
   const totals: Partial<Record<Result, number>> = {};
   for (const { result } of items) totals[result] = (totals[result] ?? 0) + 1;

@@ -206,6 +206,20 @@ describe('what people ask for', () => {
     expect((await ordertx('describe', name)).out).toContain('settled inventory as Confirmed');
   });
 
+  test('settle is answered as soon as the controller counts it, also while another participant still fails', async () => {
+    tapped.tap.reset({ before: ({ path }) => (path.endsWith('/confirm') ? { status: 500 } : 'pass') });
+    const { name } = await shop.begin('slow', [TEA]);
+    await seen(name, 'to fail at both', ({ status }) => status?.branches?.every(({ lastError }) => lastError) === true);
+    const settled = ['settle', name, '--branch', 'inventory', '--reason', 'TICKET-3', '--yes', '--timeout', '15s'];
+    expect(await ordertx(...settled)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`${name}: settled: inventory counts as Confirmed`),
+    });
+    expect((await shop.transaction(name))?.status).toMatchObject({ phase: 'Confirming', waitingFor: 'order' });
+    tapped.tap.reset({});
+    expect(await ordertx('retry', name, '--yes')).toMatchObject({ code: 0 });
+  });
+
   test('abandon deletes what cannot be ended, with the reason', async () => {
     const { name } = await failing('try');
     expect((await ordertx('abandon', name, '--yes')).code).toBe(2);

@@ -1,5 +1,5 @@
 /**
- * A verb's session without a terminal, in the namespace `shop`, with -o json.
+ * A verb's session without a terminal; with -o json in the namespace `shop` unless it is told otherwise.
  */
 import { PassThrough } from 'node:stream';
 import type { Transport } from '../../src/kubernetes/transport.ts';
@@ -12,16 +12,18 @@ import { Terminal, type Streams } from '../terminal.ts';
 
 const REQUEST_MS = 5_000;
 
-export function sessionOn(transport: Transport): { readonly session: Session; readonly printed: () => string } {
+export function sessionOn(
+  transport: Transport,
+  { namespace, format }: Pick<Session, 'namespace' | 'format'> = { namespace: 'shop', format: { kind: 'json' } },
+): { readonly session: Session; readonly printed: () => string } {
   const { signal } = new AbortController();
   let text = '';
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough().resume() };
   streams.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
   const terminal = new Terminal(streams as unknown as Streams, true, signal);
   const api = new Api(transport, REQUEST_MS, signal);
-  const format = { kind: 'json' } as const;
   const session: Session = {
-    ...{ api, namespace: 'shop', selectors: {}, format, isWithHeads: true, terminal },
+    ...{ api, namespace, selectors: {}, format, isWithHeads: true, terminal },
     archive: new ArchiveReader(undefined),
     controllers: new ControllerPorts(undefined, api),
     now: Date.now,
