@@ -265,7 +265,7 @@ interface Looked {
 async function look(session: Session, waiting: readonly Item[]): Promise<Looked> {
   const seen = new Map<Item, Seen>();
   if (waiting.length > ONE_BY_ONE_MAX) {
-    const byUid = await unfinishedByUid(session);
+    const byUid = await unfinishedByUid(session, new Set(waiting.map(({ transaction }) => transaction.metadata.uid)));
     for (const item of waiting) {
       const transaction = byUid.get(item.transaction.metadata.uid);
       if (transaction !== undefined) seen.set(item, { transaction });
@@ -290,9 +290,17 @@ async function look(session: Session, waiting: readonly Item[]): Promise<Looked>
 }
 
 /** Empty where they cannot be listed just now, or by us: then they are looked at one by one. */
-async function unfinishedByUid(session: Session): Promise<ReadonlyMap<string | undefined, OrderTransaction>> {
+async function unfinishedByUid(
+  session: Session,
+  meant: ReadonlySet<string | undefined>,
+): Promise<ReadonlyMap<string | undefined, OrderTransaction>> {
   try {
-    const unfinished = await session.api.transactions(session.namespace, { fieldSelector: NEEDS_WORK_SELECTOR });
+    // Beside a hundred thousand others.
+    const unfinished = await session.api.transactions(
+      session.namespace,
+      { fieldSelector: NEEDS_WORK_SELECTOR },
+      (each) => (meant.has(each.metadata.uid) ? each : undefined),
+    );
     return new Map(unfinished.map((transaction) => [transaction.metadata.uid, transaction]));
   } catch (error) {
     if (error instanceof Trouble) return new Map();
