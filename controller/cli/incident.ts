@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { conditionIsTrue, findCondition } from '../src/transaction/conditions.ts';
 import { isAboutHold } from '../src/transaction/hold.ts';
+import { REFUSED } from '../src/transaction/outcome.ts';
 import {
   branchesOf,
   branchIsOpen,
@@ -111,7 +112,7 @@ export function suffererOf({ metadata, spec }: OrderTransaction): Sufferer {
 }
 
 /** What a person does about it, in one sentence with a command where there is one. */
-export function nextStepFor({ flow, target, operation, reason, isSuspended }: Ailment): string {
+export function nextStepFor({ flow, target, operation, sentence, reason, isSuspended }: Ailment): string {
   if (isSuspended) return 'suspended: resume it once it may go on';
   switch (reason) {
     case 'FlowNotFound':
@@ -124,7 +125,10 @@ export function nextStepFor({ flow, target, operation, reason, isSuspended }: Ai
       return 'see docs/operating/restore.md: a participant has confirmed it before';
     case 'ConfirmRefused':
     case 'CancelRefused':
-      return `make ${target} agree (its service's settle command), then settle it here`;
+      // The alarm stays while whoever refused gives no answer; then the sentence may be about another, who has refused nothing.
+      return sentence.includes(REFUSED)
+        ? `make ${target} agree (its service's settle command), then settle it here`
+        : `mend ${target}, then retry; one that refused before has to be made to agree`;
     case 'MessageRefused':
       return `mend what the consumer of ${target} refuses, then retry`;
     default:
