@@ -73,7 +73,7 @@ const WAYS: readonly Way[] = [
     way: 'server-side apply',
     suspend(api, path, by) {
       const applied = { ...manifest(path.split('/').at(-1) ?? ''), spec: signed(by) };
-      return api.request('PATCH', `${path}?fieldManager=theirs`, applied, 'application/apply-patch+yaml');
+      return api.request('PATCH', `${path}?fieldManager=theirs&force=true`, applied, 'application/apply-patch+yaml');
     },
   },
 ];

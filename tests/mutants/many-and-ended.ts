@@ -30,8 +30,8 @@ export const manyAndEnded: readonly Mutant[] = [
     name: 'a minute is removed as a collection however slow that is',
     breaks: 'live objects stay bounded at full speed: removal keeps up with an API server that is busy',
     file: 'controller/src/removal/remover.ts',
-    find: '(this.#timesPaceMax(which) * result',
-    replace: '(2_000 * result',
+    find: '(this.#timesPaceMax(which) * transactions',
+    replace: '(2_000 * transactions',
     tests: ['controller/src/removal/remover.test.ts'],
   },
   {
