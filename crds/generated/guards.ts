@@ -9,7 +9,7 @@ export interface Guard {
 }
 
 export const GUARDS: readonly Guard[] = [
-  { name: 'ordertransactions-acts', isOptional: false, digest: '0ea2e7ebcc25f0c0' },
+  { name: 'ordertransactions-acts', isOptional: false, digest: '9dc03cc1d84102ef' },
   { name: 'ordertransactions-late-warning', isOptional: true, digest: '66bd32c4442ac156' },
   { name: 'ordertransactions-delete-guard', isOptional: false, digest: '081b1da44ec8694d' },
   { name: 'ordertransactions-return-warning', isOptional: true, digest: '3cc79e6ebd7141dc' },
