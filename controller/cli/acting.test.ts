@@ -172,6 +172,20 @@ describe('to give up', () => {
     expect(api.get(NAME)?.status?.phase).toBe('Succeeded');
   });
 
+  test('what is deleted and made again in between is left alone', async () => {
+    api.put(NAME, failing());
+    let deletions = 0;
+    api.before = ({ method }) => {
+      if (method !== 'DELETE' || ++deletions !== 2) return;
+      api.remove(NAME);
+      api.put(NAME, failing());
+    };
+    expect((await done(abandon)).items).toMatchObject([
+      { result: 'too late', sentence: 'another transaction has its name by now' },
+    ]);
+    expect(api.get(NAME)?.metadata.annotations).toBeUndefined();
+  });
+
   test('what changes in between gives up the newest copy', async () => {
     api.put(NAME, failing());
     let deletions = 0;

@@ -200,7 +200,8 @@ function takeAnswer(item: Item, answer: ApiAnswer<OrderTransaction>, { dryRun }:
 /** The uid that was sent along is not that of what has the name now. */
 function isAboutAnother({ status, message }: ApiError): boolean {
   return (
-    (status === 409 && message.includes('UID in precondition')) || (status === 422 && message.includes('metadata.uid'))
+    (status === 409 && message.includes('UID in the precondition')) ||
+    (status === 422 && message.includes('metadata.uid'))
   );
 }
 

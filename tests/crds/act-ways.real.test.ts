@@ -166,3 +166,17 @@ test('what somebody has given up is deleted with many others only by who may giv
   expect(verdictOf(await alice.request('DELETE', lot))).toMatchObject({ kind: 'accepted' });
   expect((await admin.request('GET', path)).status).toBe(404);
 });
+
+test('an act that names the uid of another object is refused in the words that kubectl ordertx knows it by', async () => {
+  const path = await given();
+  const uid = '11111111-2222-3333-4444-555555555555';
+  expect(verdictOf(await alice.request('PATCH', path, { metadata: { uid }, spec: { suspend: true } }))).toMatchObject({
+    ...{ kind: 'refused', status: 422 },
+    message: expect.stringContaining('metadata.uid'),
+  });
+  const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
+  expect(verdictOf(await alice.request('DELETE', path, options))).toMatchObject({
+    ...{ kind: 'refused', status: 409 },
+    message: expect.stringContaining('UID in the precondition'),
+  });
+});
