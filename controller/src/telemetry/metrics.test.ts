@@ -65,7 +65,9 @@ describe('names that people choose', () => {
   test('a flow that is missing is no target: those who wait for any number of them leave the names of participants alone', async () => {
     const missing = (flow: string): OrderTransaction['status'] => ({
       ...{ phase: 'Pending', waitingFor: flow, message: `the TransactionFlow ${flow} does not exist` },
-      conditions: [{ type: 'Stuck', status: 'True', reason: 'FlowNotFound', lastTransitionTime: '2026-03-01T11:00:00Z' }],
+      conditions: [
+        { type: 'Stuck', status: 'True', reason: 'FlowNotFound', lastTransitionTime: '2026-03-01T11:00:00Z' },
+      ],
     });
     const strays = Array.from({ length: 500 }, (_, number) =>
       transactionOf(number, `stray-${number}`, missing(`stray-${number}`)),
