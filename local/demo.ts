@@ -4,14 +4,12 @@
  * Exits 0 if every scenario went as told and every invariant holds; leaves nothing running.
  */
 import { join } from 'node:path';
-import type { OrderTransaction } from '../crds/generated/ordertransaction.ts';
-import { checkInvariants, type Violation } from '../tests/invariants/check-invariants.ts';
+import { violationsOf } from '../tests/invariants/of-stack.ts';
 import { SCENARIOS } from './demo/scenarios.ts';
 import { DemoShop } from './demo/demo-shop.ts';
 import { waitFor } from './deadline.ts';
 import { onEnd } from './interruption.ts';
 import { say } from './progress.ts';
-import type { ServiceName } from './services.ts';
 import { startStack, type Stack } from './stack.ts';
 
 /** Long enough for every scenario in which somebody pays, short enough to wait for those in which nobody does. */
@@ -41,14 +39,6 @@ async function checkInvariantsOf(stack: Stack, shop: DemoShop): Promise<void> {
   shop.tell(`All databases and all transactions agree: every unit of stock is accounted for, an order is paid exactly
     when its stock is sold, every captured payment is applied or refunded, points are granted once, and dispatch and
     warehouse hold exactly one lock or outbound for every order that lives.`);
-}
-
-async function violationsOf({ cluster, business }: Stack): Promise<readonly Violation[]> {
-  const { body } = await cluster.admin.request('GET', '/apis/ordertx.dev/v1alpha1/ordertransactions');
-  const { items } = body as { readonly items: readonly OrderTransaction[] };
-  const services = Object.entries(business.services);
-  const databases = Object.fromEntries(services.map(([name, { databaseUrl }]) => [name, databaseUrl]));
-  return checkInvariants({ databases: databases as Record<ServiceName, string>, transactions: items });
 }
 
 function heading(text: string): void {

@@ -2,6 +2,10 @@
  * What is wrong with a transaction, and what transactions have in common: an incident is one cause, however many it holds up.
  *
  * A hold is no trouble: somebody has decided that nothing is asked. What waits for nothing but holds is in no incident.
+ *
+ * While a participant answers nobody it is asked by turns: some have an answer of their own ("refused the connection", another one from the
+ * moment it died), most have not been asked since and say so. That is one cause in several words, so it is one incident, and the id of each
+ * wording names it.
  */
 import { createHash } from 'node:crypto';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
@@ -16,6 +20,9 @@ import {
   messagesOf,
   operationFor,
 } from '../src/transaction/phase.ts';
+import { BROKER_AWAY } from '../src/transaction/answers.ts';
+import { NOT_CALLED, REFUSED } from '../src/transaction/outcome.ts';
+import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 
 export interface Ailment {
   readonly namespace: string;
@@ -33,6 +40,8 @@ export interface Ailment {
 export interface Incident extends Ailment {
   /** Names the cause: the same for as long as it is the same. */
   readonly id: string;
+  /** That one, and those of the other words in which it is told. */
+  readonly ids: readonly string[];
   readonly transactions: readonly Sufferer[];
   readonly stuck: number;
   /** When the oldest was created, in milliseconds since the epoch. */
@@ -79,23 +88,82 @@ function operationOf(status: Status, target: string): string {
 
 /** The oldest first. */
 export function incidentsOf(transactions: Iterable<readonly [Sufferer, Ailment]>): readonly Incident[] {
-  const groups = new Map<string, { ailment: Ailment; readonly sufferers: Sufferer[]; stuck: number }>();
+  const groups = new Map<string, Group>();
   for (const [sufferer, ailment] of transactions) {
     const id = idOf(ailment);
-    const group = groups.get(id) ?? { ailment, sufferers: [], stuck: 0 };
+    const group = groups.get(id) ?? { ids: [id], ailment, sufferers: [], stuck: 0 };
+    const isStuck = ailment.reason !== '';
+    groups.set(id, {
+      ids: group.ids,
+      ailment: isStuck ? ailment : group.ailment,
+      sufferers: group.sufferers,
+      stuck: group.stuck + (isStuck ? 1 : 0),
+    });
     group.sufferers.push(sufferer);
-    if (ailment.reason !== '') {
-      group.stuck += 1;
-      group.ailment = ailment;
-    }
-    groups.set(id, group);
   }
-  return [...groups]
-    .map(([id, { ailment, sufferers, stuck }]) => {
+  return joinedWhereNobodyIsAnswered([...groups.values()])
+    .map(({ ids, ailment, sufferers, stuck }) => {
       const sorted = sufferers.toSorted((one, other) => one.createdMs - other.createdMs);
-      return { ...ailment, id, stuck, transactions: sorted, oldestMs: sorted[0]?.createdMs ?? 0 };
+      const oldestMs = sorted[0]?.createdMs ?? 0;
+      return { ...ailment, id: idOf(ailment), ids, stuck, transactions: sorted, oldestMs };
     })
     .toSorted((one, other) => one.oldestMs - other.oldestMs || one.id.localeCompare(other.id));
+}
+
+interface Group {
+  readonly ids: readonly string[];
+  readonly ailment: Ailment;
+  readonly sufferers: Sufferer[];
+  readonly stuck: number;
+}
+
+/** The words of the most who have an answer of their own are those of all. */
+function joinedWhereNobodyIsAnswered(groups: readonly Group[]): readonly Group[] {
+  const byPlace = Map.groupBy(groups, ({ ailment }) => placeOf(ailment));
+  return [...byPlace.values()].flatMap((there) => {
+    if (!there.some(({ ailment }) => isTurnAwaited(ailment))) return there;
+    const [same, others] = [there.filter(isWithoutAnswer), there.filter((group) => !isWithoutAnswer(group))];
+    const spokesmen = same.filter(({ ailment }) => !isTurnAwaited(ailment));
+    const [spokesman] = (spokesmen.length > 0 ? spokesmen : same).toSorted(
+      (one, other) =>
+        other.sufferers.length - one.sufferers.length || idOf(one.ailment).localeCompare(idOf(other.ailment)),
+    );
+    if (spokesman === undefined) return others;
+    const joined = {
+      ids: same.flatMap(({ ids }) => ids),
+      ailment: spokesman.ailment,
+      sufferers: same.flatMap(({ sufferers }) => sufferers),
+      stuck: same.reduce((sum, { stuck }) => sum + stuck, 0),
+    };
+    return [joined, ...others];
+  });
+}
+
+function placeOf({ namespace, flow, target, operation, isSuspended }: Ailment): string {
+  return JSON.stringify([namespace, flow, target, operation, isSuspended]);
+}
+
+function isTurnAwaited({ sentence }: Ailment): boolean {
+  return sentence.includes(ANSWERS_NOBODY);
+}
+
+/** A refusal, and what is never sent, are causes of their own. */
+function isWithoutAnswer({ ailment: { sentence } }: Group): boolean {
+  return !sentence.includes(`: ${REFUSED}`) && !sentence.includes(`: ${NOT_CALLED}`);
+}
+
+/** Those of these transactions that the incident of this id holds up, whichever of its words it is called by. */
+export function ofIncident<T extends { readonly transaction: OrderTransaction }>(
+  incident: string,
+  found: readonly T[],
+): readonly T[] {
+  const ailing = found.flatMap((each) => {
+    const ailment = ailmentOf(each.transaction);
+    return ailment === undefined ? [] : [{ each, ailment }];
+  });
+  const incidents = incidentsOf(ailing.map(({ each, ailment }) => [suffererOf(each.transaction), ailment] as const));
+  const ids = incidents.find((one) => one.ids.includes(incident))?.ids ?? [];
+  return ailing.filter(({ ailment }) => ids.includes(idOf(ailment))).map(({ each }) => each);
 }
 
 /** The reason is not part of it: what only fails now is Stuck a minute later, by the same cause. */
@@ -114,6 +182,7 @@ export function suffererOf({ metadata, spec }: OrderTransaction): Sufferer {
 /** What a person does about it, in one sentence with a command where there is one. */
 export function nextStepFor({ flow, target, operation, sentence, reason, isSuspended }: Ailment): string {
   if (isSuspended) return 'suspended: resume it once it may go on';
+  if (sentence.includes(BROKER_AWAY)) return 'mend Redis; what waits is published by itself then';
   switch (reason) {
     case 'FlowNotFound':
       return `create the TransactionFlow ${flow} again, with all its participants and messages`;

@@ -6,7 +6,7 @@ import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts'
 import { NEEDS_WORK_SELECTOR } from '../src/kubernetes/stored-object.ts';
 import { conditionIsTrue } from '../src/transaction/conditions.ts';
 import { parseDurationMs } from './durations.ts';
-import { ailmentOf, idOf } from './incident.ts';
+import { ailmentOf, ofIncident } from './incident.ts';
 import { joined, selectorValue, type Session } from './session.ts';
 
 export interface Filter {
@@ -30,7 +30,7 @@ export function isNarrowed({ stuck, flow, target, incident, olderThan }: Filter)
   return Boolean(stuck ?? flow ?? target ?? incident ?? olderThan);
 }
 
-/** What the API server itself picks out; `picks` says the rest of each that it sends. */
+/** What the API server itself picks out; `picksOf` says the rest of what it sends. */
 export function selectorsOf(session: Session, filter: Filter) {
   const { stuck, flow, target, incident } = filter;
   const unfinished = stuck === true || target !== undefined || incident !== undefined;
@@ -45,16 +45,27 @@ export function selectorsOf(session: Session, filter: Filter) {
   };
 }
 
-/** @param session whose clock is that of the API server once that has sent what is to be picked from */
-export function picksOf(filter: Filter, { now }: Pick<Session, 'now'>): (transaction: OrderTransaction) => boolean {
-  const { stuck, incident, olderThan } = filter;
+export interface Picks {
+  /** Whether it is kept, of all that the API server sends. */
+  readonly each: (transaction: OrderTransaction) => boolean;
+  /** Of those that were kept: which incident a transaction belongs to shows beside the others only. */
+  readonly among: <T extends { readonly transaction: OrderTransaction }>(kept: readonly T[]) => readonly T[];
+}
+
+/**
+ * The rest of what the filter says, which no selector can say.
+ *
+ * @param session whose clock is that of the API server once that has sent what is to be picked from
+ */
+export function picksOf({ stuck, incident, olderThan }: Filter, { now }: Pick<Session, 'now'>): Picks {
   const olderMs = olderThan === undefined ? undefined : parseDurationMs(olderThan, '--older-than');
-  return (transaction) => {
-    if (stuck === true && !conditionIsTrue(transaction.status, 'Stuck')) return false;
-    const createdMs = Date.parse(transaction.metadata.creationTimestamp ?? '');
-    if (olderMs !== undefined && !(createdMs <= now() - olderMs)) return false;
-    if (incident === undefined) return true;
-    const ailment = ailmentOf(transaction);
-    return ailment !== undefined && idOf(ailment) === incident;
+  const fits = ({ metadata, status }: OrderTransaction): boolean => {
+    if (stuck === true && !conditionIsTrue(status, 'Stuck')) return false;
+    return olderMs === undefined || Date.parse(metadata.creationTimestamp ?? '') <= now() - olderMs;
+  };
+  if (incident === undefined) return { each: fits, among: (kept) => kept };
+  return {
+    each: (transaction) => ailmentOf(transaction) !== undefined,
+    among: (kept) => ofIncident(incident, kept).filter(({ transaction }) => fits(transaction)),
   };
 }

@@ -33,13 +33,13 @@ export async function targetsOf(session: Session, names: readonly string[], flag
     );
   }
   if (names.length > 0) return named(session, names);
-  const picks = picksOf(flags, session);
+  const { each, among } = picksOf(flags, session);
   const chosen = selectorsOf(session, flags);
   const fieldSelector = joined(chosen.fieldSelector, NEEDS_WORK_SELECTOR);
   const found = await session.api.transactions(session.namespace, { ...chosen, fieldSelector }, (transaction) =>
-    picks(transaction) ? withoutPayload(transaction) : undefined,
+    each(transaction) ? { transaction: withoutPayload(transaction) } : undefined,
   );
-  return { found, missing: [] };
+  return { found: among(found).map(({ transaction }) => transaction), missing: [] };
 }
 
 async function named(session: Session, names: readonly string[]): Promise<Targets> {

@@ -15,7 +15,7 @@ import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { openCustomers, type Customers } from '../bench/orders.ts';
-import { checkInvariants, type Violation } from '../invariants/check-invariants.ts';
+import { violationsOf } from '../invariants/of-stack.ts';
 import { readNumbers } from '../bench/number-options.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 
@@ -62,15 +62,6 @@ async function lying(redis: Redis): Promise<number> {
 async function cannotPublish({ business }: Stack): Promise<boolean> {
   const pages = await Promise.all(business.controllers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
   return pages.some((page) => sumOf(page, 'ordertx_broker_trouble', { doing: 'publish' }) > 0);
-}
-
-async function violationsOf({ business, cluster }: Stack): Promise<readonly Violation[]> {
-  const databases = Object.fromEntries(
-    Object.entries(business.services).map(([name, { databaseUrl }]) => [name, databaseUrl]),
-  ) as Record<keyof typeof business.services, string>;
-  const path = '/apis/ordertx.dev/v1alpha1/namespaces/default/ordertransactions';
-  const { body } = await cluster.admin.request('GET', path);
-  return checkInvariants({ databases, transactions: (body as { readonly items: [] }).items });
 }
 
 class Drill {

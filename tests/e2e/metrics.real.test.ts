@@ -4,15 +4,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
-import { runPart } from '../../local/parts.ts';
-import { freePort } from '../../local/ports.ts';
 import { Customers } from '../world/customers.ts';
 import { findPrometheus, type PrometheusPrograms } from '../world/prometheus.ts';
+import { startPrometheus } from '../world/prometheus-server.ts';
 import { samplesOf, sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 
@@ -121,6 +119,11 @@ describe('after orders, one without stock, a retry and a payment', () => {
     expect(await promtool.catch((error: unknown) => error)).toEqual(CLEAN);
   });
 
+  test('promtool has nothing to say against the alerting rules', async () => {
+    const rules = join(import.meta.dirname, '../../docs/operating/alerts.yaml');
+    expect((await run(programs.promtool, ['check', 'rules', rules])).stdout).toMatch(/SUCCESS: \d+ rules found/);
+  });
+
   test.each(PROCESSES)('the reference tells of all that %s serves, and of nothing else', async (name) => {
     expect(namesIn(await scrape(name))).toEqual(documentedFor(name));
   });
@@ -128,7 +131,8 @@ describe('after orders, one without stock, a retry and a payment', () => {
   test(
     'Prometheus takes what every process serves, and keeps the exemplars that lead from a slow transaction to its trace',
     async () => {
-      const prometheus = await startPrometheus();
+      const targets = PROCESSES.map((name) => [name, new URL(urlOf(name)).host] as const);
+      const prometheus = await startPrometheus(shop.group, { targets: Object.fromEntries(targets) });
       const { transaction } = (await shop.order([TEA], 20)).body;
       const { metadata } = await shop.final(transaction);
       const [, traceId] = metadata.annotations?.['ordertx.dev/traceparent']?.split('-') ?? [];
@@ -155,47 +159,3 @@ describe('after orders, one without stock, a retry and a payment', () => {
     TEST_MS,
   );
 });
-
-interface Exemplar {
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** A Prometheus that scrapes every process once a second. */
-async function startPrometheus() {
-  const port = await freePort();
-  const folder = join(shop.group.folder, 'prometheus');
-  await mkdir(folder);
-  const jobs = PROCESSES.map((name) => {
-    return { job_name: name, static_configs: [{ targets: [new URL(urlOf(name)).host] }] };
-  });
-  await writeFile(
-    join(folder, 'prometheus.yml'),
-    JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: jobs }),
-  );
-  const flags = { 'config.file': 'prometheus.yml', 'storage.tsdb.path': 'data', 'enable-feature': 'exemplar-storage' };
-  const args = Object.entries({ ...flags, 'web.listen-address': `127.0.0.1:${port}` });
-  const spec = {
-    ...{ name: 'prometheus', command: programs.prometheus, cwd: folder, env: {} },
-    args: args.map(([flag, value]) => `--${flag}=${value}`),
-  };
-  const get = async (path: string): Promise<unknown> => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
-    return ((await answer.json()) as { readonly data: unknown }).data;
-  };
-  const ready = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/-/ready`)).ok;
-  await runPart(shop.group, { spec, ready, readyMs: DEADLINE_MS });
-  return {
-    async exemplars(query: string): Promise<readonly Exemplar[]> {
-      const series = await get(`/api/v1/query_exemplars?query=${query}&start=0&end=${Date.now() / 1000 + 60}`);
-      return (series as readonly { readonly exemplars: readonly Exemplar[] }[]).flatMap(({ exemplars }) => exemplars);
-    },
-    async targets() {
-      const { activeTargets } = (await get('/api/v1/targets')) as {
-        readonly activeTargets: readonly { readonly scrapePool: string; health: string; lastError: string }[];
-      };
-      return activeTargets
-        .map(({ scrapePool: name, health, lastError }) => ({ name, health, lastError }))
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    },
-  };
-}

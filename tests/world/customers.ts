@@ -16,9 +16,9 @@ const CALL_MS = 15_000;
 const PATIENCE_MS = 120_000;
 
 export class Customers {
-  readonly #shop: Shop;
+  readonly #shop: Pick<Shop, 'services' | 'violations'>;
 
-  constructor(shop: Shop) {
+  constructor(shop: Pick<Shop, 'services' | 'violations'>) {
     this.#shop = shop;
   }
 

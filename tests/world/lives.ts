@@ -60,6 +60,21 @@ const paysAndWithdrawsAtOnce: Life = async (customers, userId) => {
   return orderId;
 };
 
+/** Until it is in the customer's hands. */
+const paysAndReceives: Life = async (customers, userId) => {
+  const orderId = await orderedAndDecided(customers, userId);
+  await payOnce(customers, orderId);
+  if ((await customers.statusIs(orderId, 'PAID', 'CANCELLED', 'CLOSED')) !== 'PAID') return orderId;
+  await customers.insist(
+    `order ${orderId} to be shipped`,
+    () => customers.ship(orderId),
+    ({ status }) => status === 200,
+  );
+  await customers.statusIs(orderId, 'SHIPPED');
+  await customers.receive(orderId);
+  return orderId;
+};
+
 const neverPays: Life = (customers, userId) => customers.order([TEA], userId);
 const wantsTooMuch: Life = (customers, userId) => customers.order([TEA, GOLD], userId);
 
@@ -68,6 +83,16 @@ const LIVES: readonly Life[] = [
   ...[pays, paysTwiceAtOnce, pays, withdraws, paysTooLittleFirst],
   ...[pays, paysAndWithdrawsAtOnce, neverPays, pays, wantsTooMuch],
 ];
+
+/** Those, and among them some that are shipped and received. */
+const LIVES_TO_THE_HAND: readonly Life[] = LIVES.flatMap((life, index) =>
+  index % 3 === 0 ? [paysAndReceives, life] : [life],
+);
+
+/** One life of every kind in turn, shipments among them; resolves to its order's id when it has done what it wanted to do. */
+export function liveToTheHand(customers: Customers, number: number): Promise<string> {
+  return (LIVES_TO_THE_HAND[number % LIVES_TO_THE_HAND.length] ?? paysAndReceives)(customers, `u${number % 7}`);
+}
 
 /** What the lives need to be there. */
 export const STOCK = { tea: 100_000, coffee: 100_000, gold: 0 };

@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const COMMAND_MS = 120_000;
+const COMMAND_MS = 180_000;
+/** Of a thousand transactions each has its line. */
+const PRINTED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Every command of its shell blocks, in the page's order; one that goes over several lines is one. */
 export function pageCommands(page: string): readonly string[] {
@@ -26,6 +28,8 @@ export interface CommandRun {
   /** Whose kubectl is on the PATH. */
   readonly kubectl: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Further folders with programs, before those. */
+  readonly programs?: readonly string[];
   /** What the reader puts in for the page's names. */
   readonly names?: Readonly<Record<string, string>>;
 }
@@ -33,9 +37,12 @@ export interface CommandRun {
 /** Runs it in a shell, in the repository's folder; rejects when it ends with an error. */
 export async function runAsWritten(
   command: string,
-  { kubectl, env, names = {} }: CommandRun,
+  { kubectl, env, programs = [], names = {} }: CommandRun,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const line = Object.entries(names).reduce((text, [name, value]) => text.replaceAll(name, value), command);
-  const path = [dirname(kubectl), dirname(process.execPath), '/usr/bin', '/bin'].join(':');
-  return promisify(execFile)('sh', ['-c', line], { cwd: ROOT, timeout: COMMAND_MS, env: { ...env, PATH: path } });
+  const path = [...programs, dirname(kubectl), dirname(process.execPath), '/usr/bin', '/bin'].join(':');
+  return promisify(execFile)('sh', ['-c', line], {
+    ...{ cwd: ROOT, timeout: COMMAND_MS, maxBuffer: PRINTED_BYTES_MAX },
+    env: { ...env, PATH: path },
+  });
 }

@@ -45,15 +45,17 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
 }
 
 async function live(session: Session, flags: ListFlags): Promise<readonly OrderTransaction[]> {
-  const picks = picksOf(flags, session);
+  const { each, among } = picksOf(flags, session);
   const path = parsePath(flags.sortBy);
   const isBrief = session.format.kind === 'table' || session.format.kind === 'name';
   const found = await session.api.transactions(session.namespace, selectorsOf(session, flags), (transaction) =>
-    picks(transaction)
+    each(transaction)
       ? { key: lookUp(path, transaction)[0], transaction: isBrief ? brief(transaction) : transaction }
       : undefined,
   );
-  return found.toSorted((one, other) => compare(one.key, other.key)).map(({ transaction }) => transaction);
+  return among(found)
+    .toSorted((one, other) => compare(one.key, other.key))
+    .map(({ transaction }) => transaction);
 }
 
 /** What a table shows, so that a hundred thousand need not be kept whole. */

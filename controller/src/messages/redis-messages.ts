@@ -20,7 +20,7 @@ import {
   type Receipt,
 } from '../../../services/protocol/src/index.ts';
 import type { Clock, Key, MessagePublication, Messages } from '../reconcile/ports.ts';
-import type { MessageOutcome } from '../transaction/answers.ts';
+import { BROKER_AWAY, type MessageOutcome } from '../transaction/answers.ts';
 
 export interface MessagesSettings {
   readonly redisUrl: string;
@@ -34,8 +34,7 @@ export interface MessagesSettings {
   readonly onDropped: (why: Dropped, tell: boolean) => void;
 }
 
-const AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up, writable and not full';
-const UNPUBLISHED: MessageOutcome = { kind: 'unpublished', detail: AWAY };
+const UNPUBLISHED: MessageOutcome = { kind: 'unpublished', detail: BROKER_AWAY };
 
 /** When the broker is back, thousands are due at once: one pipeline of them at a time, and the others wait for it. */
 const BATCH_MAX = 100;
@@ -89,7 +88,7 @@ export class RedisMessages implements Messages {
   }
 
   get away(): string | undefined {
-    return (this.#publisher?.away ?? true) ? AWAY : undefined;
+    return (this.#publisher?.away ?? true) ? BROKER_AWAY : undefined;
   }
 
   async ping(): Promise<boolean> {
@@ -104,7 +103,7 @@ export class RedisMessages implements Messages {
     const span = publicationSpan({ stream, id, type, attempt, parent });
     return new Promise((resolve) => {
       const told = (outcome: MessageOutcome): void => {
-        span.end(outcome.kind === 'published' ? undefined : { type: outcome.kind, message: AWAY });
+        span.end(outcome.kind === 'published' ? undefined : { type: outcome.kind, message: BROKER_AWAY });
         resolve(outcome);
       };
       const event = this.#event(publication, span.traceparent ?? parent);

@@ -8,7 +8,8 @@ import { branchesOf, branchIsOpen } from './phase.ts';
 import { describe } from './sentences.ts';
 import type { View } from './step.ts';
 
-const ANSWERS_NOBODY = 'answers no transaction at present: it is asked again once a second, by turns';
+/** Said of a branch whose turn has not come since its participant stopped answering. */
+export const ANSWERS_NOBODY = 'answers no transaction at present: it is asked again once a second, by turns';
 
 export function tellWhoAnswersNobody(view: View, flow: TransactionFlow): View {
   const { status, down, busy, transaction } = view;
