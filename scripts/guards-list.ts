@@ -14,6 +14,11 @@ interface Manifest {
   readonly spec: GuardSpec & { readonly validationActions?: readonly string[] };
 }
 
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ['ValidatingAdmissionPolicy', 'validating'],
+  ['MutatingAdmissionPolicy', 'mutating'],
+]);
+
 export function renderGuards(): string {
   const manifests = readdirSync(CRDS)
     .filter((file) => file.endsWith('.yaml'))
@@ -21,21 +26,21 @@ export function renderGuards(): string {
     .flatMap((file) => parseAllDocuments(readFileSync(join(CRDS, file), 'utf8')))
     .map((document) => document.toJS() as Manifest);
   const guards = manifests
-    .filter(({ kind }) => kind === 'ValidatingAdmissionPolicy')
-    .map(({ metadata: { name }, spec }) => {
-      const binding = manifests.find(
-        ({ kind, metadata }) => kind === 'ValidatingAdmissionPolicyBinding' && metadata.name === name,
-      );
+    .filter(({ kind }) => KINDS.has(kind ?? ''))
+    .map(({ kind = '', metadata: { name }, spec }) => {
+      const binding = manifests.find((each) => each.kind === `${kind}Binding` && each.metadata.name === name);
       if (binding === undefined) throw new Error(`the policy ${name} has no binding of its name`);
       const isOptional = binding.spec.validationActions?.includes('Deny') !== true;
-      return `  { name: '${name}', isOptional: ${String(isOptional)}, digest: '${guardDigest(spec)}' },\n`;
+      return `  { name: '${name}', kind: '${KINDS.get(kind) ?? ''}', isOptional: ${String(isOptional)}, digest: '${guardDigest(spec)}' },\n`;
     });
   return `/**
  * Generated from crds/*.yaml by \`npm run generate\`; do not edit.
  */
 export interface Guard {
   readonly name: string;
-  /** It only warns: nothing depends on it. */
+  /** Of its policy. An API server before 1.36 does not serve those that mutate, and works without them. */
+  readonly kind: 'validating' | 'mutating';
+  /** It only warns, or saves somebody something: nothing depends on it. */
   readonly isOptional: boolean;
   readonly digest: string;
 }

@@ -97,11 +97,28 @@ describe('check', () => {
       expect(found.get(what)).toMatchObject({ what, state: 'ok' });
     }
     const guards = [...found.values()].filter(({ what }) => what.startsWith('guard '));
-    expect(guards.length).toBeGreaterThan(3);
+    expect(guards.map(({ what }) => what)).toEqual(
+      expect.arrayContaining([
+        'guard ordertransactions-acts-by',
+        ...['acts', 'payload-guard', 'delete-guard', 'acts-by', 'managed-fields'].map(
+          (name) => `guard ordertransactions-${name}, tried`,
+        ),
+      ]),
+    );
     expect(guards.filter(({ state }) => state !== 'ok')).toEqual([]);
     expect(found.get('may suspend ordertransactions')).toMatchObject({ state: 'ok' });
     // This shop's controller works without Leases.
     expect(found.get('Leases')).toMatchObject({ state: 'warning' });
+  });
+
+  test('tries guards by dry run only: the transaction they were tried on is as it was', async () => {
+    const before = await shop.transaction(begun.name);
+    const found = await findings();
+    expect(found.get('guard ordertransactions-delete-guard, tried')).toMatchObject({ state: 'ok' });
+    const after = await shop.transaction(begun.name);
+    expect(after?.spec).toEqual(before?.spec);
+    expect(after?.metadata).toMatchObject({ uid: before?.metadata.uid, generation: before?.metadata.generation });
+    expect(await shop.transaction('ordertx-check-probe')).toBeUndefined();
   });
 
   test('reaches a controller through the API server, at its Service', async () => {
@@ -157,6 +174,10 @@ describe('check', () => {
     expect(found.get('CRD ordertransactions')).toMatchObject({
       state: 'unknown',
       sentence: expect.stringContaining('helper may not get customresourcedefinitions.apiextensions.k8s.io'),
+    });
+    expect(found.get('guard ordertransactions-delete-guard, tried')).toMatchObject({
+      state: 'unknown',
+      sentence: expect.stringContaining('helper may not delete ordertransactions.ordertx.dev'),
     });
     expect(found.get('may list ordertransactions')).toMatchObject({ state: 'ok' });
     expect(found.get('may suspend ordertransactions')).toMatchObject({

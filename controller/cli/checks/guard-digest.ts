@@ -15,6 +15,7 @@ export interface GuardSpec {
   readonly matchConditions?: readonly Expression[];
   readonly variables?: readonly Expression[];
   readonly validations?: readonly Expression[];
+  readonly mutations?: readonly { readonly jsonPatch?: Expression }[];
 }
 
 const DIGEST_CHARS = 16;
@@ -24,8 +25,10 @@ export function guardDigest({
   matchConditions = [],
   variables = [],
   validations = [],
+  mutations = [],
 }: GuardSpec): string {
-  const said = [matchConditions, variables, validations].map((expressions) =>
+  const patches = mutations.flatMap(({ jsonPatch }) => (jsonPatch === undefined ? [] : [jsonPatch]));
+  const said = [matchConditions, variables, validations, ...(patches.length > 0 ? [patches] : [])].map((expressions) =>
     expressions.map(({ name, expression, message, messageExpression }) => [
       name ?? '',
       expression,

@@ -17,15 +17,21 @@ interface Manifest {
 
 const GUARD = 'ordertransactions-acts';
 const WARNING = 'ordertransactions-late-warning';
-const manifests = ['acts.yaml', 'guards.yaml'].flatMap((file) =>
+const manifests = ['acts.yaml', 'acts-by.yaml', 'guards.yaml', 'managed-fields.yaml'].flatMap((file) =>
   parseAllDocuments(readFileSync(join(import.meta.dirname, '../../../crds', file), 'utf8')).map(
     (document) => document.toJS() as Manifest,
   ),
 );
 
+const named = (name: string): object => ({ name });
+
 /** What is installed, with changes by kind and name. */
-async function found(changes: Readonly<Record<string, object>> = {}): Promise<ReadonlyMap<string, Finding>> {
+async function found(
+  changes: Readonly<Record<string, object>> = {},
+  served: readonly string[] = ['mutatingadmissionpolicies'],
+): Promise<ReadonlyMap<string, Finding>> {
   const request = <T>({ path }: ApiRequest): Promise<ApiAnswer<T>> => {
+    if (path.endsWith('/v1')) return Promise.resolve({ kind: 'ok', body: { resources: served.map(named) } as T });
     const [plural = '', name = ''] = path.split('/').slice(-2);
     const isBinding = plural.endsWith('bindings');
     const manifest = manifests.find(
@@ -43,7 +49,7 @@ test('all that come with the CRDs are in force where they are installed as they 
   const guards = await found();
   expect([...guards.values()].filter(({ state }) => state !== 'ok')).toEqual([]);
   expect(guards.size).toBe(GUARDS.length);
-  expect(manifests.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy')).toHaveLength(GUARDS.length);
+  expect(manifests.filter(({ kind }) => kind.endsWith('AdmissionPolicy'))).toHaveLength(GUARDS.length);
 });
 
 test.each<[string, Readonly<Record<string, object>>, string, string]>([
@@ -74,4 +80,14 @@ test('empty selectors, as the API server fills them in, leave nothing out; and o
   const guards = await found(changes);
   expect(guards.get(GUARD)?.state).toBe('ok');
   expect(guards.get(WARNING)?.state).toBe('warning');
+});
+
+test('policies that mutate are not missed where the API server has none, and are not needed to refuse', async () => {
+  const name = 'ordertransactions-acts-by';
+  expect((await found({}, [])).get(name)).toMatchObject({
+    state: 'ok',
+    sentence: expect.stringContaining('not needed'),
+  });
+  const changed = await found({ [`policy ${name}`]: { mutations: [] } });
+  expect(changed.get(name)).toMatchObject({ state: 'warning', sentence: expect.stringContaining('not the one') });
 });

@@ -7,6 +7,7 @@ import { explainRefusal } from '../refusal.ts';
 import type { Session } from '../session.ts';
 import type { Finding } from './finding.ts';
 import { guardDigest, type GuardSpec } from './guard-digest.ts';
+import { servesMutating } from './tried.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const POLICIES = '/apis/admissionregistration.k8s.io/v1';
@@ -91,27 +92,33 @@ interface Binding {
   };
 }
 
-/** A policy without its binding refuses nothing, and the API server says of none whether it is in force yet: what is there is looked at. */
+/** A policy without its binding does nothing. Whether it is in force yet the API server says of none: tried.ts asks. */
 export async function checkGuards(session: Session): Promise<readonly Finding[]> {
-  return Promise.all(
-    GUARDS.map(async (guard): Promise<Finding> => {
-      const { name, isOptional } = guard;
-      const what = `guard ${name}`;
-      const path = `${POLICIES}/validatingadmissionpolicies/${name}`;
-      const bindingPath = `${POLICIES}/validatingadmissionpolicybindings/${name}`;
-      const [policy, binding] = await Promise.all([
-        session.api.ask<Policy>({ method: 'GET', path }),
-        session.api.ask<Binding>({ method: 'GET', path: bindingPath }),
-      ]);
-      if (policy.kind !== 'ok') return softened(notRead(what, path, policy), isOptional);
-      if (binding.kind !== 'ok') return softened(notRead(`${what} binding`, bindingPath, binding), isOptional);
-      return softened(judged(what, guard, policy.body, binding.body), isOptional);
-    }),
-  );
+  const mutates = await servesMutating(session);
+  return Promise.all(GUARDS.map((guard) => checkGuard(session, guard, mutates)));
+}
+
+async function checkGuard(session: Session, guard: Guard, mutates: boolean | undefined): Promise<Finding> {
+  const { name, kind, isOptional } = guard;
+  const what = `guard ${name}`;
+  if (kind === 'mutating' && mutates === undefined)
+    return { what, state: 'unknown', sentence: 'the API server does not say whether it serves its kind' };
+  if (kind === 'mutating' && mutates === false) {
+    return { what, state: 'ok', sentence: 'not needed: the API server does not serve its kind (1.36 and later do)' };
+  }
+  const path = `${POLICIES}/${kind}admissionpolicies/${name}`;
+  const bindingPath = `${POLICIES}/${kind}admissionpolicybindings/${name}`;
+  const [policy, binding] = await Promise.all([
+    session.api.ask<Policy>({ method: 'GET', path }),
+    session.api.ask<Binding>({ method: 'GET', path: bindingPath }),
+  ]);
+  if (policy.kind !== 'ok') return softened(notRead(what, path, policy), isOptional);
+  if (binding.kind !== 'ok') return softened(notRead(`${what} binding`, bindingPath, binding), isOptional);
+  return softened(judged(what, guard, policy.body, binding.body), isOptional);
 }
 
 function judged(what: string, { name, isOptional, digest }: Guard, policy: Policy, { spec }: Binding): Finding {
-  const actions = spec.validationActions?.join(', ') ?? '';
+  const actions = spec.validationActions?.join(', ') ?? 'mutates';
   const [warning] = policy.status?.typeChecking?.expressionWarnings ?? [];
   const wrong = (sentence: string): Finding => ({ what, state: 'wrong', sentence });
   if (warning) return wrong(`its expressions do not fit the resources: ${warning.warning}`);
@@ -121,7 +128,7 @@ function judged(what: string, { name, isOptional, digest }: Guard, policy: Polic
   if (isNarrowed(spec)) return wrong('its binding is for some namespaces or objects only');
   if (guardDigest(policy.spec) !== digest)
     return { what, state: 'warning', sentence: 'it is not the one this plugin came with: older, newer or changed' };
-  return { what, state: 'ok', sentence: `in force (${actions})` };
+  return { what, state: 'ok', sentence: `installed (${actions})` };
 }
 
 /** The API server fills in empty selectors, which match everything. */

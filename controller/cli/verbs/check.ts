@@ -12,6 +12,7 @@ import type { Finding } from '../checks/finding.ts';
 import { checkArchive, checkControllers, checkLeases } from '../checks/running.ts';
 import { checkCrds, checkGuards } from '../checks/installed.ts';
 import { checkRights } from '../checks/rights.ts';
+import { tryGuards } from '../checks/tried.ts';
 
 export function addCheck(program: Command, run: Run): void {
   const command = program.command('check').description('whether what is installed works, and what you may do');
@@ -35,6 +36,7 @@ export async function findAll(session: Session): Promise<readonly Finding[]> {
   const found = await Promise.all([
     checkCrds(session),
     checkGuards(session),
+    tryGuards(session),
     checkLeases(session),
     checkControllers(session),
     checkArchive(session),
