@@ -11,7 +11,7 @@ import type { Session } from './session.ts';
 export type Result =
   /** What was asked for has happened. */
   | 'settled'
-  /** The new attempt was answered, and not well. */
+  /** The new attempt was answered, and not well; or was made, and nothing has come of it within --timeout. */
   | 'still failing'
   /** It had ended, or was decided otherwise, before. */
   | 'too late'
@@ -55,6 +55,8 @@ export interface Act {
   readonly ask: (transaction: OrderTransaction, asking: Asking) => Promise<ApiAnswer<OrderTransaction>>;
   /** What the stored copy, undefined once it is gone, says to what was asked; undefined while it says nothing yet. */
   readonly judge: (now: OrderTransaction | undefined, asked: OrderTransaction) => Verdict | undefined;
+  /** What it says once nobody waits any longer; undefined: that it has not been answered. */
+  readonly judgeLate?: (now: OrderTransaction, asked: OrderTransaction) => Verdict | undefined;
 }
 
 export const settled = (sentence: string): Verdict => ({ result: 'settled', sentence });

@@ -228,7 +228,7 @@ async function awaitAll(
         continue;
       }
       item.verdict = act.judge(now.transaction, item.asked as OrderTransaction);
-      if (item.verdict === undefined && performance.now() > endsMs) item.verdict = late(now.transaction);
+      if (item.verdict === undefined && performance.now() > endsMs) item.verdict = late(act, now.transaction, item);
       if (item.verdict) await told(item);
     }
     waiting = waiting.filter(({ verdict }) => verdict === undefined);
@@ -244,7 +244,9 @@ async function awaitAll(
   }
 }
 
-function late(transaction: OrderTransaction | undefined): Verdict {
+function late(act: Act, transaction: OrderTransaction | undefined, { asked }: Item): Verdict {
+  const verdict = transaction && asked && act.judgeLate?.(transaction, asked);
+  if (verdict) return verdict;
   const { waitingFor, message } = transaction?.status ?? {};
   return {
     result: 'timed out',

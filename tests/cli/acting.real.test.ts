@@ -101,6 +101,19 @@ describe('retry', () => {
     });
   });
 
+  test('a message that nobody answers still fails, with its sentence, when nobody waits any longer', async () => {
+    await shop.putFlow('unheard', { origins: tapped.origins });
+    const message = { name: 'unheard', when: 'Confirmed', stream: 'nobody', type: 'sms.created', delivery: 'Reliable' };
+    await shop.admin.request('PATCH', shop.pathOf('transactionflows', 'unheard'), { spec: { messages: [message] } });
+    const { name } = await shop.begin('unheard', [TEA]);
+    await seen(name, 'to miss a receipt', ({ status }) => status?.waitingFor === 'unheard');
+    const { code, out } = await ordertx('retry', name, '--yes', '--timeout', '3s');
+    expect(code).toBe(1);
+    expect(out).toContain(
+      `${name}: still failing: the message unheard is not delivered: its consumer has sent no receipt`,
+    );
+  });
+
   test('is never done without asking: not without a terminal, not with -o json', async () => {
     const { name } = await failing('confirm');
     for (const args of [

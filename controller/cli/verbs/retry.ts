@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { randomUUID } from 'node:crypto';
 import type { Branch, Message, OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import { BROKER_AWAY } from '../../src/transaction/answers.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
 import { branchesOf, branchIsOpen, isFinal, messageIsOpen, messagesOf } from '../../src/transaction/phase.ts';
 import { RETRY_ANNOTATION } from '../../src/transaction/requests.ts';
@@ -43,24 +44,54 @@ export const retry: Act = {
     return patch(transaction, asking, { annotations });
   },
   judge: judgeAttempt,
+  judgeLate: judgeSilence,
 };
 
 /**
  * The controller takes a request by storing its token, with what is open due at once: what is due later again has been answered since.
  * Who asks again takes the token's place, so what has been taken since we asked is our request or a later one, whose attempt answers both.
+ * That a message was published again says nothing of its consumer, whose receipt is the answer.
  */
 function judgeAttempt(now: OrderTransaction | undefined, asked: OrderTransaction): Verdict | undefined {
   if (now === undefined) return tooLate(GONE);
   const { spec, status = {} } = now;
   if (isFinal(status.phase)) return settled(status.phase);
   if (spec.suspend) return stillFailing('it was suspended meanwhile');
-  if (status.lastHandledRetryAt === asked.status?.lastHandledRetryAt) return undefined;
+  if (!isTaken(now, asked)) return undefined;
   if (isAboutHold(status.message)) return stillFailing(status.message ?? '');
+  const failing = failingPart(status);
+  const isAnswered = failing?.lastError !== undefined && failing.nextAttemptTime !== undefined;
+  return isAnswered && !isSilence(failing) ? stillFailing(status.message ?? '') : undefined;
+}
+
+/** A receipt that never comes, or a Redis that nothing is sent to while it is away, is never written down as an answer. */
+function judgeSilence(now: OrderTransaction, asked: OrderTransaction): Verdict | undefined {
+  const { status = {} } = now;
+  const failing = failingPart(status);
+  const isOfMessage = failing !== undefined && isMessage(failing) && failing.lastError !== undefined;
+  return isOfMessage && isTaken(now, asked) ? stillFailing(status.message ?? '') : undefined;
+}
+
+type Status = NonNullable<OrderTransaction['status']>;
+
+function isTaken({ status }: OrderTransaction, asked: OrderTransaction): boolean {
+  return status?.lastHandledRetryAt !== asked.status?.lastHandledRetryAt;
+}
+
+/** What the stored sentence is about. */
+function failingPart(status: Status): Branch | Message | undefined {
   const open: readonly (Branch | Message)[] = [
     ...branchesOf(status).filter((branch) => branchIsOpen(branch, status.decision)),
     ...messagesOf(status).filter((message) => message.delivery === 'Reliable' && messageIsOpen(message)),
   ];
-  const failing = open.find(({ name }) => name === status.waitingFor);
-  const isAnswered = failing?.lastError !== undefined && failing.nextAttemptTime !== undefined;
-  return isAnswered ? stillFailing(status.message ?? '') : undefined;
+  return open.find(({ name }) => name === status.waitingFor);
+}
+
+function isMessage(part: Branch | Message): part is Message {
+  return 'delivery' in part;
+}
+
+/** Neither its consumer nor Redis has said anything about it. */
+function isSilence(part: Branch | Message): boolean {
+  return isMessage(part) && part.state !== 'Refused' && part.lastError !== BROKER_AWAY;
 }
