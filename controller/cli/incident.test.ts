@@ -1,8 +1,7 @@
 /** What is one cause is one incident, in however many words it is told, and every word finds all that it holds up. */
 import { describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
-import { BROKER_AWAY } from '../src/transaction/answers.ts';
-import { REFUSED } from '../src/transaction/outcome.ts';
+import { BROKER_AWAY, REFUSED } from '../src/transaction/outcome.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 import { ailmentOf, incidentsOf, nextStepFor, ofIncident, suffererOf, type Ailment, type Incident } from './incident.ts';
 

@@ -20,8 +20,7 @@ import {
   messagesOf,
   operationFor,
 } from '../src/transaction/phase.ts';
-import { BROKER_AWAY } from '../src/transaction/answers.ts';
-import { NOT_CALLED, REFUSED } from '../src/transaction/outcome.ts';
+import { BROKER_AWAY, NOT_CALLED, REFUSED } from '../src/transaction/outcome.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 
 export interface Ailment {

@@ -1,7 +1,7 @@
 /** What a stored copy says to a retry request: an answer is told as one, and a silence only once nobody waits any longer. */
 import { describe, expect, test } from '@jest/globals';
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
-import { BROKER_AWAY } from '../../src/transaction/answers.ts';
+import { BROKER_AWAY } from '../../src/transaction/outcome.ts';
 import { RETRY_ANNOTATION } from '../../src/transaction/requests.ts';
 import { retry } from './retry.ts';
 

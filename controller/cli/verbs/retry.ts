@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import { randomUUID } from 'node:crypto';
 import type { Branch, Message, OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
-import { BROKER_AWAY } from '../../src/transaction/answers.ts';
+import { BROKER_AWAY } from '../../src/transaction/outcome.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
 import { branchesOf, branchIsOpen, isFinal, messageIsOpen, messagesOf } from '../../src/transaction/phase.ts';
 import { RETRY_ANNOTATION } from '../../src/transaction/requests.ts';

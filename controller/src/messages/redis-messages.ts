@@ -20,7 +20,8 @@ import {
   type Receipt,
 } from '../../../services/protocol/src/index.ts';
 import type { Clock, Key, MessagePublication, Messages } from '../reconcile/ports.ts';
-import { BROKER_AWAY, type MessageOutcome } from '../transaction/answers.ts';
+import type { MessageOutcome } from '../transaction/answers.ts';
+import { BROKER_AWAY } from '../transaction/outcome.ts';
 
 export interface MessagesSettings {
   readonly redisUrl: string;

@@ -6,9 +6,6 @@
  */
 import type { Operation, Outcome } from './outcome.ts';
 
-/** How the detail of `unpublished` reads. */
-export const BROKER_AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up, writable and not full';
-
 export type MessageOutcome =
   /** On the stream; its consumer's receipt is awaited (T7). */
   | { readonly kind: 'published' }

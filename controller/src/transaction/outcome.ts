@@ -17,6 +17,9 @@ export const NOT_CALLED = 'is not called: ';
 /** How a refusal is told that may not be one. */
 export const REFUSED = 'refused: ';
 
+/** Of a message that could not be published. */
+export const BROKER_AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up, writable and not full';
+
 export type Outcome =
   /**
    * The operation is done, now or before. A try that finds its branch already Confirmed has succeeded as well, and more is
