@@ -43,7 +43,7 @@ function incidentsIn(found: readonly { readonly transaction: OrderTransaction }[
 }
 
 const DEAD = 'refused the connection: is it running and listening on the port in the flow?';
-const DYING = 'closed the connection before it answered';
+const DYING = 'the connection broke off before the answer was complete: did it restart? read its log';
 const times = (number: number, trouble: Trouble) => Array.from({ length: number }, () => failing(trouble));
 
 describe('a participant that answers nobody', () => {

@@ -10,6 +10,7 @@ import { breakerAndHold } from './breaker-and-hold.ts';
 import { manyAndEnded } from './many-and-ended.ts';
 import { measured } from './measured.ts';
 import type { Mutant } from './mutant.ts';
+import { plugin } from './plugin.ts';
 import { told } from './told.ts';
 import { usualCases } from './usual-cases.ts';
 
@@ -18,6 +19,7 @@ export const mutants: readonly Mutant[] = [
   ...breakerAndHold,
   ...manyAndEnded,
   ...measured,
+  ...plugin,
   ...told,
   ...usualCases,
   {

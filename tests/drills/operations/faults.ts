@@ -117,7 +117,7 @@ function participantKilled(parts: FaultParts): Fault {
   const part = partOf(parts, 'inventory');
   return {
     ...{ name: 'participant-killed', title: 'a participant is dead: kill -9 of inventory', targets: ['inventory'] },
-    ...{ alerts: PARTICIPANT_ALERTS, sentence: /refused the connection|closed the connection|answers no transaction/ },
+    ...{ alerts: PARTICIPANT_ALERTS, sentence: /refused the connection|broke off|answers no transaction/ },
     inflict: () => kill(part),
     mend: () => part.restart(),
   };
@@ -151,7 +151,7 @@ function redisFaults(parts: FaultParts): readonly Fault[] {
     targets: [...parts.messages.values()].flat(),
     sentence: /Redis did not take it/,
   };
-  const alerts = ['OrdertxCannotPublish', 'OrdertxTransactionsFailing'];
+  const alerts = ['OrdertxCannotPublish'];
   return [
     {
       ...{ name: 'redis-killed', title: 'Redis is dead, with all that was in it: kill -9' },
