@@ -28,19 +28,25 @@ export interface CommandRun {
   /** Whose kubectl is on the PATH. */
   readonly kubectl: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Further folders with programs, before those. */
-  readonly programs?: readonly string[];
   /** What the reader puts in for the page's names. */
   readonly names?: Readonly<Record<string, string>>;
+  /** Where kubectl's plugin lies; without it there is none. */
+  readonly plugins?: string;
 }
 
 /** Runs it in a shell, in the repository's folder; rejects when it ends with an error. */
 export async function runAsWritten(
   command: string,
-  { kubectl, env, programs = [], names = {} }: CommandRun,
+  { kubectl, env, plugins, names = {} }: CommandRun,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const line = Object.entries(names).reduce((text, [name, value]) => text.replaceAll(name, value), command);
-  const path = [...programs, dirname(kubectl), dirname(process.execPath), '/usr/bin', '/bin'].join(':');
+  const path = [
+    ...(plugins === undefined ? [] : [plugins]),
+    dirname(kubectl),
+    dirname(process.execPath),
+    '/usr/bin',
+    '/bin',
+  ].join(':');
   return promisify(execFile)('sh', ['-c', line], {
     ...{ cwd: ROOT, timeout: COMMAND_MS, maxBuffer: PRINTED_BYTES_MAX },
     env: { ...env, PATH: path },

@@ -42,7 +42,7 @@ export class OnCall {
     const program = await buildCli(join(folder, 'plugin'));
     await symlink(program, join(dirname(program), 'kubectl_complete-ordertx'));
     const env = { KUBECONFIG: kubeconfig, HOME: folder, ORDERTX_CONTROLLER_URL: controllerUrl };
-    return new OnCall({ kubectl, env, programs: [dirname(program)] }, print);
+    return new OnCall({ kubectl, env, plugins: dirname(program) }, print);
   }
 
   /** What is wrong, as a table for people and as rows for us; they are of two moments. */
