@@ -54,11 +54,27 @@ function readOptions(): Options {
 
 const HOLD = 'hold';
 
+const FLOWS_PATH = '/apis/ordertx.dev/v1alpha1/namespaces/default/transactionflows';
+/** What has ended is looked at once more at the end, so nothing is removed before. */
+const KEPT_SECONDS = 86_400;
+
+async function flowsOf({ cluster }: Stack): Promise<readonly TransactionFlow[]> {
+  const { body } = await cluster.admin.request('GET', FLOWS_PATH);
+  return (body as { readonly items: readonly TransactionFlow[] }).items;
+}
+
+async function keepAll(stack: Stack): Promise<void> {
+  for (const { metadata } of await flowsOf(stack)) {
+    const change = { spec: { ttlSecondsAfterFinished: KEPT_SECONDS } };
+    const { status } = await stack.cluster.admin.request('PATCH', `${FLOWS_PATH}/${metadata.name}`, change);
+    if (status !== 200) throw new Error(`changing the flow ${metadata.name} was answered ${status}`);
+  }
+}
+
 /** Messages of all flows, by who hears them. */
-async function messagesByStream({ cluster }: Stack): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { body } = await cluster.admin.request('GET', '/apis/ordertx.dev/v1alpha1/transactionflows');
+async function messagesByStream(stack: Stack): Promise<ReadonlyMap<string, readonly string[]>> {
   const messages = new Map<string, string[]>();
-  for (const { spec } of (body as { readonly items: readonly TransactionFlow[] }).items) {
+  for (const { spec } of await flowsOf(stack)) {
     for (const { name, stream } of spec.messages ?? []) messages.set(stream, [...(messages.get(stream) ?? []), name]);
   }
   return messages;
@@ -115,6 +131,7 @@ async function run(): Promise<void> {
   const interrupted = end.reason.then((reason) => Promise.reject(new Error(reason)));
   let load: Load | undefined;
   const through = async (): Promise<void> => {
+    await keepAll(stack);
     const faults = faultsOf({ stack, group, redis, messages: await messagesByStream(stack) });
     const names = [...faults.map(({ name }) => name), HOLD];
     const unknown = only.find((name) => !names.includes(name));
