@@ -3,7 +3,15 @@ import { describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { BROKER_AWAY, REFUSED } from '../src/transaction/outcome.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
-import { ailmentOf, incidentsOf, nextStepFor, ofIncident, suffererOf, type Ailment, type Incident } from './incident.ts';
+import {
+  ailmentOf,
+  incidentsOf,
+  nextStepFor,
+  ofIncident,
+  suffererOf,
+  type Ailment,
+  type Incident,
+} from './incident.ts';
 
 let count = 0;
 

@@ -11,7 +11,6 @@ import { createHash } from 'node:crypto';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { conditionIsTrue, findCondition } from '../src/transaction/conditions.ts';
 import { isAboutHold } from '../src/transaction/hold.ts';
-import { REFUSED } from '../src/transaction/outcome.ts';
 import {
   branchesOf,
   branchIsOpen,
