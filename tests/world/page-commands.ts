@@ -34,21 +34,69 @@ export interface CommandRun {
   readonly plugins?: string;
 }
 
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs it in a shell, in the repository's folder; rejects when it ends with an error. */
 export async function runAsWritten(
   command: string,
-  { kubectl, env, plugins, names = {} }: CommandRun,
+  run: CommandRun,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const line = Object.entries(names).reduce((text, [name, value]) => text.replaceAll(name, value), command);
-  const path = [
-    ...(plugins === undefined ? [] : [plugins]),
-    dirname(kubectl),
-    dirname(process.execPath),
-    '/usr/bin',
-    '/bin',
-  ].join(':');
-  return promisify(execFile)('sh', ['-c', line], {
-    ...{ cwd: ROOT, timeout: COMMAND_MS, maxBuffer: PRINTED_BYTES_MAX },
-    env: { ...env, PATH: path },
+  return promisify(execFile)('sh', ['-c', lineOf(command, run)], optionsOf(run));
+}
+
+/** The same, for a command whose error is what the page says: resolves however it ends. */
+export function endOf(command: string, run: CommandRun): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile('sh', ['-c', lineOf(command, run)], optionsOf(run), (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    );
   });
+}
+
+function lineOf(command: string, { names = {} }: CommandRun): string {
+  return Object.entries(names).reduce((text, [name, value]) => text.replaceAll(name, value), command);
+}
+
+function optionsOf({ kubectl, env, plugins }: CommandRun) {
+  const folders = [...(plugins === undefined ? [] : [plugins]), dirname(kubectl), dirname(process.execPath)];
+  const path = [...folders, '/usr/bin', '/bin'].join(':');
+  return {
+    cwd: ROOT,
+    timeout: COMMAND_MS,
+    maxBuffer: PRINTED_BYTES_MAX,
+    env: { ...env, PATH: path },
+    encoding: 'utf8',
+  } as const;
+}
+
+/**
+ * A page that is followed from its first command to its last, by a test that does in between what the page says in words. It ends
+ * with `end`, so that a command which somebody adds to the page is followed as well.
+ */
+export class PageWalk {
+  readonly #page: string;
+  readonly #run: CommandRun;
+  readonly #left: string[];
+
+  constructor(page: string, run: CommandRun) {
+    this.#page = page;
+    this.#run = run;
+    this.#left = [...pageCommands(page)];
+  }
+
+  /** Runs the next command, which begins so; resolves with how it ended. Acts are confirmed, because nobody is there to be asked. */
+  async next(beginning: string, names: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    const command = this.#left.shift() ?? '(none is left)';
+    if (!command.startsWith(beginning)) throw new Error(`${this.#page}: expected "${beginning}...", not ${command}`);
+    const isAct = /^kubectl ordertx (retry|settle|cancel|abandon|suspend|resume|hold|release)\b/.test(command);
+    return endOf(isAct ? `${command} --yes` : command, { ...this.#run, names: { ...this.#run.names, ...names } });
+  }
+
+  end(): void {
+    if (this.#left.length > 0) throw new Error(`${this.#page}: not followed: ${this.#left.join('; ')}`);
+  }
 }
