@@ -1,0 +1,96 @@
+/**
+ * Pages for whoever is woken: each has the same four parts in the same order, is reached from the index, and says only names that exist.
+ */
+import { describe, expect, test } from '@jest/globals';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const FOLDER = join(ROOT, 'docs/operating');
+const PARTS = ['Meaning', 'Impact', 'Diagnosis', 'Mitigation'];
+
+/** What is looked up in daylight. */
+const OTHERS = ['api-version', 'audit', 'giving-up', 'maintenance', 'plugin', 'restore'];
+
+/** Alerts link to these: a page that is renamed takes its links along. */
+const SITUATIONS = [
+  ...['api-server', 'archive', 'clock', 'controller-away', 'database-restored', 'etcd-restored', 'flow-missing'],
+  ...['payment-given-up', 'redis', 'refused', 'removing-a-namespace', 'rollout', 'sizing', 'stuck-at-consumer'],
+  'stuck-at-participant',
+];
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const pages = new Map(
+  readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => [file.replace('.md', ''), read(`docs/operating/${file}`)]),
+);
+const index = pages.get('README') ?? '';
+
+test('every page is a situation, or is known to be none', () => {
+  expect([...pages.keys()].toSorted()).toEqual([...SITUATIONS, ...OTHERS, 'README'].toSorted());
+});
+
+describe.each(SITUATIONS)('%s', (name) => {
+  const page = pages.get(name) ?? '';
+
+  test('has the four parts in their order, and says which test has followed it', () => {
+    const heads = [...page.matchAll(/^## (.*)$/gm)].map(([, head]) => head);
+    expect(heads.slice(0, PARTS.length)).toEqual(PARTS);
+    expect(page).toMatch(/^Followed.* in \[.*real\.test\.ts\]\(/m);
+  });
+
+  test('is reached from the index', () => {
+    expect(index).toMatch(new RegExp(`\\]\\(${name}\\.md[#)]`));
+  });
+});
+
+describe('the index', () => {
+  test('has every reason why a transaction may be Stuck', () => {
+    const union = /export type StuckReason =([^;]*);/.exec(read('controller/src/transaction/conditions.ts'))?.[1] ?? '';
+    const reasons = [...union.matchAll(/'(\w+)'/g)].map(([, reason = '']) => reason);
+    expect(reasons.length).toBeGreaterThan(5);
+    expect(reasons.filter((reason) => !index.includes(reason))).toEqual([]);
+  });
+
+  test('links to headings that are there', () => {
+    const anchorOf = (head: string) =>
+      head
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-');
+    const broken = [...pages].flatMap(([name, page]) =>
+      [...page.matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)].flatMap(([link, path = '', anchor = '']) => {
+        const target = path === '' ? page : read(join('docs/operating', path));
+        const anchors = [...target.matchAll(/^#+ (.*)$/gm)].map(([, head = '']) => anchorOf(head));
+        return anchors.includes(anchor) ? [] : [`${name}: ${link}`];
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+test('every metric that a page names is one that some process serves', () => {
+  const served = new Set([...read('docs/reference/metrics.md').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name));
+  const unknown = [...pages].flatMap(([page, text]) =>
+    [...text.matchAll(/`((?:ordertx|http|workqueue|rest_client|leader_election|postgres|nodejs)_\w+)[`{]/g)]
+      .map(([, name]) => name)
+      .filter((name) => !served.has(name))
+      .map((name) => `${page}: ${name}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test('every stuck sentence begins as the index says', () => {
+  const sentences = read('controller/src/transaction/sentences.ts') + read('controller/src/transaction/flow-guard.ts');
+  for (const words of [
+    'is not done: ',
+    'is not delivered: ',
+    'does not exist',
+    "lacks this transaction's",
+    'was being deleted',
+  ]) {
+    expect(sentences).toContain(words);
+    expect(index).toContain(words.trim());
+  }
+});
