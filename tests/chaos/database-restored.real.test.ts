@@ -1,6 +1,7 @@
 /**
  * Services' databases are put back to before orders, payments and closes that are long through and gone from the API server:
- * `reconcile` names every order that has lost something, and creating their creations again brings the services back in line.
+ * `reconcile` names every order that has lost something, and creating their creations again brings the services back in line. The page for it is followed
+ * as it is written.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { inheritedEnvironment } from '../../local/process-group.ts';
 import type { ServiceName } from '../../local/services.ts';
 import { Customers } from '../world/customers.ts';
+import { openReader } from '../world/page-reader.ts';
 import { openShop, type Line, type Shop } from '../world/shop.ts';
 import { backUp, restore } from './database-restore.ts';
 import { startFaultProxy, Tap, type FaultProxy } from './fault-proxy.ts';
@@ -153,9 +155,19 @@ test(
       (is?.conditions ?? []).some(({ type, reason }) => type === 'Stuck' && reason === 'ConfirmRefused'),
     );
 
-    await shop.kubectl('annotate', 'otx', body.transaction, 'ordertx.dev/abandon=inventory was restored');
-    await shop.kubectl('delete', 'otx', body.transaction);
-    expect(await mend()).toContain('1 create-order');
+    const reader = await openReader(shop);
+    const page = reader.walk('database-restored', {
+      'create-o1001': body.transaction,
+      // What has only just happened is at rest as well here.
+      'reconcile/src/main.ts': 'reconcile/src/main.ts --at-rest 0',
+    });
+    expect((await page.next('kubectl get otx')).stdout).toContain('Nothing was reserved here');
+    expect((await page.next('node scripts/run.mjs services/reconcile')).code).toBe(1);
+    for (const beginning of ['kubectl annotate', 'kubectl delete otx create-', 'kubectl delete', 'kubectl delete'])
+      expect((await page.next(beginning)).code).toBe(0);
+    expect((await page.next('node scripts/run.mjs services/reconcile')).stdout).toContain('1 create-order');
+    page.end();
+    await reader.close();
     await customers.atRest();
     expect(await customers.status(body.orderId)).toBe('PENDING_PAYMENT');
     expect(await reconcile()).toMatchObject({ code: 0, stdout: '' });

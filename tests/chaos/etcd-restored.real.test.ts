@@ -2,7 +2,7 @@
  * etcd is put back to before orders, payments and closes that the order service takes for ended: with messages nobody has received,
  * with inventory's confirm missing, with a payment half confirmed and another half cancelled; and to before a cancel that one of two
  * branches has heard of. Creating the ended ones again carries
- * every one to its end, and does nothing twice to those that had lost nothing.
+ * every one to its end, and does nothing twice to those that had lost nothing. The page for it is followed as it is written.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import { waitFor } from '../../local/deadline.ts';
 import { inheritedEnvironment } from '../../local/process-group.ts';
 import { Customers } from '../world/customers.ts';
 import { openControlPlane, type OwnControlPlane } from '../world/own-control-plane.ts';
+import type { PageWalk } from '../world/page-commands.ts';
+import { openReader, type PageReader } from '../world/page-reader.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Line, type Shop } from '../world/shop.ts';
 import { putBack, takeSnapshot, type EtcdSnapshot } from './etcd-restore.ts';
@@ -32,6 +34,7 @@ let controller: RunningController;
 let customers: Customers;
 let database: pg.Pool;
 let snapshot: EtcdSnapshot;
+let reader: PageReader;
 let proxy: FaultProxy;
 /** Calls to inventory that do not arrive, by the end of their path. */
 let swallowed: readonly string[] = [];
@@ -52,10 +55,12 @@ beforeAll(async () => {
   await shop.applyFlow({ ...shop.origins, inventory: proxy.url });
   await shop.stock(TEA.skuId, 1_000);
   controller = await shop.startController({ allowEndpoints: [shop.services.order.url, proxy.url] });
+  reader = await openReader(shop, { cluster: own.cluster, controllerUrl: controller.url });
 }, OPEN_MS);
 
 afterAll(async () => {
   await database.end();
+  await reader.close();
   await shop.close();
   await proxy.close();
   await own.close();
@@ -99,6 +104,16 @@ async function creationsAgain(): Promise<string> {
   const args = [ORDER_MAIN, 'creations', 'again', '--since', snapshot.takenAt.toISOString()];
   const env = { ...inheritedEnvironment(), DATABASE_URL: shop.services.order.databaseUrl };
   return (await promisify(execFile)(process.execPath, args, { env })).stdout;
+}
+
+/** The page from where it waits for the creations to its end. */
+async function itIsOver(page: PageWalk): Promise<void> {
+  const { stdout: due } = await page.next('curl -s "$ORDER_URL/metrics"');
+  expect(due).toContain('ordertx_order_ended_creations_due');
+  expect(sumOf(due, 'ordertx_order_ended_creations_due')).toBe(0);
+  expect((await page.next('kubectl get otx')).stdout).toBe('');
+  expect(await page.next('node scripts/run.mjs services/reconcile')).toMatchObject({ code: 0, stdout: '' });
+  page.end();
 }
 
 async function sends(orderId: string): Promise<number> {
@@ -208,8 +223,11 @@ test(
     const disagreeing = new Set((await shop.violations()).flatMap(({ ids }) => ids));
     expect(lost.filter((orderId) => !disagreeing.has(orderId))).toEqual([]);
 
-    expect(await creationsAgain()).toContain('7 create-order, 1 close-order, 3 pay-order');
+    const page = reader.walk('etcd-restored', { '2026-11-26T08:00:00Z': snapshot.takenAt.toISOString() });
+    for (const _ of ['with --dry-run', 'in earnest'])
+      expect((await page.next('DATABASE_URL=')).stdout).toContain('7 create-order, 1 close-order, 3 pay-order');
     await customers.atRest();
+    await itIsOver(page);
     expect(await Promise.all([complete, ...lost, ...overtaken].map((orderId) => customers.status(orderId)))).toEqual([
       ...['SHIPPED', 'PAID', 'PENDING_PAYMENT', 'CLOSED', 'PENDING_PAYMENT', 'PENDING_PAYMENT'],
       ...['PENDING_PAYMENT', 'PENDING_PAYMENT'],

@@ -1,10 +1,11 @@
 /**
  * Replicas that divide the work into different numbers of shards, as while ORDERTX_SHARDS is being changed: nothing is left
- * to nobody, and each says that the other counts differently.
+ * to nobody, and each says that the other counts differently. The page about old and new controllers is followed.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { waitFor } from '../../local/deadline.ts';
 import type { RunningController } from '../../local/controllers.ts';
+import { openReader } from '../world/page-reader.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 
@@ -42,6 +43,18 @@ async function ordersEnd(): Promise<void> {
   expect(new Set(ends.map(({ status }) => status?.phase))).toEqual(new Set(['Succeeded']));
 }
 
+async function followThePage({ url }: RunningController): Promise<void> {
+  const reader = await openReader(shop, { controllerUrl: url });
+  const page = reader.walk('rollout');
+  expect((await page.next('kubectl ordertx version')).stdout).toMatch(/Controller: +\S+ \(two at /);
+  expect((await page.next('kubectl ordertx check')).stdout).toMatch(/Lease ordertx-shard-0-of-3 +ok +held by three/);
+  expect((await page.next('kubectl get lease')).stdout).toMatch(/ordertx-shard-0-of-2 +two /);
+  const { stdout } = await page.next('curl -s');
+  expect(sumOf(stdout, 'ordertx_replicas_counting_shards_differently', {})).toBe(1);
+  page.end();
+  await reader.close();
+}
+
 test(
   'a replica with three shards and one with two carry every order to its end, and say that they differ',
   async () => {
@@ -59,6 +72,7 @@ test(
     }
     expect(await first.part.process.logTail()).toContain('two into 2, this one into 3');
     expect(await second.part.process.logTail()).toContain('three into 3, this one into 2');
+    await followThePage(second);
 
     // The change goes on: the first is replaced by one that counts like the second.
     await first.part.process.stop();
@@ -68,6 +82,10 @@ test(
       deadlineMs: TEST_MS / 2,
     });
     await ordersEnd();
+    await waitFor(async () => (await metric(second, 'ordertx_replicas_counting_shards_differently')) === 0, {
+      what: 'nobody to count differently any more',
+      deadlineMs: TEST_MS / 2,
+    });
     expect(await shop.violations()).toEqual([]);
   },
   2 * TEST_MS,

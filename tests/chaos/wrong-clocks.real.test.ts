@@ -1,6 +1,6 @@
 /**
  * Controllers whose machine's clock is wrong, or is set while they work: nothing ends early, nothing waits for an hour, and
- * the times in the status are the API server's.
+ * the times in the status are the API server's. The page for it is followed.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { kubectl } from '../../local/cluster.ts';
 import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
+import { openReader } from '../world/page-reader.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { world } from '../world/world.ts';
@@ -20,6 +21,7 @@ import { wrongClock } from '../world/wrong-clock.ts';
 const SETUP_MS = 120_000;
 const TEST_MS = 60_000;
 const HOUR_SECONDS = 3_600;
+const SKEW = 'ordertx_clock_skew_seconds';
 const TEA = { skuId: 'tea', quantity: 1, unitPriceCents: 450 };
 
 let folder: string;
@@ -97,6 +99,16 @@ describe.each([
         Math.abs((await metric('ordertx_clock_skew_seconds', { against: 'api-server' })) - aheadSeconds),
       ).toBeLessThan(5);
       expect(await part.process.logTail()).toContain('the clock of this machine is not the API server');
+
+      const reader = await openReader(shop, { controllerUrl: controller?.url ?? '' });
+      const page = reader.walk('clock');
+      const { stdout: ofController } = await page.next('curl -s "$ORDERTX_CONTROLLER_URL/metrics"');
+      const { stdout: ofOrder } = await page.next('curl -s "$ORDER_URL/metrics"');
+      expect(Math.abs(sumOf(ofController, SKEW, { against: 'api-server' }) - aheadSeconds)).toBeLessThan(5);
+      expect(Math.abs(sumOf(ofOrder, SKEW, { against: 'database' }))).toBeLessThan(1);
+      expect((await page.next('kubectl ordertx incidents')).code).toBe(0);
+      page.end();
+      await reader.close();
     },
     TEST_MS,
   );

@@ -1,6 +1,7 @@
 /**
  * With an archive nothing is removed that it does not keep: while its database is away all stay, every flow says so, and everything
- * else goes on; killed between keeping and removing, a controller's successors do both again, and each transaction is kept once.
+ * else goes on; killed between keeping and removing, a controller's successors do both again, and each transaction is kept once. The page
+ * for it is followed while it is away and when it is back.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -11,6 +12,7 @@ import type { RunningController } from '../../local/controllers.ts';
 import { kubectl } from '../../local/cluster.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { adminTransport, createTransaction, expectOk } from '../world/api-client.ts';
+import { openReader } from '../world/page-reader.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { startTcpProxy, type TcpProxy } from '../world/tcp-proxy.ts';
@@ -79,6 +81,17 @@ const rows = async (): Promise<number> =>
     .then(({ rows }) => Number(rows[0]?.rows))
     .catch(() => 0);
 
+/** What the page's commands print: what the flows say, and the metrics. */
+async function pageSays({ url }: RunningController): Promise<readonly [string, string]> {
+  const reader = await openReader(shop, { controllerUrl: url });
+  const page = reader.walk('archive');
+  const flows = await page.next('kubectl get txflow');
+  const metrics = await page.next('curl -s');
+  page.end();
+  await reader.close();
+  return [flows.stdout, metrics.stdout];
+}
+
 test(
   'away, it is waited for; killed in between, a controller leaves nothing half done; put again, a transaction is another one',
   async () => {
@@ -98,6 +111,10 @@ test(
     expect(await resting()).toBe(ENDED);
     await until('the flows to say so', async () => (await saysOfRemoval()) === 'True ArchiveUnavailable');
     expect(await kubectl(world(), 'get', 'txflow', 'create-order', '--namespace', shop.namespace)).toMatch(/ True /);
+    const [flowsSay, metricsSay] = await pageSays(first);
+    expect(flowsSay).toMatch(/^create-order: True ArchiveUnavailable since 20/m);
+    expect(sumOf(metricsSay, 'ordertx_archive_failing')).toBe(1);
+    expect(sumOf(metricsSay, 'ordertx_removal_overdue_seconds')).toBeGreaterThan(3_600);
     for (const { metadata } of (await shop.transactions()).filter(({ metadata }) => versions.has(metadata.name)))
       expect(metadata.resourceVersion).toBe(versions.get(metadata.name));
 
@@ -118,6 +135,10 @@ test(
     }
     for (const each of successors) expect(await metric(each, 'ordertx_archive_failing')).toBe(0);
     await until('the flows to take it back', async () => (await saysOfRemoval()) === 'False Removing');
+    const [flowsSayNow, metricsSayNow] = await pageSays(successors[0]);
+    expect(flowsSayNow).toMatch(/^create-order: False Removing since 20/m);
+    expect(metricsSayNow).toMatch(/^ordertx_archive_failing 0$/m);
+    expect(metricsSayNow).toMatch(/^ordertx_removal_failing 0$/m);
 
     // Whoever works on transactions would get in the way of what is written here by hand.
     for (const { part } of successors) {

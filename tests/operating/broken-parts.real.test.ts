@@ -182,7 +182,6 @@ test(
     await isStuck(refused, 'MessageRefused');
     expect((await shop.transaction(refused))?.status?.message).toMatch(/^the message audit is not delivered: wms: /);
     const settled = await page.next('kubectl ordertx settle', {
-      [names[0]!]: refused,
       'create-o1001': refused,
       'lock-wms': 'audit',
     });
