@@ -189,7 +189,7 @@ export function nextStepFor({ flow, target, operation, sentence, reason, isSuspe
     case 'PayloadTooLarge':
       return operation === 'try' ? 'cancel it: no service will ever be sent it' : `settle ${target} by hand`;
     case 'ConfirmedBefore':
-      return 'see docs/operating/restore.md: a participant has confirmed it before';
+      return 'see docs/operating/etcd-restored.md: a participant has confirmed it before';
     case 'ConfirmRefused':
     case 'CancelRefused':
       // The alarm stays while whoever refused gives no answer; then the sentence may be about another, who has refused nothing.

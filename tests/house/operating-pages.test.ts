@@ -2,8 +2,11 @@
  * Pages for whoever is woken: each has the same four parts in the same order, is reached from the index, and says only names that exist.
  */
 import { describe, expect, test } from '@jest/globals';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pageCommands } from '../world/page-commands.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(ROOT, 'docs/operating');
@@ -68,6 +71,25 @@ describe('the index', () => {
     );
     expect(broken).toEqual([]);
   });
+});
+
+test('the index sets the variables that commands need, from a system that npm run up keeps', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ordertx-variables-'));
+  mkdirSync(join(folder, '.ordertx'));
+  const services = { order: { url: 'http://127.0.0.1:1', databaseUrl: 'postgres://ordertx@127.0.0.1:2/order' } };
+  const stack = { services, controllers: [{ url: 'http://127.0.0.1:3' }] };
+  writeFileSync(join(folder, '.ordertx', 'stack.json'), JSON.stringify(stack));
+  const command = pageCommands('docs/operating/README.md').at(-1) ?? '';
+  const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+  const printed = execFileSync('sh', ['-c', `${command}; env`], { cwd: folder, env, encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
+  expect(printed.split('\n')).toEqual(
+    expect.arrayContaining([
+      'ORDERTX_CONTROLLER_URL=http://127.0.0.1:3',
+      `ORDER_URL=${services.order.url}`,
+      `ORDER_DATABASE_URL=${services.order.databaseUrl}`,
+    ]),
+  );
 });
 
 test('every metric that a page names is one that some process serves', () => {
