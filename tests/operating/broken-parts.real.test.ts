@@ -37,6 +37,7 @@ beforeAll(async () => {
   tap = new Tap((_to, method, path) => method === 'POST' && path.startsWith('/tcc/'));
   inventory = await startFaultProxy('inventory', shop.services.inventory.url, tap);
   await shop.stock(TEA.skuId, 1_000);
+  await shop.stock('sold-out', 0);
   controller = await shop.startController({
     allowEndpoints: [...Object.values(shop.origins), inventory.url],
     env: { ORDERTX_LEADER_ELECTION: 'on' },
@@ -58,8 +59,8 @@ async function callInventory(how: 'directly' | 'by its proxy'): Promise<void> {
   await changeFlow(PATIENT);
 }
 
-async function changeFlow(spec: object): Promise<void> {
-  const { status } = await shop.admin.request('PATCH', shop.pathOf('transactionflows', 'create-order'), { spec });
+async function changeFlow(spec: object, name = 'create-order'): Promise<void> {
+  const { status } = await shop.admin.request('PATCH', shop.pathOf('transactionflows', name), { spec });
   expect(status).toBe(200);
 }
 
@@ -175,10 +176,11 @@ test(
     });
     await succeed(...names);
 
-    const messages = (await shop.flow())?.spec.messages ?? [];
-    const unknown = { name: 'audit', when: 'Confirmed', stream: 'wms', type: 'order.audited', delivery: 'Reliable' };
-    await changeFlow({ messages: [...messages, unknown] });
-    const refused = await order();
+    // Of an order that was refused: nobody else hears of it, and nothing of it is left to disagree.
+    const unknown = { name: 'audit', when: 'Cancelled', stream: 'wms', type: 'order.audited', delivery: 'Reliable' };
+    await shop.putFlow('audited');
+    await changeFlow({ messages: [unknown] }, 'audited');
+    const { name: refused } = await shop.begin('audited', [{ ...TEA, skuId: 'sold-out' }]);
     await isStuck(refused, 'MessageRefused');
     expect((await shop.transaction(refused))?.status?.message).toMatch(/^the message audit is not delivered: wms: /);
     const settled = await page.next('kubectl ordertx settle', {
@@ -186,7 +188,7 @@ test(
       'lock-wms': 'audit',
     });
     expect(settled).toMatchObject({ code: 0, stdout: expect.stringContaining(`${refused}: settled`) });
-    await succeed(refused);
+    expect((await shop.final(refused, SEEN_MS)).status?.phase).toBe('Cancelled');
     expect(said(await page.next('kubectl ordertx incidents --target lock-wms'))).toContain(WELL);
     page.end();
   },
