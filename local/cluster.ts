@@ -58,7 +58,7 @@ export async function installResources(cluster: Cluster): Promise<void> {
 }
 
 /** As whom the API server knows this client: what an act of its own is signed with. */
-export async function ownName(api: ApiServer): Promise<string> {
+async function ownName(api: ApiServer): Promise<string> {
   const { body } = await api.request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {});
   const name = (body as { status?: { userInfo?: { username?: string } } }).status?.userInfo?.username;
   if (!name) throw new Error(`the API server does not say who we are: ${JSON.stringify(body)}`);

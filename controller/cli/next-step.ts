@@ -9,6 +9,7 @@ import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts'
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import { decide } from '../src/transaction/decide.ts';
 import { isHeld } from '../src/transaction/hold.ts';
+import { writeEveryMs } from '../src/transaction/notice.ts';
 import { branchesOf, branchIsOpen, isFinal, messageIsOpen, messagesOf } from '../src/transaction/phase.ts';
 import { createdAtMs, type Step, type View } from '../src/transaction/step.ts';
 
@@ -102,7 +103,7 @@ function viewOf(
     ...{ requested: NOTHING, unended: NOTHING, outdated: new Map(), released: new Map() },
     ...{ heldUntilMs: undefined, brokerAway: undefined, retriedAtMs: undefined },
     storedAtMs: Date.parse(transaction.status?.startedAt ?? '') || nowMs,
-    ...{ writeEveryMs: 60_000, quietUntilMs: 0, wellSinceMs: undefined, owesAnswer: false },
+    ...{ writeEveryMs: writeEveryMs(1), quietUntilMs: 0, wellSinceMs: undefined, owesAnswer: false },
     flowIsRead: true,
   };
 }

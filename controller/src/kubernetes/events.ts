@@ -8,7 +8,9 @@
 import { randomUUID } from 'node:crypto';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionEvents } from '../reconcile/ports.ts';
-import { delay, type Clock } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { PacedQueue } from '../runtime/paced-queue.ts';
+import { eventName, eventObject, microTime } from './event-object.ts';
 import { EVENTS, pathOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
 
@@ -42,19 +44,20 @@ const REPEAT_WRITTEN_EVERY_MS = 60_000;
 const SERIES_MAX = 4_096;
 const QUEUE_JOBS_MAX = 256;
 /** Ten in a second: an Event costs the API server as much as a status write. */
-const PACE_MS = 100;
-/** The API server's own limit for a note. */
-const NOTE_BYTES_MAX = 1_024;
+const PAUSE_MS = 100;
 
 export class ApiEvents implements TransactionEvents {
   readonly #options: ApiEventsOptions;
   readonly #series = new Map<string, Series>();
-  readonly #jobs: Job[] = [];
-  readonly #stopping = new AbortController();
-  #working = false;
+  readonly #queue: PacedQueue<Job>;
 
   constructor(options: ApiEventsOptions) {
     this.#options = options;
+    this.#queue = new PacedQueue({
+      ...{ clock: options.clock, pauseMs: PAUSE_MS, jobsMax: QUEUE_JOBS_MAX },
+      perform: (job) => this.#send(job),
+      onFull: ({ series }) => this.#dropped(series, 'queue-full'),
+    });
   }
 
   warn(transaction: OrderTransaction, reason: string, note: string): void {
@@ -65,41 +68,23 @@ export class ApiEvents implements TransactionEvents {
       known.count += 1;
       if (nowMs - known.writtenMs < REPEAT_WRITTEN_EVERY_MS) return;
       known.writtenMs = nowMs;
-      this.#enqueue({ kind: 'repeat', series: known });
+      this.#queue.push({ kind: 'repeat', series: known });
       return;
     }
-    const { name, namespace = '' } = transaction.metadata;
-    const unique = `${name.slice(0, 200)}.${randomUUID()}`;
-    const series: Series = { id, namespace, name: unique, count: 1, endsMs: nowMs + SERIES_MS, writtenMs: nowMs };
+    const { namespace = '' } = transaction.metadata;
+    const name = eventName(transaction, randomUUID());
+    const series: Series = { id, namespace, name, count: 1, endsMs: nowMs + SERIES_MS, writtenMs: nowMs };
     this.#series.delete(id);
     this.#series.set(id, series);
     this.#forgetOldest();
-    this.#enqueue({ kind: 'create', series, body: this.#bodyOf(transaction, reason, note, series) });
+    const { clock, identity } = this.#options;
+    const told = { type: 'Warning', reason, action: 'Reconcile', note, identity, nowMs: clock.now() } as const;
+    this.#queue.push({ kind: 'create', series, body: eventObject(transaction, name, told) });
   }
 
   /** Drops what still waits: nothing depends on it. */
   stop(): void {
-    this.#stopping.abort();
-    this.#jobs.length = 0;
-  }
-
-  #enqueue(job: Job): void {
-    if (this.#stopping.signal.aborted) return;
-    if (this.#jobs.length >= QUEUE_JOBS_MAX) {
-      this.#dropped(job.series, 'queue-full');
-      return;
-    }
-    this.#jobs.push(job);
-    if (!this.#working) void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    this.#working = true;
-    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
-      await this.#send(job);
-      await delay(this.#options.clock, PACE_MS, this.#stopping.signal);
-    }
-    this.#working = false;
+    this.#queue.stop();
   }
 
   async #send(job: Job): Promise<void> {
@@ -111,7 +96,7 @@ export class ApiEvents implements TransactionEvents {
         : await transport.request({
             method: 'PATCH',
             path: pathOf(EVENTS, namespace, name),
-            body: { series: { count, lastObservedTime: this.#timestamp() } },
+            body: { series: { count, lastObservedTime: microTime(this.#options.clock.now()) } },
           });
     if (answer.kind !== 'ok') this.#dropped(job.series, 'not-taken');
   }
@@ -122,23 +107,6 @@ export class ApiEvents implements TransactionEvents {
     this.#options.onDropped?.(reason);
   }
 
-  #bodyOf(transaction: OrderTransaction, reason: string, note: string, { namespace, name }: Series): object {
-    const { apiVersion, kind, metadata } = transaction;
-    return {
-      apiVersion: 'events.k8s.io/v1',
-      kind: 'Event',
-      metadata: { namespace, name },
-      eventTime: this.#timestamp(),
-      type: 'Warning',
-      reason,
-      action: 'Reconcile',
-      note: cut(note),
-      regarding: { apiVersion, kind, namespace, name: metadata.name, uid: metadata.uid },
-      reportingController: 'ordertx.dev/controller',
-      reportingInstance: this.#options.identity,
-    };
-  }
-
   /** A Map keeps the order of insertion, so the first ones are the oldest. */
   #forgetOldest(): void {
     for (const id of this.#series.keys()) {
@@ -146,16 +114,4 @@ export class ApiEvents implements TransactionEvents {
       this.#series.delete(id);
     }
   }
-
-  #timestamp(): string {
-    return new Date(this.#options.clock.now()).toISOString().replace('Z', '000Z');
-  }
-}
-
-/** As long as the API server takes notes, at a whole character. */
-export function cut(note: string): string {
-  const bytes = new TextEncoder().encode(note);
-  return bytes.length <= NOTE_BYTES_MAX
-    ? note
-    : new TextDecoder().decode(bytes.subarray(0, NOTE_BYTES_MAX - 3)).replace(/\uFFFD$/, '');
 }
