@@ -14,6 +14,7 @@ import { openProcessGroup } from '../../local/process-group.ts';
 import { progress, say } from '../../local/progress.ts';
 import { createLog } from '../../services/kit/src/log.ts';
 import { percentile } from './closed-loop.ts';
+import { runCommand } from './command.ts';
 import { describeMachine } from './machine.ts';
 import { readNumbers } from './number-options.ts';
 
@@ -140,9 +141,4 @@ async function bench(): Promise<boolean> {
   }
 }
 
-try {
-  process.exit((await bench()) ? 0 : 1);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(bench);

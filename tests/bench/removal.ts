@@ -12,6 +12,7 @@ import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { closedLoop } from './closed-loop.ts';
+import { runCommand } from './command.ts';
 import { describeMachine } from './machine.ts';
 import { readNumbers } from './number-options.ts';
 import { openCustomers, type Customers } from './orders.ts';
@@ -101,9 +102,4 @@ async function bench(): Promise<boolean> {
   }
 }
 
-try {
-  process.exit((await bench()) ? 0 : 1);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(bench);

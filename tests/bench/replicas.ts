@@ -13,6 +13,7 @@ import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { closedLoop, type LoopLimits } from './closed-loop.ts';
+import { runCommand } from './command.ts';
 import { cpuMsOf } from './cpu-time.ts';
 import { describeMachine } from './machine.ts';
 import { openCustomers } from './orders.ts';
@@ -118,10 +119,4 @@ async function bench(): Promise<void> {
   for (const replicas of numbers.replicas) await measure(replicas, SHARDS_SHARED, numbers, end.signal);
 }
 
-try {
-  await bench();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(bench);

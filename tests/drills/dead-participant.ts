@@ -14,6 +14,7 @@ import { waitFor } from '../../local/deadline.ts';
 import { onEnd } from '../../local/interruption.ts';
 import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
+import { runCommand } from '../bench/command.ts';
 import { cpuTimes } from '../bench/cpu-time.ts';
 import { closedLoop, percentile } from '../bench/closed-loop.ts';
 import { readNumbers } from '../bench/number-options.ts';
@@ -180,10 +181,4 @@ async function drill(): Promise<void> {
   }
 }
 
-try {
-  await drill();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(drill);

@@ -17,6 +17,7 @@ import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
+import { runCommand } from '../bench/command.ts';
 import { violationsOf } from '../invariants/of-stack.ts';
 import { Customers } from '../world/customers.ts';
 import { startPrometheus } from '../world/prometheus-server.ts';
@@ -155,11 +156,7 @@ async function run(): Promise<void> {
   }
 }
 
-try {
+await runCommand(async () => {
   await run();
   say('the drill went as the pages say');
-  process.exit(0);
-} catch (error) {
-  say(`the drill failed: ${(error as Error).message}`);
-  process.exit(1);
-}
+});

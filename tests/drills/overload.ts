@@ -14,6 +14,7 @@ import pg from 'pg';
 import { waitFor } from '../../local/deadline.ts';
 import { onEnd } from '../../local/interruption.ts';
 import { say } from '../../local/progress.ts';
+import { runCommand } from '../bench/command.ts';
 import { openControlPlane } from '../world/own-control-plane.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { LimitedApiServer, type Created } from './limited-api-server.ts';
@@ -301,12 +302,9 @@ async function drill(numbers: Numbers, signal: AbortSignal): Promise<boolean> {
   }
 }
 
-try {
+await runCommand(() => {
   const numbers = readNumbers();
   const { signal, reason } = onEnd();
   void reason.then((why) => say(`stopping: ${why}`));
-  process.exit((await drill(numbers, signal)) ? 0 : 1);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+  return drill(numbers, signal);
+});

@@ -12,6 +12,7 @@ import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
 import { startStack } from '../../local/stack.ts';
+import { runCommand } from '../bench/command.ts';
 import { cpuTimes } from '../bench/cpu-time.ts';
 import { openCustomers } from '../bench/orders.ts';
 import { readNumbers } from '../bench/number-options.ts';
@@ -81,10 +82,4 @@ async function drill(): Promise<void> {
   }
 }
 
-try {
-  await drill();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(drill);

@@ -14,6 +14,7 @@ import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
+import { runCommand } from '../bench/command.ts';
 import { openCustomers, type Customers } from '../bench/orders.ts';
 import { violationsOf } from '../invariants/of-stack.ts';
 import { readNumbers } from '../bench/number-options.ts';
@@ -164,10 +165,4 @@ async function drill(): Promise<void> {
   }
 }
 
-try {
-  await drill();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(drill);

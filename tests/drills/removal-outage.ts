@@ -12,6 +12,7 @@ import { onEnd } from '../../local/interruption.ts';
 import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { closedLoop, percentile } from '../bench/closed-loop.ts';
+import { runCommand } from '../bench/command.ts';
 import { cpuMsOf } from '../bench/cpu-time.ts';
 import { readNumbers } from '../bench/number-options.ts';
 import { openCustomers, type Customers } from '../bench/orders.ts';
@@ -103,10 +104,4 @@ async function drill(): Promise<void> {
   }
 }
 
-try {
-  await drill();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(drill);

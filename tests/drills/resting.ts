@@ -15,6 +15,7 @@ import { freePort } from '../../local/ports.ts';
 import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
+import { runCommand } from '../bench/command.ts';
 import { readNumbers } from '../bench/number-options.ts';
 import { adminKubeConfig } from '../world/api-client.ts';
 import { openControlPlane } from '../world/own-control-plane.ts';
@@ -96,10 +97,4 @@ async function drill(): Promise<void> {
   }
 }
 
-try {
-  await drill();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(drill);

@@ -21,6 +21,7 @@ import { freePort } from '../../local/ports.ts';
 import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startRedis } from '../../local/redis.ts';
+import { runCommand } from '../bench/command.ts';
 import { cpuMsOf } from '../bench/cpu-time.ts';
 import { readNumbers } from '../bench/number-options.ts';
 import { adminKubeConfig, expectOk } from '../world/api-client.ts';
@@ -251,10 +252,4 @@ async function drill(): Promise<void> {
   }
 }
 
-try {
-  await drill();
-  process.exit(0);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
-}
+await runCommand(drill);
