@@ -7,7 +7,7 @@
  * which the requests came. What the Tap does not count (lists, watches, leases, tokens) always passes.
  */
 import { once } from 'node:events';
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 
@@ -97,7 +97,7 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
     upstream.end(body);
     const [answer] = (await once(upstream, 'response')) as [IncomingMessage];
     if (!tapped) {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
       answer.on('error', () => request.socket.destroy());
       answer.pipe(response);
       return;
@@ -108,8 +108,8 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
       stop(request, response, afterwards);
       return;
     }
-    const { 'transfer-encoding': _, ...headers } = answer.headers;
-    response.writeHead(answer.statusCode ?? 502, { ...headers, 'content-length': String(answerBody.length) });
+    const headers = { ...endToEnd(answer.headers), 'content-length': String(answerBody.length) };
+    response.writeHead(answer.statusCode ?? 502, headers);
     response.end(answerBody);
   }
 
@@ -132,6 +132,12 @@ export async function startFaultProxy(to: string, target: string, tap: Tap, cert
 function stop(request: IncomingMessage, response: ServerResponse, verdict: Exclude<Verdict, 'pass'>): void {
   if (verdict === 'drop') request.socket.destroy();
   else response.writeHead(verdict.status, verdict.headers).end(verdict.body);
+}
+
+/** Without what the target says of its own connection: this proxy closes an idle one at a time of its own. */
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { connection: _, 'keep-alive': __, 'transfer-encoding': ___, ...rest } = headers;
+  return rest;
 }
 
 async function readAll(stream: IncomingMessage): Promise<Buffer> {
