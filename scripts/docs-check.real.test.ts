@@ -49,18 +49,19 @@ async function check(page: string) {
 describe('a page', () => {
   afterEach(() => repositories.splice(0).forEach((path) => rmSync(path, { recursive: true })));
 
-  test('whose commands all succeed is good, and folder and variables carry over', async () => {
+  test('whose commands all succeed is good, and folder, variables and functions carry over', async () => {
     const { said, failures } = await check(`${fence}sh
 mkdir inner && cd inner
 order=o1
 export user=u1
+greeting() { echo "hello $1"; }
 ${fence}
 
 ${fence}sh
-[ "$(basename "$PWD") $order $(printenv user)" = "inner o1 u1" ]
+[ "$(basename "$PWD") $order $(printenv user) $(greeting you)" = "inner o1 u1 hello you" ]
 ${fence}
 `);
-    expect(said.map((line) => line.slice(0, 6).trim())).toEqual(['OK', 'OK', 'OK', 'OK']);
+    expect(said.map((line) => line.slice(0, 6).trim())).toEqual(['OK', 'OK', 'OK', 'OK', 'OK']);
     expect(failures).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 /**
  * A reader's terminal: runs commands one after the other in a folder, each within a deadline.
  *
- * 1. Folder and variables carry over from command to command, as in a terminal; each command is still a process group
+ * 1. Folder, variables and functions carry over from command to command, as in a terminal; each command is still a process group
  *    of its own, so that one that hangs can be killed without losing them.
  * 2. A command that stays up (`npm run up`) is left running once it is ready and ended by Ctrl-C, as a reader would.
  * 3. After `close` nothing that a command started in its process group is running.
@@ -32,9 +32,9 @@ export const INTERRUPTED = SIGNALLED + constants.signals.SIGINT;
 
 /** Reads what the last command left, runs this one in the same shell, and writes down what it leaves. */
 const SCRIPT = `
-[ -f "$STATE/variables" ] && . "$STATE/variables" 2>/dev/null
+[ -f "$STATE/definitions" ] && . "$STATE/definitions" 2>/dev/null
 cd "$(cat "$STATE/folder")" || exit 1
-trap 'status=$?; pwd > "$STATE/folder"; declare -p | grep -Ev "^declare -[a-zA-Z]*r" > "$STATE/variables"; exit $status' EXIT
+trap 'status=$?; pwd > "$STATE/folder"; { declare -p | grep -Ev "^declare -[a-zA-Z]*r"; declare -f; } > "$STATE/definitions"; exit $status' EXIT
 eval "$(cat "$STATE/command")"
 `;
 
