@@ -2,11 +2,14 @@
  * Every version this machine's system is made of, in one place.
  *
  * The npm packages (Node, Postgres) are pinned by package.json; the Go modules the control plane is built from by
- * control-plane/modules/{kubernetes,etcd}/go.mod, which have to name the same versions as this file.
+ * the go.mod of each folder in control-plane/modules, which have to name the same versions as this file.
  */
 
 export const KUBERNETES_VERSION = 'v1.36.4';
 export const ETCD_VERSION = 'v3.6.13';
+/** The chart is held to both: server-side apply came with 4, and 3.18 is the oldest that still gets mended. */
+export const HELM_VERSION = 'v4.2.4';
+export const HELM_3_VERSION = 'v3.18.6';
 /** Major version of the Redis protocol and commands we need: XAUTOCLAIM with deleted ids came with 7. */
 export const REDIS_MAJOR_MIN = 7;
 /** Debian bookworm's: it scrapes OpenMetrics and keeps exemplars. Tests alone need one. */
