@@ -81,6 +81,7 @@ const SECTIONS: readonly Section[] = [
         holds: () => [],
         nowMs: () => 0,
         monotonicMs: () => 0,
+        forbiddenNamespaces: () => [],
         informerAgesMs: () => ({}),
         queue: () => ({ depth: 0, delayed: 0, longestRunningMs: 0 }),
         callsUnderWay: () => 0,

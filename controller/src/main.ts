@@ -243,6 +243,14 @@ function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
     if (needsWork(transaction.status) && concerns(transaction)) queue.add(keyOf(transaction));
   }
 }
+/** Why the controller cannot work with what it should know; nothing where it knows all that it may. */
+function unread(what: string, informers: Informers<OrderTransaction> | Informers<TransactionFlow>): readonly string[] {
+  if (informers.usable) return [];
+  const { forbidden, namespaces } = informers;
+  return forbidden.length === namespaces.length
+    ? [`${what} may not be read in any namespace (${namespaces.join(', ')}): this account needs a Role there`]
+    : [`the cache of ${what} is not filled yet`];
+}
 store.onNews((key) => reconciler.heard(key));
 flows.onChange((namespace, name) =>
   lookAgain(({ metadata, spec }) => metadata.namespace === namespace && spec.flow === name),
@@ -265,6 +273,7 @@ metrics.observe(CONTROLLER, {
     for (const { metadata, spec } of flowInformers.list())
       for (const target of Object.keys(spec.hold ?? {})) yield { flow: metadata.name, target };
   },
+  forbiddenNamespaces: () => [...new Set([...transactions.forbidden, ...flowInformers.forbidden])],
   informerAgesMs: () => ({
     OrderTransaction: transactions.lastEventAgeMs(),
     TransactionFlow: flowInformers.lastEventAgeMs(),
@@ -283,7 +292,7 @@ const server = await startTelemetryServer({
   jwks: () => keySet.read(),
   about: { version: manifest.version, replica: identity },
   look: (namespace, name) => reconciler.look(`${namespace}/${name}`),
-  ready: () => (transactions.synced && flowInformers.synced ? [] : ['the caches are not filled yet']),
+  ready: () => [...unread('transactions', transactions), ...unread('flows', flowInformers)],
   live: () => [
     ...(transactions.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of transactions hangs'] : []),
     ...(flowInformers.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of flows hangs'] : []),
@@ -320,7 +329,7 @@ if (archive !== undefined)
   setInterval(() => void observe.archiveSkew(archive.clockSkewSeconds()), ARCHIVE_CLOCK_EVERY_MS).unref();
 transactions.start();
 flowInformers.start();
-await Promise.all([transactions.whenSynced(), flowInformers.whenSynced(), pingRedis()]);
+await Promise.all([transactions.whenKnown(), flowInformers.whenKnown(), pingRedis()]);
 finalizer.start();
 shards?.start();
 census?.start();

@@ -17,14 +17,23 @@
  *  I5  The pages of a list are one conversation: one that is not answered at the first attempt begins it anew, because
  *      the store may have been put back between two of them.
  *  I6  `lastEventAgeMs` grows whenever I1 to I5 do not get through: metrics and alerts look at it.
+ *  I7  What may not be listed is no reason for others to wait: it is said once, `forbidden` tells it, and it is asked for again and again.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { parseExact } from '../../../services/protocol/src/exact-json.ts';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import { endOf, sentenceOf, type RoundEnd } from './round-end.ts';
 import { limitSilence } from './silence.ts';
-import { keyOf, resourceVersionOf, withoutManagedFields, type ObjectList, type StoredObject } from './stored-object.ts';
+import {
+  isSame,
+  keyOf,
+  resourceVersionOf,
+  withoutManagedFields,
+  type ObjectList,
+  type StoredObject,
+} from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 
 export interface InformerOptions {
@@ -71,15 +80,6 @@ type WatchEvent<T> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: T }
   | { readonly type: 'ERROR'; readonly object: { readonly code?: number; readonly message?: string } };
 
-/** How one list or watch ended. */
-type RoundEnd =
-  | { readonly kind: 'done' }
-  /** What we hold is too old to be continued from (HTTP 410): list again. */
-  | { readonly kind: 'expired' }
-  /** It cannot be shown that the store's history is the one our copies are from (I2). */
-  | { readonly kind: 'unproven' }
-  | { readonly kind: 'broken'; readonly message: string };
-
 /** What the next round does. */
 type Position<T> =
   | { readonly kind: 'list' }
@@ -96,6 +96,7 @@ export class Informer<T extends StoredObject> {
   readonly #listListeners: ((listNumber: number) => void)[] = [];
   readonly #abort = new AbortController();
   readonly #firstList = Promise.withResolvers<undefined>();
+  readonly #firstAnswer = Promise.withResolvers<undefined>();
   #position: Position<T> = { kind: 'list' };
   /** The object whose creation or change is the newest known of the whole collection; undefined where that is none (I2). */
   #newest: T | undefined;
@@ -108,6 +109,7 @@ export class Informer<T extends StoredObject> {
   /** Ends the watch under way. */
   #interrupt = new AbortController();
   #synced = false;
+  #forbidden = false;
   /** In a row, without one event between them: a list that succeeds is no progress if no watch follows. */
   #failures = 0;
   #heardMs: number;
@@ -137,6 +139,16 @@ export class Informer<T extends StoredObject> {
 
   whenSynced(): Promise<void> {
     return this.#firstList.promise;
+  }
+
+  /** Resolves once the collection has been listed, or the API server has said that it may not be (I7). */
+  whenKnown(): Promise<void> {
+    return this.#firstAnswer.promise;
+  }
+
+  /** Whether the API server said at the last attempt that this may not be read. */
+  get forbidden(): boolean {
+    return this.#forbidden;
   }
 
   get(key: string): T | undefined {
@@ -207,14 +219,27 @@ export class Informer<T extends StoredObject> {
       if (signal.aborted) return;
       if (end.kind === 'done' || this.#relist === 'due') continue;
       this.#failures += 1;
-      log[this.#failures < FAILURES_USUAL ? 'debug' : 'warn'](
-        { path: this.path, failures: this.#failures },
-        sentenceOf(end),
-      );
+      if (end.kind === 'forbidden') this.#found(end.message);
+      else {
+        log[this.#failures < FAILURES_USUAL ? 'debug' : 'warn'](
+          { path: this.path, failures: this.#failures },
+          sentenceOf(end),
+        );
+      }
       const pauseMs = backoffMs(backoff, this.#failures, Math.random());
       const vainMs = this.#position.kind === 'list' ? backoffMs(LIST_BACKOFF, this.#listsInVain, Math.random()) : 0;
       await delay(clock, this.#listsInVain > 1 ? Math.max(pauseMs, vainMs) : pauseMs, signal);
     }
+  }
+
+  /** Said once: it is asked for every few seconds, perhaps for weeks. @param why the API server's sentence, where it is forbidden */
+  #found(why: string | undefined): void {
+    this.#firstAnswer.resolve(undefined);
+    if (this.#forbidden === (why !== undefined)) return;
+    const { log, path } = this.#options;
+    this.#forbidden = why !== undefined;
+    if (why === undefined) log.info({ path }, 'this may be read now');
+    else log.warn({ path }, `this may not be read, and nothing of it is carried until a Role allows it: ${why}`);
   }
 
   async #round(signal: AbortSignal): Promise<RoundEnd> {
@@ -240,6 +265,7 @@ export class Informer<T extends StoredObject> {
         this.#position = { kind: 'list' };
         break;
       case 'unproven':
+      case 'forbidden':
       case 'broken':
         this.#position = this.#newest === undefined ? { kind: 'list' } : { kind: 'prove', held: this.#newest };
         break;
@@ -298,6 +324,7 @@ export class Informer<T extends StoredObject> {
     for (const listener of this.#listListeners) listener(listNumber);
     for (const change of changes) this.#tell(...change);
     this.#firstList.resolve(undefined);
+    this.#found(undefined);
   }
 
   /**
@@ -409,37 +436,4 @@ export class Informer<T extends StoredObject> {
       }
     }
   }
-}
-
-function endOf(answer: Exclude<ApiAnswer<unknown>, { kind: 'ok' }>): RoundEnd {
-  if (answer.kind === 'unanswered') return { kind: 'broken', message: answer.message };
-  const { status, message } = answer.error;
-  return status === 410
-    ? { kind: 'expired' }
-    : { kind: 'broken', message: `the API server answered ${status}: ${message}` };
-}
-
-function sentenceOf(end: Exclude<RoundEnd, { kind: 'done' }>): string {
-  switch (end.kind) {
-    case 'expired':
-      return 'the watch cannot be continued from what is held: listing again';
-    case 'unproven':
-      return 'the store may have been put back meanwhile: asking before going on';
-    case 'broken':
-      return end.message;
-  }
-}
-
-/** Whether two copies are one, also by content: a restored store may count to the same number again. */
-function isSame(one: StoredObject, other: StoredObject): boolean {
-  return (
-    resourceVersionOf(one) === resourceVersionOf(other) &&
-    one.metadata.uid === other.metadata.uid &&
-    isDeepStrictEqual(withoutType(one), withoutType(other))
-  );
-}
-
-/** A list's items may come without what a watch's have. */
-function withoutType(object: StoredObject): object {
-  return { ...object, apiVersion: '', kind: '' };
 }

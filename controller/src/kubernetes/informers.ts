@@ -36,6 +36,22 @@ export class Informers<T extends StoredObject> {
     await Promise.all(this.#all().map((informer) => informer.whenSynced()));
   }
 
+  /** Whether every namespace has been listed, but for those that may not be; of which not all may be. */
+  get usable(): boolean {
+    const all = this.#all();
+    return all.every(({ synced, forbidden }) => synced || forbidden) && all.some(({ synced }) => synced);
+  }
+
+  /** Resolves once of every namespace it is known what is there, or that it may not be read. */
+  async whenKnown(): Promise<void> {
+    await Promise.all(this.#all().map((informer) => informer.whenKnown()));
+  }
+
+  /** The namespaces that may not be read. */
+  get forbidden(): readonly string[] {
+    return [...this.#byNamespace].filter(([, { forbidden }]) => forbidden).map(([namespace]) => namespace);
+  }
+
   /** The informer that has this key, or undefined for a namespace that is not watched. */
   of(key: string): Informer<T> | undefined {
     return this.#byNamespace.get(key.slice(0, key.indexOf('/')));
@@ -53,9 +69,10 @@ export class Informers<T extends StoredObject> {
     return this.#all().reduce((sum, informer) => sum + informer.size, 0);
   }
 
-  /** Of the informer that has heard nothing for the longest. */
+  /** Of the informer that has heard nothing for the longest; what is forbidden cannot be heard of, and is told apart. */
   lastEventAgeMs(): number {
-    return Math.max(0, ...this.#all().map((informer) => informer.lastEventAgeMs()));
+    const allowed = this.#all().filter(({ forbidden }) => !forbidden);
+    return Math.max(0, ...allowed.map((informer) => informer.lastEventAgeMs()));
   }
 
   /** See `Informer.stalledMs`. */

@@ -41,6 +41,7 @@ export class ApiRestingTransactions implements RestingTransactions {
       }
       case 'error':
         if (answer.error.status === 410 && next !== undefined) return { kind: 'expired' };
+        if (answer.error.status === 403) return { kind: 'forbidden' };
         return { kind: 'unknown', message: answer.error.message };
       case 'unanswered':
         return { kind: 'unknown', message: answer.message };

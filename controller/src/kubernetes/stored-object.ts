@@ -1,6 +1,7 @@
 /**
  * What every object in the API server has, and how two copies of one are compared.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 
 export type ObjectMeta = OrderTransaction['metadata'];
@@ -59,4 +60,18 @@ export function pathOf(resource: Resource, namespace: string, name?: string): st
 export function withoutManagedFields<T extends StoredObject>(object: T): T {
   delete (object.metadata as { managedFields?: unknown }).managedFields;
   return object;
+}
+
+/** Whether two copies are one, also by content: a restored store may count to the same number again. */
+export function isSame(one: StoredObject, other: StoredObject): boolean {
+  return (
+    resourceVersionOf(one) === resourceVersionOf(other) &&
+    one.metadata.uid === other.metadata.uid &&
+    isDeepStrictEqual(withoutType(one), withoutType(other))
+  );
+}
+
+/** A list's items may come without what a watch's have. */
+function withoutType(object: StoredObject): object {
+  return { ...object, apiVersion: '', kind: '' };
 }

@@ -10,6 +10,8 @@ export type PageResult =
   | { readonly kind: 'page'; readonly transactions: readonly OrderTransaction[]; readonly next: string | undefined }
   /** The list took too long to be continued: begin it anew. */
   | { readonly kind: 'expired' }
+  /** There is no right to look into this namespace, which whoever watches it has said already. */
+  | { readonly kind: 'forbidden' }
   | { readonly kind: 'unknown'; readonly message: string };
 
 export type RemoveResult =

@@ -273,6 +273,19 @@ test('a copy that changed since it was archived stays until that one is archived
   expect(archive.kept).toEqual(['changed', 'changed']);
 });
 
+test('a namespace that may not be read stops no other', async () => {
+  api.namespaces = ['forbidden', 'shop'];
+  api.forbidden = ['forbidden'];
+  api.ended('before', '2030-01-01T11:00Z');
+  start();
+  await clock.advance(5_000);
+  expect(api.names).toEqual([]);
+  api.ended('later', '2030-01-01T12:01Z');
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(troubles).toEqual([]);
+});
+
 test('where the right is missing it is said once, and asked again ever more rarely', async () => {
   api.remove = async () => ({ kind: 'refused', message: 'forbidden' });
   for (let number = 0; number < 20; number += 1) api.ended(`ended-${number}`, '2030-01-01T11:00Z');

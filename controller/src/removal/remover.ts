@@ -215,6 +215,9 @@ export class Remover {
         case 'expired':
           next = undefined;
           continue;
+        // It stops no other namespace. What rests there goes once it may be read, with the next look at all (V5).
+        case 'forbidden':
+          return DONE;
         case 'page': {
           const ended = await this.#removePage(found.transactions, this.#lanesFor(which), signal);
           if (ended.kind !== 'done') return ended;

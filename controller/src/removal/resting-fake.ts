@@ -7,7 +7,9 @@ import { isFinal } from '../transaction/phase.ts';
 import type { PageResult, RemoveManyResult, RemoveResult, Resting, RestingTransactions } from './ports.ts';
 
 export class RestingFake implements RestingTransactions {
-  readonly namespaces = ['shop'];
+  namespaces: readonly string[] = ['shop'];
+  /** There is no right to these; nothing is in them. */
+  forbidden: readonly string[] = [];
   readonly stored = new Map<string, OrderTransaction>();
   /** While set, nothing is answered but this. */
   down: string | undefined;
@@ -49,8 +51,9 @@ export class RestingFake implements RestingTransactions {
     return [...this.stored.keys()];
   }
 
-  async page(_namespace: string, which: Resting, limit: number, next = '0'): Promise<PageResult> {
+  async page(namespace: string, which: Resting, limit: number, next = '0'): Promise<PageResult> {
     this.looks += 1;
+    if (this.forbidden.includes(namespace)) return { kind: 'forbidden' };
     if (this.down !== undefined) return { kind: 'unknown', message: this.down };
     const from = Number(next);
     const found = [...this.stored.values()].filter(({ status, metadata }) => {
@@ -81,6 +84,7 @@ export class RestingFake implements RestingTransactions {
       await delay(this.#clock, this.answeredWithinMs, new AbortController().signal);
       return { kind: 'unknown', message: 'there was no answer in time' };
     }
+    if (found.kind === 'forbidden') return { kind: 'refused', message: 'there is no right to this namespace' };
     if (found.kind !== 'page') return { kind: 'unknown', message: this.down ?? '' };
     for (const { metadata, status } of found.transactions) {
       if (!isFinal(status?.phase)) return { kind: 'refused', message: 'one is not finished' };

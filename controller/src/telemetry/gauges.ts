@@ -7,6 +7,8 @@ import { transactionFigures, type FiguresSources, type Tally } from './transacti
 
 export interface Sources extends Omit<FiguresSources, 'flowOf' | 'targetOf'> {
   readonly flowExists: (namespace: string, flow: string) => boolean;
+  /** Namespaces that are to be watched and may not be read. */
+  readonly forbiddenNamespaces: () => readonly string[];
   readonly informerAgesMs: () => Readonly<Record<string, number>>;
   readonly queue: () => { readonly depth: number; readonly delayed: number; readonly longestRunningMs: number };
   readonly callsUnderWay: () => number;
@@ -49,6 +51,14 @@ export function registerGauges(registry: Registry, name: string, sources: Source
     'For how long the oldest ended transaction that is known might have been removed; 0 where none waits, or another replica removes.',
     [],
     (each) => each.set(sources.removalOverdueMs() / 1000),
+  );
+  gauge(
+    'ordertx_namespace_forbidden',
+    'Namespaces whose transactions this replica is to carry and may not read (1 each): it has no Role there, and carries none of them.',
+    ['namespace'],
+    (each) => {
+      for (const namespace of sources.forbiddenNamespaces()) each.set({ namespace }, 1);
+    },
   );
   gauge(
     'ordertx_informer_last_event_age_seconds',

@@ -42,6 +42,7 @@ export class FedMetrics {
       holds: () => [],
       nowMs: () => NOW_MS,
       monotonicMs: () => this.ms,
+      forbiddenNamespaces: () => [],
       informerAgesMs: () => ({ OrderTransaction: 10, TransactionFlow: 10 }),
       queue: () => ({ depth: 0, delayed: 0, longestRunningMs: 0 }),
       callsUnderWay: () => 0,
