@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { chartCopies, renderChartReadme } from './chart-files.ts';
 import { renderConfiguration } from './configuration-docs.ts';
 import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts';
 import { renderResourceTypes } from './generate-resource-types.ts';
@@ -66,6 +67,8 @@ export const generators: readonly Generator[] = [
   { path: 'docs/reference/configuration.md', render: () => renderConfiguration() },
   { path: 'docs/reference/metrics.md', render: () => renderMetrics() },
   ...[...renderSchemas()].map(([name, text]) => ({ path: `services/protocol/schemas/${name}`, render: () => text })),
+  ...chartCopies(),
+  { path: 'helm/ordertx/README.md', render: () => renderChartReadme() },
   { path: 'services/protocol/schemas/participant.openapi.json', render: () => renderOpenApi() },
 ];
 

@@ -181,6 +181,8 @@ describe('the documents', () => {
     const elsewhere = documents
       .map(([path]) => path)
       .filter((path) => !path.startsWith('docs/') && !atTheRoot.test(path));
-    expect(elsewhere.filter((path) => basename(path) !== 'README.md')).toEqual([]);
+    // Whoever upgrades a chart looks beside it.
+    const beside = (path: string) => basename(path) === 'README.md' || path === 'helm/ordertx/UPGRADING.md';
+    expect(elsewhere.filter((path) => !beside(path))).toEqual([]);
   });
 });

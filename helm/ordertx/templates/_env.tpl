@@ -1,0 +1,120 @@
+{{/*
+The environment of each process, as a map from a variable's name to its entry; a map, so that extraEnv can replace what the chart says and
+no variable stands there twice.
+*/}}
+
+{{- define "ordertx.env.secret" -}}
+{{- toYaml (dict "name" .name "valueFrom" (dict "secretKeyRef" (dict "name" .secret "key" .key))) -}}
+{{- end -}}
+
+{{/* The list that a container's `env` is: (dict "env" $map "extraEnv" list). */}}
+{{- define "ordertx.env.list" -}}
+{{- $env := deepCopy .env -}}
+{{- range .extraEnv }}{{- $_ := set $env .name . -}}{{- end -}}
+{{- $entries := list -}}
+{{- range $name := keys $env | sortAlpha -}}
+{{- $entry := get $env $name -}}
+{{- $entries = append $entries (ternary $entry (dict "name" $name "value" ($entry | toString)) (kindIs "map" $entry)) -}}
+{{- end -}}
+{{- $entries | toYaml -}}
+{{- end -}}
+
+{{/*
+A reference to an existing secret; fails with a sentence where none is named:
+  (dict "own" .Values.services.order.database "ownSetting" "services.order.database" "shared" .Values.databases "sharedSetting" "databases"
+   "key" "order" "holds" "the order service's database URL")
+*/}}
+{{- define "ordertx.secretRef" -}}
+{{- $own := .own | default dict -}}
+{{- $shared := .shared | default dict -}}
+{{- if $own.existingSecret -}}
+{{- dict "name" $own.existingSecret "key" ($own.key | default .key) | toYaml -}}
+{{- else if $shared.existingSecret -}}
+{{- dict "name" $shared.existingSecret "key" ($own.key | default .key) | toYaml -}}
+{{- else if .shared -}}
+{{- fail (printf "there is no secret with %s: name it in %s.existingSecret (one secret for all, here with the key %s) or in %s.existingSecret" .holds .sharedSetting .key .ownSetting) -}}
+{{- else -}}
+{{- fail (printf "there is no secret with %s: name it in %s.existingSecret%s" .holds .ownSetting (.otherwise | default "")) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "ordertx.env.controller" -}}
+{{- $values := .Values.controller -}}
+{{- $env := dict
+  "PORT" "8080"
+  "ORDERTX_NAMESPACES" (include "ordertx.watchNamespaces" . | fromYamlArray | join ",")
+  "ORDERTX_SERVICE_ACCOUNT" (printf "%s/%s" .Release.Namespace (include "ordertx.controllerAccount" .))
+  "ORDERTX_SHARDS" $values.shards
+  "ORDERTX_REMOVALS_PER_SECOND" $values.removalsPerSecond
+  "ARCHIVE_RETENTION_DAYS" .Values.archive.retentionDays
+  "LOG_LEVEL" .Values.logLevel
+-}}
+{{- $_ := set $env "ORDERTX_REPLICA" (dict "name" "ORDERTX_REPLICA" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name"))) -}}
+{{- with include "ordertx.allowEndpoints" . }}{{- $_ := set $env "ORDERTX_ALLOW_ENDPOINTS" . -}}{{- end -}}
+{{- $redis := include "ordertx.secretRef" (dict "own" $values.redis "ownSetting" "controller.redis" "shared" .Values.redis "sharedSetting" "redis" "key" "controller" "holds" "the controller's Redis URL") | fromYaml -}}
+{{- $_ := set $env "REDIS_URL" (dict "name" "REDIS_URL" "valueFrom" (dict "secretKeyRef" $redis)) -}}
+{{- with .Values.archive.existingSecret -}}
+{{- $_ := set $env "ARCHIVE_DATABASE_URL" (dict "name" "ARCHIVE_DATABASE_URL" "valueFrom" (dict "secretKeyRef" (dict "name" . "key" $.Values.archive.key))) -}}
+{{- end -}}
+{{- $env | toYaml -}}
+{{- end -}}
+
+{{/* Of a service: (dict "root" $ "component" "order"). */}}
+{{- define "ordertx.env.service" -}}
+{{- $root := .root -}}
+{{- $component := .component -}}
+{{- $values := index $root.Values.services $component -}}
+{{- $traits := index (include "ordertx.traits" $root | fromYaml) $component -}}
+{{- $namespace := $root.Release.Namespace -}}
+{{- $setting := printf "services.%s" $component -}}
+{{- $env := dict
+  "PORT" "8080"
+  "ADMIN_PORT" "8081"
+  "ORDERTX_NAMESPACES" $namespace
+  "ORDERTX_RETENTION_DAYS" $root.Values.retentionDays
+  "LOG_LEVEL" $root.Values.logLevel
+-}}
+{{- $database := include "ordertx.secretRef" (dict "own" $values.database "ownSetting" (printf "%s.database" $setting) "shared" $root.Values.databases "sharedSetting" "databases" "key" $component "holds" (printf "the %s service's database URL" $component)) | fromYaml -}}
+{{- $_ := set $env "DATABASE_URL" (dict "name" "DATABASE_URL" "valueFrom" (dict "secretKeyRef" $database)) -}}
+{{- if $traits.redis -}}
+{{- $redis := include "ordertx.secretRef" (dict "own" $values.redis "ownSetting" (printf "%s.redis" $setting) "shared" $root.Values.redis "sharedSetting" "redis" "key" $component "holds" (printf "the %s service's Redis URL" $component)) | fromYaml -}}
+{{- $_ := set $env "REDIS_URL" (dict "name" "REDIS_URL" "valueFrom" (dict "secretKeyRef" $redis)) -}}
+{{- $_ := set $env "ORDERTX_NAMESPACE" $namespace -}}
+{{- end -}}
+{{- if $traits.participates -}}
+{{- $_ := set $env "ORDERTX_AUDIENCE" (printf "ordertx/%s.%s" (include "ordertx.componentName" .) $namespace) -}}
+{{- $_ := set $env "ORDERTX_TOKEN_ISSUER" $root.Values.tokenIssuer -}}
+{{- $_ := set $env "ORDERTX_JWKS_URL" (printf "http://%s:8080/jwks" (include "ordertx.componentName" (dict "root" $root "component" "controller"))) -}}
+{{- $_ := set $env "ORDERTX_CONTROLLER_SUBJECT" (printf "system:serviceaccount:%s:%s" $namespace (include "ordertx.controllerAccount" $root)) -}}
+{{- end -}}
+{{- if eq $component "order" -}}
+{{- $_ := set $env "PAYMENT_URL" (include "ordertx.publicUrl" (dict "root" $root "component" "payment" "asker" "order" "why" "what was captured")) -}}
+{{- $_ := set $env "ORDER_PAYMENT_TIMEOUT_SECONDS" $values.paymentTimeoutSeconds -}}
+{{- $_ := set $env "ORDER_PRICES" $values.prices -}}
+{{- if or $values.quotes.existingSecret (ne $values.prices "trusted") -}}
+{{- $quotes := include "ordertx.secretRef" (dict "own" $values.quotes "ownSetting" "services.order.quotes" "key" $values.quotes.key "holds" "what quotes are signed with" "otherwise" ", or set services.order.prices=trusted where a gateway vouches for what things cost") | fromYaml -}}
+{{- $_ := set $env "ORDER_QUOTE_SECRET" (dict "name" "ORDER_QUOTE_SECRET" "valueFrom" (dict "secretKeyRef" $quotes)) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $component "payment" -}}
+{{- $_ := set $env "ORDER_URL" (include "ordertx.publicUrl" (dict "root" $root "component" "order" "asker" "payment" "why" "what an order costs")) -}}
+{{- with $values.publicUrl }}{{- $_ := set $env "PAYMENT_PUBLIC_URL" . -}}{{- end -}}
+{{- $_ := set $env "PAYMENT_PROVIDER_AUTH" $values.provider.auth -}}
+{{- if or $values.provider.existingSecret (ne $values.provider.auth "off") -}}
+{{- $provider := include "ordertx.secretRef" (dict "own" $values.provider "ownSetting" "services.payment.provider" "key" $values.provider.key "holds" "what the payment provider signs its calls with" "otherwise" ", or set services.payment.provider.auth=off where nobody else reaches the port") | fromYaml -}}
+{{- $_ := set $env "PAYMENT_PROVIDER_SECRET" (dict "name" "PAYMENT_PROVIDER_SECRET" "valueFrom" (dict "secretKeyRef" $provider)) -}}
+{{- end -}}
+{{- with $values.refunds.existingSecret -}}
+{{- $_ := set $env "PAYMENT_REFUND_PROVIDER" "webhook" -}}
+{{- $_ := set $env "PAYMENT_REFUND_WEBHOOK_URL" (dict "name" "PAYMENT_REFUND_WEBHOOK_URL" "valueFrom" (dict "secretKeyRef" (dict "name" . "key" $values.refunds.urlKey))) -}}
+{{- $_ := set $env "PAYMENT_REFUND_WEBHOOK_SECRET" (dict "name" "PAYMENT_REFUND_WEBHOOK_SECRET" "valueFrom" (dict "secretKeyRef" (dict "name" . "key" $values.refunds.secretKey))) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $component "notification" -}}
+{{- with $values.webhook.existingSecret -}}
+{{- $_ := set $env "NOTIFICATION_PROVIDER" "webhook" -}}
+{{- $_ := set $env "NOTIFICATION_WEBHOOK_URL" (dict "name" "NOTIFICATION_WEBHOOK_URL" "valueFrom" (dict "secretKeyRef" (dict "name" . "key" $values.webhook.key))) -}}
+{{- end -}}
+{{- end -}}
+{{- $env | toYaml -}}
+{{- end -}}

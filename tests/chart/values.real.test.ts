@@ -1,0 +1,134 @@
+/** Values that the chart cannot work with are refused in words, and those that it can are described. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { CHART, openHelm, over, REQUIRED, type Helm, type Values } from './chart.ts';
+
+let helm: Helm;
+
+beforeAll(async () => {
+  helm = await openHelm();
+}, 900_000);
+afterAll(() => helm.close());
+
+const OFF = { enabled: false };
+
+const refusal = (values: Values) => helm.text(values).then(() => 'it rendered', String);
+
+describe('what has to be given and is not fails the render with a sentence that names the value', () => {
+  test.each<[string, Values, RegExp]>([
+    ['anything', {}, /there is no secret with .*: name it in (databases|redis)\.existingSecret/],
+    [
+      'databases',
+      over(REQUIRED, { databases: { existingSecret: '' } }),
+      /dispatch service's database URL: name it in databases\.existingSecret \(one secret for all, here with the key dispatch\) or in services\.dispatch\.database\.existingSecret/,
+    ],
+    [
+      'quotes',
+      over(REQUIRED, { services: { order: { quotes: { existingSecret: '' } } } }),
+      /services\.order\.quotes\.existingSecret, or set services\.order\.prices=trusted/,
+    ],
+    [
+      "the provider's secret",
+      over(REQUIRED, { services: { payment: { provider: { existingSecret: '' } } } }),
+      /services\.payment\.provider\.existingSecret, or set services\.payment\.provider\.auth=off/,
+    ],
+    [
+      'a participant',
+      over(REQUIRED, { services: { inventory: OFF } }),
+      /the flow close-order calls inventory, which is neither here nor elsewhere: enable services\.inventory/,
+    ],
+    [
+      'whom payment asks',
+      over(REQUIRED, { services: { order: OFF }, flows: { create: false } }),
+      /services\.payment asks the order service what an order costs: enable services\.order, or say in services\.order\.elsewhere\.url/,
+    ],
+    [
+      'whom order asks',
+      over(REQUIRED, { services: { payment: OFF } }),
+      /services\.order asks the payment service what was captured/,
+    ],
+    [
+      'policies that the cluster does not know',
+      over(REQUIRED, { crds: { mutatingPolicies: 'failIfMissing' } }),
+      /crds\.mutatingPolicies is failIfMissing, and this cluster does not serve admissionregistration\.k8s\.io\/v1\/MutatingAdmissionPolicy/,
+    ],
+  ])('%s', async (_, values, sentence) => {
+    expect(await refusal(values)).toMatch(sentence);
+  });
+});
+
+describe('values that are wrong are refused with where they are', () => {
+  test.each<[Values, RegExp]>([
+    [{ controler: {} }, /additional properties 'controler' not allowed/],
+    [{ controller: { replicaz: 1 } }, /at '\/controller': additional properties 'replicaz' not allowed/],
+    [{ controller: { replicas: 'two' } }, /at '\/controller\/replicas': got string, want integer/],
+    [{ controller: { shards: 0 } }, /at '\/controller\/shards': minimum/],
+    [{ services: { orders: {} } }, /at '\/services': additional properties 'orders' not allowed/],
+    [
+      { services: { inventory: { redis: {} } } },
+      /at '\/services\/inventory': additional properties 'redis' not allowed/,
+    ],
+    [{ logLevel: 'loud' }, /at '\/logLevel': value must be one of 'trace'/],
+    [{ watchNamespaces: ['Shop'] }, /at '\/watchNamespaces\/0': 'Shop' does not match pattern/],
+    [{ controller: { image: { digest: 'sha256:abc' } } }, /at '\/controller\/image\/digest'/],
+    [
+      { services: { order: { prices: 'free' } } },
+      /at '\/services\/order\/prices': value must be one of 'signed', 'trusted'/,
+    ],
+    [{ flows: { settings: { refund: {} } } }, /at '\/flows\/settings': additional properties 'refund' not allowed/],
+    [{ retentionDays: 7 }, /at '\/retentionDays': minimum/],
+    [{ replicaCount: 3 }, /there is no value replicaCount in this chart: set controller\.replicas, and services/],
+    [{ installCRDs: true }, /there is no value installCRDs in this chart: set crds\.enabled/],
+    [{ image: { tag: '1' } }, /there is no value image in this chart: set controller\.image/],
+  ])('%j', async (values, sentence) => {
+    expect(await refusal(over(REQUIRED, values))).toMatch(sentence);
+  });
+
+  test('what an umbrella chart adds is let be', async () => {
+    const umbrella = { global: { region: 'north', imageRegistry: 'elsewhere' }, enabled: true };
+    expect(await helm.text(over(REQUIRED, umbrella))).toBe(await helm.text(REQUIRED));
+  });
+});
+
+describe('every value', () => {
+  type Schema = {
+    readonly $ref?: string;
+    readonly description?: string;
+    readonly deprecated?: boolean;
+    readonly type?: string;
+    readonly additionalProperties?: unknown;
+    readonly properties?: Readonly<Record<string, Schema>>;
+    readonly items?: Schema;
+    readonly $defs?: Readonly<Record<string, Schema>>;
+  };
+
+  test('is described, and has a default that values.yaml says', async () => {
+    const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8')) as Schema;
+    const defaults: unknown = parse(await readFile(join(CHART, 'values.yaml'), 'utf8'));
+    const problems: string[] = [];
+    const visit = (given: Schema, value: unknown, path: string): void => {
+      const definition = given.$ref === undefined ? {} : schema.$defs?.[given.$ref.replace('#/$defs/', '')];
+      if (definition === undefined) problems.push(`${path} refers to nothing`);
+      const described = { ...definition, ...given };
+      if (path !== '' && !described.description) problems.push(`${path} has no description`);
+      if (described.properties === undefined) return;
+      if (described.additionalProperties !== false) problems.push(`${path} lets unknown values pass`);
+      const map = typeof value === 'object' && value !== null ? (value as Values) : {};
+      for (const [name, property] of Object.entries(described.properties)) {
+        const mayMiss =
+          property.deprecated || (['global', 'enabled'].includes(name) && path === '') || path === '.flows.settings';
+        if (!(name in map) && !mayMiss) problems.push(`${path}.${name} has no default in values.yaml`);
+        if (name in map) visit(property, map[name], `${path}.${name}`);
+        else if (!property.description && property.$ref === undefined)
+          problems.push(`${path}.${name} has no description`);
+      }
+      for (const name of Object.keys(map)) {
+        if (!(name in described.properties)) problems.push(`${path}.${name} is in values.yaml and not in the schema`);
+      }
+    };
+    visit(schema, defaults, '');
+    expect(problems).toEqual([]);
+  });
+});
