@@ -154,7 +154,7 @@ describe('CRDs, guards and flows', () => {
       const source = await readFile(join(CHART, '..', '..', 'crds', `${file}.yaml`), 'utf8');
       for (const text of source.split(/^---$/m)) {
         const object = parse(text) as Rendered;
-        expect(named(objects, object.kind, object.metadata.name)['spec']).toEqual(object['spec']);
+        expect(named(objects, object.kind, object.metadata.name).spec).toEqual(object.spec);
       }
     }
   });
@@ -202,7 +202,7 @@ describe('CRDs, guards and flows', () => {
       services: { inventory: { enabled: false, elsewhere: { endpoint: { service } } } },
     });
     expect(flow(inService, 'create-order').spec.participants[1]?.endpoint).toEqual({ service });
-    expect(environment(inService, 'shop-ordertx-controller')['ORDERTX_ALLOW_ENDPOINTS']).toBe('stock.warehouse');
+    expect(environment(inService, 'shop-ordertx-controller').ORDERTX_ALLOW_ENDPOINTS).toBe('stock.warehouse');
 
     const url = 'https://stock.example:8443';
     const byUrl = await render({
@@ -210,7 +210,7 @@ describe('CRDs, guards and flows', () => {
       services: { inventory: { enabled: false, elsewhere: { endpoint: { url } } } },
     });
     expect(flow(byUrl, 'create-order').spec.participants[1]?.endpoint).toEqual({ url });
-    expect(environment(byUrl, 'shop-ordertx-controller')['ORDERTX_ALLOW_ENDPOINTS']).toBe(`http://more.example,${url}`);
+    expect(environment(byUrl, 'shop-ordertx-controller').ORDERTX_ALLOW_ENDPOINTS).toBe(`http://more.example,${url}`);
   });
 });
 
@@ -242,7 +242,7 @@ describe('processes', () => {
       DATABASE_URL: { secretKeyRef: { name: 'order-db', key: 'url' } },
       REDIS_URL: { secretKeyRef: { name: 'redis', key: 'order-2' } },
     });
-    expect(environment(objects, 'shop-ordertx-controller')['ARCHIVE_DATABASE_URL']).toEqual({
+    expect(environment(objects, 'shop-ordertx-controller').ARCHIVE_DATABASE_URL).toEqual({
       secretKeyRef: { name: 'archive', key: 'archive' },
     });
   });
@@ -296,7 +296,7 @@ describe('rights', () => {
       'shop/shop-ordertx-controller-home',
       'south/shop-shop-ordertx-controller',
     ]);
-    expect(environment(objects, 'shop-ordertx-controller')['ORDERTX_NAMESPACES']).toBe('north,south');
+    expect(environment(objects, 'shop-ordertx-controller').ORDERTX_NAMESPACES).toBe('north,south');
     const bindings = objects.filter(({ kind }) => kind === 'RoleBinding');
     expect(bindings.map(({ metadata }) => metadata.namespace).toSorted()).toContain('south');
   });

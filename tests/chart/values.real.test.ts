@@ -118,7 +118,9 @@ describe('every value', () => {
       const map = typeof value === 'object' && value !== null ? (value as Values) : {};
       for (const [name, property] of Object.entries(described.properties)) {
         const mayMiss =
-          property.deprecated || (['global', 'enabled'].includes(name) && path === '') || path === '.flows.settings';
+          (property.deprecated ?? false) ||
+          (['global', 'enabled'].includes(name) && path === '') ||
+          path === '.flows.settings';
         if (!(name in map) && !mayMiss) problems.push(`${path}.${name} has no default in values.yaml`);
         if (name in map) visit(property, map[name], `${path}.${name}`);
         else if (!property.description && property.$ref === undefined)
