@@ -167,7 +167,7 @@ export default {
       from: { path: '^controller/src/(main|config)[.]ts$' },
       to: {
         path: '^services/',
-        pathNot: '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|log)[.]ts$)',
+        pathNot: '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|log|begin|early-signal)[.]ts$)',
       },
     },
     {

@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { runPart, type Part } from './parts.ts';
-import { inheritedEnvironment, type ProcessGroup } from './process-group.ts';
+import { inheritedEnvironment, type ProcessGroup, type ProcessSpec } from './process-group.ts';
 import { answersReadyz } from './services.ts';
 
 export type ControllerOptions = {
@@ -22,6 +22,8 @@ export type ControllerOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** The folder of another release, with its packages. Default: this one. */
   readonly release?: string;
+  /** What an image holds, in a folder: it is run instead of the sources. */
+  readonly bundle?: string;
 };
 
 export type RunningController = { readonly url: string; readonly part: Part };
@@ -35,8 +37,14 @@ const HEAP = ['--max-old-space-size=1024', '--max-semi-space-size=4'];
 const ROOT = join(import.meta.dirname, '..');
 
 export async function startController(group: ProcessGroup, options: ControllerOptions): Promise<RunningController> {
-  const { name, port, serviceAccount, release = ROOT } = options;
-  const url = `http://127.0.0.1:${port}`;
+  const { url, spec } = controllerProcess(options);
+  const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+  return { url, part };
+}
+
+/** How its process is started, and where it will be. */
+export function controllerProcess(options: ControllerOptions): { readonly url: string; readonly spec: ProcessSpec } {
+  const { name, port, serviceAccount, release = ROOT, bundle } = options;
   const env = {
     ...inheritedEnvironment(),
     HOST: '127.0.0.1',
@@ -49,12 +57,8 @@ export async function startController(group: ProcessGroup, options: ControllerOp
     ...(serviceAccount !== undefined && { ORDERTX_SERVICE_ACCOUNT: serviceAccount }),
     ...options.env,
   };
-  const args = [
-    ...HEAP,
-    join(release, 'controller', 'src', 'main.ts'),
-    `--allow-endpoints=${options.allowEndpoints.join(',')}`,
-  ];
-  const spec = { name, command: process.execPath, args, env, cwd: release, leaf: true };
-  const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
-  return { url, part };
+  const main = bundle === undefined ? join(release, 'controller', 'src', 'main.ts') : join(bundle, 'main.mjs');
+  const args = [...HEAP, main, `--allow-endpoints=${options.allowEndpoints.join(',')}`];
+  const spec = { name, command: process.execPath, args, env, cwd: bundle ?? release, leaf: true };
+  return { url: `http://127.0.0.1:${port}`, spec };
 }

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runPart, type Part } from './parts.ts';
-import { inheritedEnvironment, type ProcessGroup } from './process-group.ts';
+import { inheritedEnvironment, type ProcessGroup, type ProcessSpec } from './process-group.ts';
 
 export type ServiceName = 'order' | 'inventory' | 'payment' | 'dispatch' | 'wms' | 'member' | 'notification';
 
@@ -61,6 +61,8 @@ export type ServiceOptions = {
   readonly origins?: Origins;
   /** Added to the process's environment; wins over what the other options say. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What an image holds, in a folder: it is run instead of the sources. */
+  readonly bundle?: string;
 };
 
 export type RunningService = { readonly url: string; readonly databaseUrl: string; readonly part: Part };
@@ -70,13 +72,19 @@ const READYZ_MS = 2_000;
 const ROOT = join(import.meta.dirname, '..');
 
 export async function startService(group: ProcessGroup, options: ServiceOptions): Promise<RunningService> {
-  const url = `http://127.0.0.1:${options.port}`;
-  const main = join(ROOT, 'services', options.name, 'src', 'main.ts');
-  if (!existsSync(main)) throw new Error(`there is no service ${options.name} (${main})`);
-  const env = { ...inheritedEnvironment(), ...serviceEnvironment(options), ...options.env };
-  const spec = { name: options.name, command: process.execPath, args: [main], env, cwd: ROOT, leaf: true };
+  const { url, spec } = serviceProcess(options);
   const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
   return { url, databaseUrl: options.databaseUrl, part };
+}
+
+/** How its process is started, and where it will be. */
+export function serviceProcess(options: ServiceOptions): { readonly url: string; readonly spec: ProcessSpec } {
+  const { name, port, bundle } = options;
+  const main = bundle === undefined ? join(ROOT, 'services', name, 'src', 'main.ts') : join(bundle, 'main.mjs');
+  if (!existsSync(main)) throw new Error(`there is no service ${name} (${main})`);
+  const env = { ...inheritedEnvironment(), ...serviceEnvironment(options), ...options.env };
+  const spec = { name, command: process.execPath, args: [main], env, cwd: bundle ?? ROOT, leaf: true };
+  return { url: `http://127.0.0.1:${port}`, spec };
 }
 
 function serviceEnvironment(options: ServiceOptions): Record<string, string> {

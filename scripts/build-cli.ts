@@ -10,39 +10,22 @@
  */
 import { build, type BuildResult, type Plugin } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
+import { kubeConfigOnly, ROOT, withStatements } from './bundling.ts';
 
-const ROOT = resolve(import.meta.dirname, '..');
 export const CLI_FOLDER = join(ROOT, 'dist', 'kubectl-ordertx');
 const PROGRAM = 'kubectl-ordertx';
 
 /** Of what is bundled, undici asks for the newest one. */
 export const NODE_OLDEST = oldestNode();
 
-/** The library's config.js names two things of the thousands that are generated beside it. */
-const kubeConfigOnly: Plugin = {
-  name: 'kube-config-only',
-  setup(builder) {
-    builder.onResolve({ filter: /\/kube-config\.ts$/ }, ({ kind, resolveDir }) =>
-      builder.resolve('@kubernetes/client-node/dist/config.js', { kind, resolveDir }),
-    );
-    builder.onResolve({ filter: /^\.\/gen\/index\.js$/ }, () => ({
-      path: join(ROOT, 'controller/src/kubernetes/kube-config-generated.ts'),
-    }));
-  },
-};
-
-const SQL_FILE = /sqlFile\(import\.meta\.url, '([^']+)'\)/g;
-
 const sqlAsText: Plugin = {
   name: 'sql-as-text',
   setup(builder) {
     builder.onLoad({ filter: /\/archive\/queries\.ts$/ }, ({ path }) => ({
       loader: 'ts',
-      contents: readFileSync(path, 'utf8').replaceAll(SQL_FILE, (_, file: string) =>
-        JSON.stringify(readFileSync(join(dirname(path), file), 'utf8')),
-      ),
+      contents: withStatements(path),
     }));
   },
 };

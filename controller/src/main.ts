@@ -3,12 +3,14 @@
  *
  * Caches first, then the work; on a signal the same backwards, so that a successor takes over at once.
  */
+import '../../services/kit/src/begin.ts';
 import { hostname } from 'node:os';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { DROPPED } from '../../services/broker/src/receipts.ts';
 import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
+import { startIsOver } from '../../services/kit/src/early-signal.ts';
 import { startTracing } from '../../services/tracing/src/start.ts';
 import { transactionContext } from '../../services/tracing/src/transaction-trace.ts';
 import { PostgresArchive } from './archive/postgres-archive.ts';
@@ -79,6 +81,7 @@ const shutdown = new Shutdown({
   onStep: (step, outcome, error) => log.info({ step, outcome, err: error }, 'stopping'),
 });
 shutdown.listen(process);
+startIsOver();
 
 const kubeConfig = loadKubeConfig(config.kubeconfig);
 const namespaces = config.namespaces ?? [namespaceOf(kubeConfig)];

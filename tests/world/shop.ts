@@ -42,6 +42,8 @@ export interface ShopOptions {
   readonly serviceEnv?: Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>;
   /** Default: order and inventory. Those are always there. */
   readonly services?: readonly ServiceName[];
+  /** The folder of each service's image's content: these are run instead of the sources. */
+  readonly bundles?: (service: ServiceName) => string;
   /** Whether Redis and Postgres are servers of its own, with all their durability, so that the test may kill and restart them. */
   readonly ownServers?: boolean;
   /** Path of a key set: callers are checked against it, and controllers send tokens. Without one they are not. */
@@ -58,6 +60,8 @@ export interface ControllerChoice {
   readonly env?: Readonly<Record<string, string>>;
   /** The folder of another release. */
   readonly release?: string;
+  /** The folder of what an image holds. */
+  readonly bundle?: string;
 }
 
 /** A flow for a test: the business's own participants and paths, in a hurry. */
@@ -154,6 +158,7 @@ export class Shop {
       ...(this.#parts.checksCallers && { serviceAccount: this.access.controllerAccount }),
       env: { ORDERTX_LEADER_ELECTION: 'off', ...choice.env },
       ...(choice.release !== undefined && { release: choice.release }),
+      ...(choice.bundle !== undefined && { bundle: choice.bundle }),
     });
   }
 
@@ -327,6 +332,7 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
           namespaces: [namespace],
           callers: { kind: 'off' },
           ...(name === 'order' && { kubeconfig: access.orderKubeconfig }),
+          ...(options.bundles && { bundle: options.bundles(name) }),
           env: {
             ...(options.keySetFile !== undefined && checkedBy(options.keySetFile, port, cluster.issuer, access)),
             ...options.serviceEnv?.[name],

@@ -1,6 +1,7 @@
 /**
  * The dispatch service's process.
  */
+import '../../kit/src/begin.ts';
 import { runProcess } from '../../kit/src/index.ts';
 import { readConfig } from './config.ts';
 import { startDispatch } from './service.ts';

@@ -2,6 +2,7 @@
  * The payment service's process: `main.ts` serves, `main.ts outbox ...` shows what has no receipt yet, or publishes what was
  * refused again, `main.ts refund ...` gives back what will never be applied; both exit.
  */
+import '../../kit/src/begin.ts';
 import { createLog, createPool, runProcess } from '../../kit/src/index.ts';
 import { readConfig, readRefundConfig } from './config.ts';
 import { orderService } from './orders/order-service.ts';

@@ -1,6 +1,7 @@
 /**
- * A service's process: `main.ts` serves until a signal comes; `main.ts settle ...` and `main.ts outbox ...` do one thing and exit.
+ * A service's process, whose main.ts imports begin.ts before anything else: `main.ts` serves until a signal comes; `main.ts settle ...` and `main.ts outbox ...` do one thing and exit.
  */
+import { startIsOver } from '../early-signal.ts';
 import { closeOnSignal } from '../http/listen.ts';
 import { createLog, endOnUncaught } from '../log.ts';
 import { outboxCommand } from '../messages/outbox-command.ts';
@@ -41,6 +42,7 @@ export async function runProcess(service: ServiceProcess): Promise<void> {
   if (command === undefined) {
     const { app, closers } = await startOrExit(service);
     closeOnSignal(app, closers);
+    startIsOver();
   } else if (!known.includes(command)) {
     const ways = ['without one', ...known.map((each) => `with ${each}`)].join(', or ');
     process.stderr.write(`unknown command ${command}: start it ${ways}\n`);
