@@ -77,6 +77,9 @@ test('a build gets the sources of what it makes, and nothing else', () => {
   const expected = [
     ...['.npmrc', 'LICENSE', 'package.json', 'package-lock.json'],
     ...['controller/src', 'crds/generated', 'scripts/bundling.ts', 'scripts/images'],
+    ...readdirSync(join(ROOT, 'crds'))
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .map((file) => `crds/${file}`),
     ...services.flatMap((name) =>
       ['src', 'sql', 'migrations', 'schemas']
         .map((part) => `services/${name}/${part}`)
