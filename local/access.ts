@@ -5,7 +5,7 @@
  * missed here first. The administrator's kubeconfig is for people and tests only.
  */
 import { join } from 'node:path';
-import type { Cluster } from './cluster.ts';
+import { CRD_NAMES, type Cluster } from './cluster.ts';
 import { connect, type ApiServer } from './control-plane/api.ts';
 import { writeKubeconfig } from './control-plane/kubeconfig.ts';
 import { waitFor } from './deadline.ts';
@@ -37,6 +37,14 @@ const CONTROLLER_RULES: readonly Rule[] = [
   { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [CONTROLLER_ACCOUNT], verbs: ['create'] },
 ];
 
+/** Of the whole cluster, as CRDs are: the controller looks which schema they have, and at no other. */
+const CRDS_RULE: Rule = {
+  apiGroups: ['apiextensions.k8s.io'],
+  resources: ['customresourcedefinitions'],
+  resourceNames: CRD_NAMES,
+  verbs: ['get'],
+};
+
 const ORDER_RULES: readonly Rule[] = [
   { apiGroups: ['ordertx.dev'], resources: ['ordertransactions'], verbs: ['create'] },
 ];
@@ -58,7 +66,7 @@ export type Access = {
  * Creates both accounts and returns once their rights in `namespace` are effective. Kubeconfigs are written into `folder`.
  *
  * @param home where the accounts live. In another namespace than `namespace` they get their rights from the cluster, so that
- *             accounts and rights outlive it; in the same one, both go with it.
+ *             accounts and rights outlive it; in the same one, both go with it but for the right to read the CRDs.
  */
 export async function grantAccess(
   cluster: Cluster,
@@ -66,18 +74,20 @@ export async function grantAccess(
   folder: string,
   home = namespace,
 ): Promise<Access> {
-  const kubeconfig = async (account: string, rules: readonly Rule[]) => {
+  const kubeconfig = async (account: string, rules: readonly Rule[], ofCluster: readonly Rule[] = []) => {
     await createAccount(cluster.admin, home, account);
-    await (home === namespace ? grantThere : grantEverywhere)(cluster.admin, home, account, rules);
+    const everywhere = home === namespace ? ofCluster : [...rules, ...ofCluster];
+    if (home === namespace) await grantThere(cluster.admin, home, account, rules);
+    if (everywhere.length > 0) await grantEverywhere(cluster.admin, home, account, everywhere);
     const path = join(folder, `kubeconfig-${namespace}-${account}`);
     const token = await issueToken(cluster.admin, home, account);
     const { url, certificate } = cluster;
     await writeKubeconfig(path, { url, certificate, token, user: account, namespace });
-    await effective({ url, certificate, token }, namespace, rules);
+    for (const each of [rules, ofCluster]) await effective({ url, certificate, token }, namespace, each);
     return path;
   };
   const [controllerKubeconfig, orderKubeconfig] = await Promise.all([
-    kubeconfig(CONTROLLER_ACCOUNT, CONTROLLER_RULES),
+    kubeconfig(CONTROLLER_ACCOUNT, CONTROLLER_RULES, [CRDS_RULE]),
     kubeconfig(ORDER_ACCOUNT, ORDER_RULES),
   ]);
   return {

@@ -30,7 +30,7 @@ const CRDS_FOLDER = join(import.meta.dirname, '..', 'crds');
 /** Only of use to API servers that serve MUTATING_POLICIES, which they do from 1.36 on. */
 const MUTATING_FILES = ['acts-by.yaml', 'managed-fields.yaml'];
 const MUTATING_POLICIES = { group: '/apis/admissionregistration.k8s.io/v1', plural: 'mutatingadmissionpolicies' };
-const CRD_NAMES = ['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'] as const;
+export const CRD_NAMES = ['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'] as const;
 const EFFECTIVE_MS = 30_000;
 const CRD_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const TRANSACTIONS_PATH = '/apis/ordertx.dev/v1alpha1/namespaces/default/ordertransactions';

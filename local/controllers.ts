@@ -24,6 +24,8 @@ export type ControllerOptions = {
   readonly release?: string;
   /** What an image holds, in a folder: it is run instead of the sources. */
   readonly bundle?: string;
+  /** What it is waited for at the start. Default: that it says it is ready. */
+  readonly ready?: (url: string) => Promise<boolean>;
 };
 
 export type RunningController = { readonly url: string; readonly part: Part };
@@ -38,7 +40,8 @@ const ROOT = join(import.meta.dirname, '..');
 
 export async function startController(group: ProcessGroup, options: ControllerOptions): Promise<RunningController> {
   const { url, spec } = controllerProcess(options);
-  const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+  const { ready = answersReadyz } = options;
+  const part = await runPart(group, { spec, ready: () => ready(url), readyMs: READY_MS });
   return { url, part };
 }
 

@@ -12,6 +12,7 @@ import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts'
 import { renderResourceTypes } from './generate-resource-types.ts';
 import { renderGuards } from './guards-list.ts';
 import { renderMetrics } from './metrics-docs.ts';
+import { renderCrd, renderSchemaRevisions } from './schema-revisions.ts';
 
 export interface Generator {
   /** The generated file, from the repository's root. */
@@ -64,6 +65,9 @@ export const generators: readonly Generator[] = [
       }),
   },
   { path: 'crds/generated/guards.ts', render: () => renderGuards() },
+  { path: 'crds/generated/schema-revisions.ts', render: () => renderSchemaRevisions() },
+  { path: 'crds/ordertransaction.yaml', render: () => renderCrd('crds/ordertransaction.yaml') },
+  { path: 'crds/transactionflow.yaml', render: () => renderCrd('crds/transactionflow.yaml') },
   { path: 'docs/reference/configuration.md', render: () => renderConfiguration() },
   { path: 'docs/reference/metrics.md', render: () => renderMetrics() },
   ...[...renderSchemas()].map(([name, text]) => ({ path: `services/protocol/schemas/${name}`, render: () => text })),

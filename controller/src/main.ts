@@ -1,12 +1,13 @@
 /**
  * The controller's process: the only place where its parts are built and put together.
  *
- * Caches first, then the work; on a signal the same backwards, so that a successor takes over at once.
+ * CRDs that fit first, then caches, then the work; on a signal the same backwards, so that a successor takes over at once.
  */
 import '../../services/kit/src/begin.ts';
 import { hostname } from 'node:os';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
+import { NEEDED_SCHEMAS } from '../../crds/schema-revision.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { DROPPED } from '../../services/broker/src/receipts.ts';
 import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
@@ -22,6 +23,7 @@ import { FlowFinalizer } from './kubernetes/flow-finalizer.ts';
 import { FlowRemovalReport } from './kubernetes/flow-removal-report.ts';
 import { InformedFlowStore } from './kubernetes/flow-store.ts';
 import { Informers } from './kubernetes/informers.ts';
+import { InstalledSchemas } from './kubernetes/installed-schemas.ts';
 import { KeySet } from './kubernetes/jwks.ts';
 import { ApiRestingTransactions } from './kubernetes/resting-transactions.ts';
 import { ShardCensus } from './kubernetes/shard-census.ts';
@@ -93,6 +95,11 @@ const onDated = (answer: DatedAnswer): void => {
   observe.skew(apiClock.skewMs());
 };
 const transport = new HttpTransport({ kubeConfig, userAgent, onAnswer: observe.apiAnswer, onDated });
+
+const schemas = new InstalledSchemas({
+  ...{ transport, clock, log, needed: NEEDED_SCHEMAS, version: manifest.version },
+  onLook: (crd, fits) => metrics.crdUnfit.set({ crd }, fits ? 0 : 1),
+});
 
 /** Those that rest are nobody's work, and many more. */
 const transactions = new Informers<OrderTransaction>(TRANSACTIONS, namespaces, {
@@ -295,7 +302,12 @@ const server = await startTelemetryServer({
   jwks: () => keySet.read(),
   about: { version: manifest.version, replica: identity },
   look: (namespace, name) => reconciler.look(`${namespace}/${name}`),
-  ready: () => [...unread('transactions', transactions), ...unread('flows', flowInformers)],
+  ready: () => {
+    const awaited = schemas.waitsFor();
+    return awaited.length > 0
+      ? awaited
+      : [...unread('transactions', transactions), ...unread('flows', flowInformers)];
+  },
   live: () => [
     ...(transactions.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of transactions hangs'] : []),
     ...(flowInformers.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of flows hangs'] : []),
@@ -303,6 +315,7 @@ const server = await startTelemetryServer({
   ],
 });
 
+shutdown.onStop('schemas', () => schemas.stop());
 shutdown.onStop('queue', (leftMs) => queue.drain(leftMs));
 shutdown.onStop('calls', async () => {
   const timer = setTimeout(() => stopping.abort(), CALLS_END_MS);
@@ -325,6 +338,8 @@ shutdown.onStop('server', () => server.close());
 shutdown.onStop('api', () => transport.close());
 shutdown.onStop('traces', () => tracing.close());
 
+schemas.start();
+await schemas.whenFit();
 messages.start();
 const pingRedis = async (): Promise<void> => metrics.redisUp.set((await messages.ping()) ? 1 : 0);
 setInterval(() => void pingRedis(), REDIS_PING_EVERY_MS).unref();

@@ -25,7 +25,7 @@ export interface TappedShop {
 function matters(to: string, method: string, path: string): boolean {
   if (to !== 'api') return path.startsWith('/tcc/');
   const { pathname, searchParams } = new URL(path, 'http://api');
-  if (!pathname.includes('/ordertransactions') || searchParams.has('watch')) return false;
+  if (!/^\/apis\/ordertx\.dev\/.*\/ordertransactions/.test(pathname) || searchParams.has('watch')) return false;
   return method !== 'GET' || !pathname.endsWith('/ordertransactions');
 }
 

@@ -76,6 +76,11 @@ const rows: readonly Row[] = [
     allowed: ['controller/src/messages/envelope.ts', 'services/protocol/src/answer.ts'],
   },
   {
+    rule: 'adapters-know-only-the-ports',
+    refused: ['controller/src/kubernetes/types-metadata.ts', 'type crds/object-meta.ts'],
+    allowed: ['controller/src/kubernetes/installed.ts', 'crds/schema-revision.ts'],
+  },
+  {
     rule: 'only-the-archive-takes-the-kits-postgres',
     refused: ['controller/src/messages/stores.ts', 'services/kit/src/postgres/pool.ts'],
     allowed: ['controller/src/archive/keeps.ts', 'services/kit/src/postgres/pool.ts'],
@@ -216,6 +221,8 @@ const rows: readonly Row[] = [
 const neighbours: readonly (readonly [from: string, to: string | undefined])[] = [
   [CORE, undefined],
   ['crds/generated/ordertransaction.ts', undefined],
+  ['crds/object-meta.ts', undefined],
+  ['crds/schema-revision.ts', undefined],
   ['controller/src/reconcile/ports.ts', undefined],
   ['controller/src/runtime/queue.ts', undefined],
   ['controller/src/runtime/manual-clock.ts', undefined],

@@ -62,6 +62,8 @@ export interface ControllerChoice {
   readonly release?: string;
   /** The folder of what an image holds. */
   readonly bundle?: string;
+  /** See startController: for one that is not to get ready. */
+  readonly ready?: (url: string) => Promise<boolean>;
 }
 
 /** A flow for a test: the business's own participants and paths, in a hurry. */
@@ -159,6 +161,7 @@ export class Shop {
       env: { ORDERTX_LEADER_ELECTION: 'off', ...choice.env },
       ...(choice.release !== undefined && { release: choice.release }),
       ...(choice.bundle !== undefined && { bundle: choice.bundle }),
+      ...(choice.ready !== undefined && { ready: choice.ready }),
     });
   }
 

@@ -1,13 +1,14 @@
-/** `check` of a guard: that it is there says nothing yet of whether it refuses. */
-import { expect, test } from '@jest/globals';
+/** `check` of a guard: that it is there says nothing yet of whether it refuses; of a CRD: whether its schema is old. */
+import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { GUARDS } from '../../../crds/generated/guards.ts';
+import { NEEDED_SCHEMAS, renderRevision, SCHEMA_ANNOTATION } from '../../../crds/schema-revision.ts';
 import type { ApiAnswer, ApiRequest, Transport } from '../../src/kubernetes/transport.ts';
 import { sessionOn } from '../testing/session.ts';
 import type { Finding } from './finding.ts';
-import { checkGuards } from './installed.ts';
+import { checkCrds, checkGuards } from './installed.ts';
 
 interface Manifest {
   readonly kind: string;
@@ -90,4 +91,45 @@ test('policies that mutate are not missed where the API server has none, and are
   });
   const changed = await found({ [`policy ${name}`]: { mutations: [] } });
   expect(changed.get(name)).toMatchObject({ state: 'warning', sentence: expect.stringContaining('not the one') });
+});
+
+describe('check of the CRDs', () => {
+  const STORED = { state: 'ok', sentence: 'serves and stores v1alpha1' };
+  const WARNED = 'controllers of its version do not begin work before its crds/ are applied';
+  const { revision, digest } = NEEDED_SCHEMAS.get('ordertransactions.ordertx.dev')!;
+
+  /** What is said of the transactions' where it is installed as it came, but for this mark. */
+  async function foundWith(mark: string | undefined): Promise<Finding | undefined> {
+    const request = <T>({ path }: ApiRequest): Promise<ApiAnswer<T>> => {
+      const file = path.includes('/ordertransactions.') ? 'ordertransaction.yaml' : 'transactionflow.yaml';
+      const crd = parse(readFileSync(join(import.meta.dirname, '../../../crds', file), 'utf8')) as {
+        readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+      };
+      const annotations = file === 'ordertransaction.yaml' ? { [SCHEMA_ANNOTATION]: mark } : crd.metadata.annotations;
+      const status = { conditions: [{ type: 'Established', status: 'True' }], storedVersions: ['v1alpha1'] };
+      return Promise.resolve({ kind: 'ok', body: { ...crd, metadata: { annotations }, status } as T });
+    };
+    const { session } = sessionOn({ host: 'few.example', request } as unknown as Transport);
+    const [transactions, flows] = await checkCrds(session);
+    expect(flows).toMatchObject(STORED);
+    return transactions;
+  }
+
+  test.each([
+    ['as it came', renderRevision({ revision, digest })],
+    ['newer', renderRevision({ revision: revision + 1, digest: 'f00d' })],
+  ])('has nothing against one that is %s', async (_what, mark) => {
+    expect(await foundWith(mark)).toMatchObject(STORED);
+  });
+
+  test.each([
+    ['an older one', `${revision - 1}-f00d`, `its schema is revision ${revision - 1}-f00d, and this plugin came with`],
+    ['another of the same revision', `${revision}-f00d`, `its schema is revision ${revision}-f00d, and this plugin`],
+    ['one without a mark', undefined, 'it has no schema revision, and this plugin came with'],
+  ])('warns of %s', async (_what, mark, sentence) => {
+    const finding = await foundWith(mark);
+    expect(finding).toMatchObject({ state: 'warning' });
+    expect(finding?.sentence).toContain(sentence);
+    expect(finding?.sentence).toContain(WARNED);
+  });
 });

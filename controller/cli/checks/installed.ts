@@ -2,6 +2,7 @@
  * What has to be installed: the CRDs with the fields and versions this plugin knows, and the admission policies that guard them.
  */
 import { GUARDS, type Guard } from '../../../crds/generated/guards.ts';
+import { fitOf, NEEDED_SCHEMAS, renderRevision, SCHEMA_ANNOTATION } from '../../../crds/schema-revision.ts';
 import type { ApiAnswer } from '../../src/kubernetes/transport.ts';
 import { explainRefusal } from '../refusal.ts';
 import type { Session } from '../session.ts';
@@ -14,6 +15,7 @@ const POLICIES = '/apis/admissionregistration.k8s.io/v1';
 const VERSION = 'v1alpha1';
 
 interface Crd {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: {
     readonly versions: readonly {
       readonly name: string;
@@ -40,7 +42,7 @@ export async function checkCrds(session: Session): Promise<readonly Finding[]> {
       const what = `CRD ${plural}`;
       const answer = await session.api.ask<Crd>({ method: 'GET', path });
       if (answer.kind !== 'ok') return notRead(what, path, answer);
-      const { spec, status } = answer.body;
+      const { metadata, spec, status } = answer.body;
       const established = status?.conditions?.find(({ type }) => type === 'Established');
       if (established?.status !== 'True') return { what, state: 'wrong', sentence: 'it is not established yet' };
       const served = spec.versions.find(({ name, served: isServed }) => name === VERSION && isServed);
@@ -60,6 +62,8 @@ export async function checkCrds(session: Session): Promise<readonly Finding[]> {
           sentence: `it is older than this plugin: ${missing.join(', ')} cannot be selected by`,
         };
       }
+      const aged = checkRevision(what, `${plural}.ordertx.dev`, metadata.annotations?.[SCHEMA_ANNOTATION]);
+      if (aged !== undefined) return aged;
       const stored = status?.storedVersions ?? [];
       return stored.length > 1
         ? {
@@ -70,6 +74,27 @@ export async function checkCrds(session: Session): Promise<readonly Finding[]> {
         : { what, state: 'ok', sentence: `serves and stores ${stored.join(', ')}` };
     }),
   );
+}
+
+/** The plugin itself can work with it; controllers of its version would not begin. */
+function checkRevision(what: string, crd: string, mark: string | undefined): Finding | undefined {
+  const needed = NEEDED_SCHEMAS.get(crd);
+  if (needed === undefined) return undefined;
+  const fit = fitOf(mark, needed);
+  const has = mark === undefined ? 'it has no schema revision' : `its schema is revision ${mark}`;
+  switch (fit) {
+    case 'same':
+    case 'newer':
+      return undefined;
+    case 'older':
+    case 'unmarked':
+    case 'other':
+      return {
+        what,
+        state: 'warning',
+        sentence: `${has}, and this plugin came with ${renderRevision(needed)}: controllers of its version do not begin work before its crds/ are applied`,
+      };
+  }
 }
 
 interface Policy {

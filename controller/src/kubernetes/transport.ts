@@ -49,6 +49,8 @@ export interface ApiRequest {
   readonly once?: boolean;
   /** The answer is text and no JSON, as of what the API server is a proxy for. */
   readonly isText?: boolean;
+  /** Of an object only its metadata is wanted; a server that cannot leave the rest out sends it too. */
+  readonly isMetadataOnly?: boolean;
 }
 
 export interface Transport {
@@ -87,6 +89,7 @@ const CONNECTION_IDLE_MS = 45_000;
 /** How soon a peer that is gone without a word is noticed, together with the 10 probes a second apart that follow. */
 const TCP_KEEPALIVE_MS = 15_000;
 const CONNECT_MS = 5_000;
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, ';
 const ATTEMPTS_MAX = 4;
 const RETRY: BackoffPolicy = { initialMs: 100, maxMs: 2_000, factor: 3, jitter: 0.5 };
 
@@ -205,7 +208,7 @@ export class HttpTransport implements Transport {
       headers: {
         ...(this.#options.headers as Record<string, string | string[]> | undefined),
         ...headers,
-        accept: 'application/json, */*;q=0.1',
+        accept: `${request.isMetadataOnly === true ? METADATA_ONLY : ''}application/json, */*;q=0.1`,
         'user-agent': this.#options.userAgent,
         ...(body !== undefined && { 'content-type': contentTypeOf(method) }),
       },

@@ -50,6 +50,12 @@ export class ControllerMetrics {
     labelNames: ['against'],
     ...this.#common,
   });
+  readonly crdUnfit = new Gauge({
+    name: 'ordertx_crd_unfit',
+    help: 'Whether an installed CRD is older than this controller needs, or could not be read since it started: 1 or 0. Work does not begin before it is 0.',
+    labelNames: ['crd'],
+    ...this.#common,
+  });
   readonly leader = new Gauge({
     name: 'leader_election_master_status',
     help: 'Whether this replica works on the shard that the Lease stands for: 1 or 0.',
