@@ -304,9 +304,7 @@ const server = await startTelemetryServer({
   look: (namespace, name) => reconciler.look(`${namespace}/${name}`),
   ready: () => {
     const awaited = schemas.waitsFor();
-    return awaited.length > 0
-      ? awaited
-      : [...unread('transactions', transactions), ...unread('flows', flowInformers)];
+    return awaited.length > 0 ? awaited : [...unread('transactions', transactions), ...unread('flows', flowInformers)];
   },
   live: () => [
     ...(transactions.stalledMs() > INFORMER_STALLED_MS_MAX ? ['the watch of transactions hangs'] : []),

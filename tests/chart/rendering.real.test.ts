@@ -301,6 +301,26 @@ describe('rights', () => {
     expect(bindings.map(({ metadata }) => metadata.namespace).toSorted()).toContain('south');
   });
 
+  test('of what belongs to no namespace the controller reads its two CRDs', async () => {
+    const objects = await render({ roles: { create: false } });
+    const roles = objects.filter(({ kind }) => kind === 'ClusterRole');
+    expect(roles.map((role) => (role as unknown as Role).rules)).toEqual([
+      [
+        {
+          apiGroups: ['apiextensions.k8s.io'],
+          resources: ['customresourcedefinitions'],
+          resourceNames: ['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'],
+          verbs: ['get'],
+        },
+      ],
+    ]);
+    const [binding] = objects.filter(({ kind }) => kind === 'ClusterRoleBinding');
+    expect(binding).toMatchObject({
+      roleRef: { name: roles[0]?.metadata.name },
+      subjects: [{ name: 'shop-ordertx-controller', namespace: 'shop' }],
+    });
+  });
+
   test('nobody may write a transaction’s spec, and tokens are of the controller’s own account', async () => {
     const objects = await render();
     const rules = objects.filter(({ kind }) => kind === 'Role').flatMap((role) => (role as unknown as Role).rules);
