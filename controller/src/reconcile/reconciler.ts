@@ -303,7 +303,7 @@ export class Reconciler {
   ): Promise<boolean> {
     const illegal = illegalStep(transaction.status, step.status);
     if (illegal) throw new Error(`refused to store an illegal step of ${key}: ${illegal}`);
-    const checkpoint = work.checkpoint(step);
+    const checkpoint = work.checkpoint(step, transaction);
     const result = await this.#ports.transactions.writeStatus(transaction, step.status);
     work.observer.statusWritten(step.why, result.kind);
     switch (result.kind) {

@@ -11,7 +11,7 @@ import { applyOutcomes, withBranches } from '../transaction/apply-outcomes.ts';
 import type { Operation, Outcome } from '../transaction/outcome.ts';
 import { unheardAsUntried } from '../transaction/stored-answers.ts';
 import { isAboutHold, waitsOnlyForHold } from '../transaction/hold.ts';
-import { quietAfterWrite, quietAtStart, writeEveryMs } from '../transaction/notice.ts';
+import { endsWhatPeopleEnd, quietAfterWrite, quietAtStart, writeEveryMs } from '../transaction/notice.ts';
 import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from '../transaction/phase.ts';
 import { dueNow } from '../transaction/requests.ts';
 import { createdAtMs, type Step, type View } from '../transaction/step.ts';
@@ -318,14 +318,18 @@ export class Work {
   }
 
   /** To be called before a write: `stored` takes off what that write has carried, and keeps what came meanwhile. */
-  checkpoint({ why, publications }: Extract<Step, { kind: 'store' }>): { stored: (nowMs: number) => void } {
+  checkpoint(
+    { why, publications, status }: Extract<Step, { kind: 'store' }>,
+    before: OrderTransaction,
+  ): { stored: (nowMs: number) => void } {
     const carried = this.#answers.length;
     return {
       stored: (nowMs) => {
-        // What was decided begins its own trouble, which is told at once as the first was.
-        if (why === 'decision') this.#quietUntilMs = 0;
-        // What counts a publication tells no trouble.
-        if (why === 'news' && publications.length === 0) {
+        const isAnew = endsWhatPeopleEnd(before.status, status);
+        // What was decided begins its own trouble, which is told at once as the first was. So does what people have let go on.
+        if (why === 'decision' || isAnew) this.#quietUntilMs = 0;
+        // What counts a publication tells no trouble, and neither does that something is over.
+        if (why === 'news' && publications.length === 0 && !(isAnew && !status.waitingFor)) {
           const account = { quietUntilMs: this.#quietUntilMs, everyMs: this.#writeEveryMs };
           this.#quietUntilMs = quietAfterWrite(account, this.uid, nowMs);
         }

@@ -12,7 +12,7 @@ import { conditionIsTrue, findCondition } from './conditions.ts';
 import { fnv1a } from './fnv1a.ts';
 import { isAboutHold, waitsOnlyForHold } from './hold.ts';
 import { branchesOf, branchIsOpen, messagesOf, phaseOf } from './phase.ts';
-import { describeSlow, raiseAlarm } from './sentences.ts';
+import { describeEach, describeSlow, raiseAlarm } from './sentences.ts';
 import { keepStoredAnswers } from './stored-answers.ts';
 import { createdAtMs, store, type Step, type View } from './step.ts';
 
@@ -66,7 +66,7 @@ function whenToWrite(
   const stored = view.transaction.status ?? {};
   if (view.owesAnswer || isAnotherState(stored, status) || isSettledAnew(view, status)) return nowMs;
   const isLaterOfHold = isOldOfHold(stored, status);
-  const hasSentence = saysAnother(stored, status) && !isLaterOfHold;
+  const hasSentence = (saysAnother(stored, status) && !isLaterOfHold) || failsAtAnother(stored, status);
   if (!hasSentence && !isLaterOfHold && !hasProgress(stored, keepStoredAnswers(stored, status))) return undefined;
   const everyMs = view.writeEveryMs;
   const spreadMs = spreadOf(view.transaction.metadata.uid, everyMs);
@@ -92,6 +92,20 @@ export function quietAfterWrite(
   const untilMs = Math.max(nowMs, quietUntilMs) + everyMs;
   if (untilMs - nowMs <= AHEAD * everyMs) return untilMs;
   return Math.min(untilMs + spreadOf(uid, everyMs), nowMs + QUIET_MAX * everyMs);
+}
+
+/**
+ * Whether this write ends what only a person ends: a missing flow, a suspension. The trouble after it is a first one and told at once;
+ * by itself no transaction comes here twice, so thousands whose sentences alternate write no more by it.
+ */
+export function endsWhatPeopleEnd(
+  stored: OrderTransactionStatus | undefined,
+  written: OrderTransactionStatus,
+): boolean {
+  const isWithoutFlow = (status: OrderTransactionStatus | undefined): boolean =>
+    conditionIsTrue(status, 'Stuck') && findCondition(status, 'Stuck')?.reason === 'FlowNotFound';
+  const isSuspended = (status: OrderTransactionStatus | undefined): boolean => conditionIsTrue(status, 'Suspended');
+  return (isWithoutFlow(stored) && !isWithoutFlow(written)) || (isSuspended(stored) && !isSuspended(written));
 }
 
 /** Of another process nobody knows; a restart among thousands in trouble is not to cost each of them more than one write. */
@@ -143,6 +157,12 @@ function statesOf(status: OrderTransactionStatus): ReadonlyMap<string, string> {
 
 function saysAnother(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
   return (stored.message ?? '') !== (status.message ?? '') || (stored.waitingFor ?? '') !== (status.waitingFor ?? '');
+}
+
+/** Who fails besides the one that the sentence is about is read in the lists, and is an incident of its own. */
+function failsAtAnother(stored: OrderTransactionStatus, status: OrderTransactionStatus): boolean {
+  const known = new Set(describeEach(stored).map(({ waitingFor }) => waitingFor));
+  return describeEach(status).some(({ waitingFor }) => !known.has(waitingFor));
 }
 
 /**

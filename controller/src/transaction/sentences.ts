@@ -44,6 +44,20 @@ export function describe(status: OrderTransactionStatus): Description {
   return isSlow ? describeSlow(status) : { waitingFor: '', message: whyCancelled(status) };
 }
 
+/**
+ * Each open branch, or once those have ended each open message, that has an error, in the words that `describe` would have for it: the
+ * one sentence is about one of them. A 425 is none by itself.
+ */
+export function describeEach(status: OrderTransactionStatus): readonly Description[] {
+  const branches = branchesOf(status).filter(
+    (each) => branchIsOpen(each, status.decision) && each.lastError && each.lastError !== WORKING_ON_IT,
+  );
+  if (branches.length > 0) return branches.map((branch) => ofBranch(branch, status));
+  return messagesOf(status)
+    .filter((each) => messageIsOpen(each) && each.lastError && each.delivery === 'Reliable')
+    .map(ofMessage);
+}
+
 /** Where no one has an error yet, and it takes too long all the same: what is still to be done. */
 export function describeSlow(status: OrderTransactionStatus): Description {
   const branch = branchesOf(status).find((each) => branchIsOpen(each, status.decision));
