@@ -7,7 +7,7 @@
 import type { Command, Option } from 'commander';
 import { FLOWS, NEEDS_WORK_SELECTOR, TRANSACTIONS, type Resource } from '../src/kubernetes/stored-object.ts';
 import { collectionOf } from './api.ts';
-import { ailmentOf, incidentsOf, suffererOf } from './incident.ts';
+import { incidentsOf, sufferingsOf } from './incident.ts';
 import { printable } from './output/printable.ts';
 import type { Session } from './session.ts';
 
@@ -107,15 +107,8 @@ async function targets(session: Session): Promise<Candidates> {
 }
 
 async function incidents(session: Session): Promise<Candidates> {
-  const found = await session.api.transactions(
-    session.namespace,
-    { fieldSelector: NEEDS_WORK_SELECTOR },
-    (transaction) => {
-      const ailment = ailmentOf(transaction);
-      return ailment && ([suffererOf(transaction), ailment] as const);
-    },
-  );
-  return incidentsOf(found).map(
+  const found = await session.api.transactions(session.namespace, { fieldSelector: NEEDS_WORK_SELECTOR }, sufferingsOf);
+  return incidentsOf(found.flat()).map(
     ({ id, transactions, sentence }) => `${id}\t${transactions.length}: ${printable(sentence)}`,
   );
 }

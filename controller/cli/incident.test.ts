@@ -4,11 +4,11 @@ import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts'
 import { BROKER_AWAY, REFUSED } from '../src/transaction/outcome.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 import {
-  ailmentOf,
   incidentsOf,
   nextStepFor,
   ofIncident,
-  suffererOf,
+  sufferingsOf,
+  waitsFor,
   type Ailment,
   type Incident,
 } from './incident.ts';
@@ -42,12 +42,7 @@ function failing({ flow = 'create-order', target = 'inventory', why }: Trouble):
 }
 
 function incidentsIn(found: readonly { readonly transaction: OrderTransaction }[]): readonly Incident[] {
-  return incidentsOf(
-    found.flatMap(({ transaction }) => {
-      const ailment = ailmentOf(transaction);
-      return ailment === undefined ? [] : [[suffererOf(transaction), ailment] as const];
-    }),
-  );
+  return incidentsOf(found.flatMap(({ transaction }) => sufferingsOf(transaction) ?? []));
 }
 
 const DEAD = 'refused the connection: is it running and listening on the port in the flow?';
@@ -93,6 +88,96 @@ test('one that answers somebody has as many causes as answers', () => {
 test('what Redis did not take is nothing to mend at a consumer', () => {
   const [incident] = incidentsIn(times(1, { target: 'lock-wms', why: BROKER_AWAY }));
   expect(incident && nextStepFor(incident)).toMatch(/^mend Redis/);
+});
+
+describe('one that fails at two of its parts', () => {
+  const two = (status: OrderTransaction['status'], suspend = false): { readonly transaction: OrderTransaction } => {
+    const { transaction } = failing({ target: 'order', why: DEAD });
+    return {
+      transaction: {
+        ...transaction,
+        spec: { ...transaction.spec, suspend },
+        status: { ...transaction.status, ...status },
+      },
+    };
+  };
+  const atBoth = two({
+    branches: [
+      { name: 'order', state: 'Untried', attempts: 7, lastError: DEAD },
+      { name: 'inventory', state: 'Untried', attempts: 7, lastError: DEAD },
+    ],
+  });
+
+  test('is held up by both, in the words that each would have by itself, and waits for either', () => {
+    const alone = failing({
+      target: 'inventory',
+      why: `${DEAD} Next: it is asked again, until the deadline cancels the transaction`,
+    });
+    const incidents = incidentsIn([atBoth, alone]);
+    expect(incidents.map(({ target, transactions }) => [target, transactions.length]).toSorted()).toEqual([
+      ['inventory', 2],
+      ['order', 1],
+    ]);
+    expect(['order', 'inventory', 'lock-wms'].map((target) => waitsFor(atBoth.transaction, target))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    const atInventory = incidents.find(({ target }) => target === 'inventory')?.id ?? '';
+    expect(ofIncident(atInventory, [atBoth, alone])).toEqual([atBoth, alone]);
+  });
+
+  test('and is published to nobody has one for each message', () => {
+    const message = (name: string) =>
+      ({ name, delivery: 'Reliable', state: 'Pending', lastError: BROKER_AWAY }) as const;
+    const found = two({
+      ...{ phase: 'Delivering', decision: 'Confirm', waitingFor: 'lock-dispatch' },
+      message: `the message lock-dispatch is not delivered: ${BROKER_AWAY}`,
+      branches: [{ name: 'order', state: 'Confirmed' }],
+      messages: [message('lock-dispatch'), message('lock-wms'), { ...message('sms'), delivery: 'BestEffort' }],
+    });
+    expect(
+      incidentsIn([found])
+        .map(({ target, operation }) => [target, operation])
+        .toSorted(),
+    ).toEqual([
+      ['lock-dispatch', 'deliver'],
+      ['lock-wms', 'deliver'],
+    ]);
+  });
+
+  test('has the alarm of who refuses there only, and while it is suspended one row', () => {
+    const status = {
+      ...{
+        phase: 'Confirming',
+        decision: 'Confirm',
+        waitingFor: 'order',
+        message: `the confirm at order is not done: ${REFUSED}no`,
+      },
+      branches: [
+        { name: 'order', state: 'Tried', lastError: `${REFUSED}no` },
+        { name: 'inventory', state: 'Tried', lastError: DEAD },
+      ],
+      conditions: [
+        {
+          type: 'Stuck',
+          status: 'True',
+          reason: 'ConfirmRefused',
+          message: 'x',
+          lastTransitionTime: '2026-11-22T23:15:00Z',
+        },
+      ],
+    } as const satisfies OrderTransaction['status'];
+    expect(
+      incidentsIn([two(status)])
+        .map(({ target, reason }) => [target, reason])
+        .toSorted(),
+    ).toEqual([
+      ['inventory', 'TakingTooLong'],
+      ['order', 'ConfirmRefused'],
+    ]);
+    expect(incidentsIn([two(status, true)])).toHaveLength(1);
+  });
 });
 
 const AILMENT: Ailment = {

@@ -20,6 +20,7 @@ import {
   operationFor,
 } from '../src/transaction/phase.ts';
 import { BROKER_AWAY, NOT_CALLED, REFUSED } from '../src/transaction/outcome.ts';
+import { describeEach } from '../src/transaction/sentences.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 
 export interface Ailment {
@@ -52,7 +53,55 @@ export interface Sufferer {
   readonly createdMs: number;
 }
 
-/** @returns undefined where nothing is wrong, or nothing that is not somebody's decision */
+/** Who suffers from what: a transaction that fails at two participants is held up by two causes, and is in two incidents. */
+export type Suffering = readonly [Sufferer, Ailment];
+
+/** @returns undefined where there are none, so that lists of thousands keep nothing of them */
+export function sufferingsOf(transaction: OrderTransaction): readonly Suffering[] | undefined {
+  const ailments = ailmentsOf(transaction);
+  if (ailments.length === 0) return undefined;
+  const sufferer = suffererOf(transaction);
+  return ailments.map((ailment) => [sufferer, ailment] as const);
+}
+
+/**
+ * All that fails: what its sentence is about first, then whatever else is open and has an error, in the controller's own words for it.
+ * Empty where nothing is wrong, or nothing that is not somebody's decision.
+ */
+export function ailmentsOf(transaction: OrderTransaction): readonly Ailment[] {
+  const first = ailmentOf(transaction);
+  if (first === undefined) return [];
+  const { status = {} } = transaction;
+  // Nothing of it is asked just now: it waits for one thing, whatever failed before.
+  if (first.isSuspended || first.target === '') return [first];
+  const others = describeEach(status).filter(({ waitingFor }) => waitingFor !== first.target);
+  return [
+    first,
+    ...others.map(({ waitingFor, message }): Ailment => ({
+      ...first,
+      ...{ target: waitingFor, operation: operationOf(status, waitingFor), sentence: message },
+      reason: first.reason === '' ? '' : reasonFor(status, waitingFor, first.reason),
+    })),
+  ];
+}
+
+/** The condition's reason is that of what the sentence is about; whoever fails beside it has its own. */
+function reasonFor(status: Status, target: string, reason: string): string {
+  const { lastError = '' } = branchesOf(status).find(({ name }) => name === target) ?? {};
+  if (lastError.startsWith(REFUSED)) return status.decision === 'Cancel' ? 'CancelRefused' : 'ConfirmRefused';
+  if (lastError.startsWith(NOT_CALLED)) return reason === 'PayloadTooLarge' ? reason : 'EndpointForbidden';
+  const isRefused = messagesOf(status).some(({ name, state }) => name === target && state === 'Refused');
+  return isRefused ? 'MessageRefused' : 'TakingTooLong';
+}
+
+/** Whether it waits for this participant or message, alone or among others. */
+export function waitsFor(transaction: OrderTransaction, target: string): boolean {
+  const { status = {} } = transaction;
+  if (isFinal(status.phase)) return false;
+  return status.waitingFor === target || ailmentsOf(transaction).some((each) => each.target === target);
+}
+
+/** What its sentence is about; undefined where nothing is wrong, or nothing that is not somebody's decision. */
 export function ailmentOf({ metadata, spec, status = {} }: OrderTransaction): Ailment | undefined {
   if (isFinal(status.phase)) return undefined;
   const isStuck = conditionIsTrue(status, 'Stuck');
@@ -85,7 +134,7 @@ function operationOf(status: Status, target: string): string {
 }
 
 /** The oldest first. */
-export function incidentsOf(transactions: Iterable<readonly [Sufferer, Ailment]>): readonly Incident[] {
+export function incidentsOf(transactions: Iterable<Suffering>): readonly Incident[] {
   const groups = new Map<string, Group>();
   for (const [sufferer, ailment] of transactions) {
     const id = idOf(ailment);
@@ -155,13 +204,12 @@ export function ofIncident<T extends { readonly transaction: OrderTransaction }>
   incident: string,
   found: readonly T[],
 ): readonly T[] {
-  const ailing = found.flatMap((each) => {
-    const ailment = ailmentOf(each.transaction);
-    return ailment === undefined ? [] : [{ each, ailment }];
-  });
-  const incidents = incidentsOf(ailing.map(({ each, ailment }) => [suffererOf(each.transaction), ailment] as const));
+  const ailing = found.map((each) => ({ each, sufferings: sufferingsOf(each.transaction) ?? [] }));
+  const incidents = incidentsOf(ailing.flatMap(({ sufferings }) => sufferings));
   const ids = incidents.find((one) => one.ids.includes(incident))?.ids ?? [];
-  return ailing.filter(({ ailment }) => ids.includes(idOf(ailment))).map(({ each }) => each);
+  return ailing
+    .filter(({ sufferings }) => sufferings.some(([, ailment]) => ids.includes(idOf(ailment))))
+    .map(({ each }) => each);
 }
 
 /** The reason is not part of it: what only fails now is Stuck a minute later, by the same cause. */

@@ -6,7 +6,7 @@ import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts'
 import { NEEDS_WORK_SELECTOR } from '../src/kubernetes/stored-object.ts';
 import { conditionIsTrue } from '../src/transaction/conditions.ts';
 import { parseDurationMs } from './durations.ts';
-import { ailmentOf, ofIncident } from './incident.ts';
+import { ailmentOf, ofIncident, waitsFor } from './incident.ts';
 import { joined, selectorValue, type Session } from './session.ts';
 
 export interface Filter {
@@ -40,7 +40,6 @@ export function selectorsOf(session: Session, filter: Filter) {
       session.selectors.fieldSelector,
       unfinished ? NEEDS_WORK_SELECTOR : undefined,
       flow === undefined ? undefined : `spec.flow=${selectorValue(flow)}`,
-      target === undefined ? undefined : `status.waitingFor=${selectorValue(target)}`,
     ),
   };
 }
@@ -57,9 +56,12 @@ export interface Picks {
  *
  * @param session whose clock is that of the API server once that has sent what is to be picked from
  */
-export function picksOf({ stuck, incident, olderThan }: Filter, { now }: Pick<Session, 'now'>): Picks {
+export function picksOf({ stuck, target, incident, olderThan }: Filter, { now }: Pick<Session, 'now'>): Picks {
   const olderMs = olderThan === undefined ? undefined : parseDurationMs(olderThan, '--older-than');
-  const fits = ({ metadata, status }: OrderTransaction): boolean => {
+  const fits = (transaction: OrderTransaction): boolean => {
+    const { metadata, status } = transaction;
+    // `status.waitingFor` names one of them, and it may wait for several.
+    if (target !== undefined && !waitsFor(transaction, target)) return false;
     if (stuck === true && !conditionIsTrue(status, 'Stuck')) return false;
     return olderMs === undefined || Date.parse(metadata.creationTimestamp ?? '') <= now() - olderMs;
   };

@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
 import { shortAge } from '../durations.ts';
-import { ailmentOf, incidentsOf, nextStepFor, suffererOf, type Incident } from '../incident.ts';
+import { incidentsOf, nextStepFor, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
 import { counted, table } from '../output/table.ts';
 import { selectorsOf } from '../selection.ts';
 import { joined, type Session } from '../session.ts';
@@ -32,7 +32,11 @@ async function showIncidents(session: Session, flags: IncidentFlags): Promise<vo
     text: (wide) => tableOf(session, incidents, wide),
   });
   if (session.format.kind !== 'table') return;
-  const count = incidents.reduce((sum, { transactions }) => sum + transactions.length, 0);
+  // One that is held up by two causes is in two rows, and one transaction.
+  const names = incidents.flatMap(({ namespace, transactions }) =>
+    transactions.map(({ name }) => `${namespace}/${name}`),
+  );
+  const count = new Set(names).size;
   const { terminal } = session;
   if (incidents.length === 0) terminal.say('Nothing is stuck and nothing fails.');
   else {
@@ -50,13 +54,10 @@ export async function findIncidents(
   const found = await session.api.transactions(
     session.namespace,
     { ...selectors, fieldSelector: joined(selectors.fieldSelector, NEEDS_WORK_SELECTOR) },
-    (transaction) => {
-      const ailment = ailmentOf(transaction);
-      const isMeant = ailment !== undefined && (target === undefined || ailment.target === target);
-      return isMeant ? ([suffererOf(transaction), ailment] as const) : undefined;
-    },
+    sufferingsOf,
   );
-  return incidentsOf(found);
+  const isMeant = ([, ailment]: Suffering): boolean => target === undefined || ailment.target === target;
+  return incidentsOf(found.flat().filter(isMeant));
 }
 
 export function selectorOf(session: Session, { id, namespace }: Incident): string {

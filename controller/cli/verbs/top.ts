@@ -8,15 +8,7 @@ import { conditionIsTrue } from '../../src/transaction/conditions.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
 import { isFinal, phaseOf } from '../../src/transaction/phase.ts';
 import { parseDurationMs, shortAge } from '../durations.ts';
-import {
-  ailmentOf,
-  incidentsOf,
-  nextStepFor,
-  suffererOf,
-  type Ailment,
-  type Incident,
-  type Sufferer,
-} from '../incident.ts';
+import { incidentsOf, nextStepFor, suffererOf, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
 import { counted, table } from '../output/table.ts';
 import { pause } from '../pause.ts';
 import { joined, type Session } from '../session.ts';
@@ -85,7 +77,7 @@ async function look(session: Session): Promise<Snapshot> {
   const flows = new Map<string, Row>();
   const fieldSelector = joined(session.selectors.fieldSelector, NEEDS_WORK_SELECTOR);
   const selectors = { ...session.selectors, fieldSelector };
-  const count = (transaction: OrderTransaction): readonly [Sufferer, Ailment] | undefined => {
+  const count = (transaction: OrderTransaction): readonly Suffering[] | undefined => {
     const { metadata, spec, status } = transaction;
     if (isFinal(status?.phase)) return undefined;
     const { namespace = '' } = metadata;
@@ -103,13 +95,12 @@ async function look(session: Session): Promise<Snapshot> {
     if (isAboutHold(status?.message)) row.held += 1;
     else if (status?.waitingFor) row.failing += 1;
     flows.set(key, row);
-    const ailment = ailmentOf(transaction);
-    return ailment && [sufferer, ailment];
+    return sufferingsOf(transaction);
   };
   const ailing = await session.api.transactions(session.namespace, selectors, count, () => flows.clear());
   const rows = [...flows.values()].toSorted((one, other) => other.unfinished - one.unfinished);
   const unfinished = rows.reduce((sum, row) => sum + row.unfinished, 0);
-  return { at: new Date(session.now()).toISOString(), unfinished, flows: rows, incidents: incidentsOf(ailing) };
+  return { at: new Date(session.now()).toISOString(), unfinished, flows: rows, incidents: incidentsOf(ailing.flat()) };
 }
 
 async function show(session: Session, snapshot: Snapshot, before: Snapshot | undefined): Promise<void> {
