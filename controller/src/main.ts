@@ -70,7 +70,7 @@ const log = createLog({ name: 'controller', level: config.logLevel });
 const tracing = await startTracing(config, {
   ...{ service: 'ordertx-controller', version: manifest.version, instance: identity, log },
 });
-const metrics = new ControllerMetrics();
+const metrics = new ControllerMetrics({ hasArchive: config.archiveDatabaseUrl !== undefined });
 const observe = instrumentation({
   ...{ metrics, log, clock },
   controller: CONTROLLER,
@@ -189,7 +189,7 @@ const remover = new Remover({
   onRemoved: (result, transactions) => metrics.removals.inc({ result }, transactions),
   onTrouble: (trouble) => {
     metrics.removalFailing.set(trouble === undefined ? 0 : 1);
-    metrics.archiveFailing.set(trouble?.of === 'archive' ? 1 : 0);
+    if (archive !== undefined) metrics.archiveFailing.set(trouble?.of === 'archive' ? 1 : 0);
   },
   report: new FlowRemovalReport({ transport, flows: flowInformers, apiClock, log }),
   onUnarchivable: (transaction, reason) => events.warn(transaction, 'Unarchivable', reason),

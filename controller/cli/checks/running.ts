@@ -70,13 +70,7 @@ export async function checkControllers(session: Session): Promise<readonly Findi
         return [{ what: `Redis from ${each.where}`, state: 'unknown', sentence: each.message }];
       return [
         gauge(each.body, 'ordertx_redis_up', 1, `Redis from ${each.where}`, 'it does not answer that controller'),
-        gauge(
-          each.body,
-          'ordertx_archive_failing',
-          0,
-          `archive from ${each.where}`,
-          'it does not take what is to be removed',
-        ),
+        archiveOf(each),
         gauge(
           each.body,
           'ordertx_removal_failing',
@@ -87,6 +81,14 @@ export async function checkControllers(session: Session): Promise<readonly Findi
       ];
     }),
   ];
+}
+
+/** Without an archive it would be no news that nothing fails there. */
+function archiveOf({ body, where }: { readonly body: string; readonly where: string }): Finding {
+  const what = `archive from ${where}`;
+  const found = gauge(body, 'ordertx_archive_failing', 0, what, 'it does not take what is to be removed');
+  if (found.state !== 'unknown' || !body.includes('ordertx_redis_up')) return found;
+  return { what, state: 'ok', sentence: 'that controller has none: what has ended and is removed is kept nowhere' };
 }
 
 function gauge(text: string, name: string, well: number, what: string, trouble: string): Finding {

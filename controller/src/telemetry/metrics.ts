@@ -174,7 +174,7 @@ export class ControllerMetrics {
   });
   readonly archiveFailing = new Gauge({
     name: 'ordertx_archive_failing',
-    help: 'Whether the archive does not take what is to be removed: 1 or 0. Nothing is lost: ended transactions stay until it does.',
+    help: 'Whether the archive does not take what is to be removed: 1 or 0; absent where there is none. Nothing is lost: ended transactions stay until it does.',
     ...this.#common,
   });
   readonly eventsDropped = new Counter({
@@ -190,8 +190,10 @@ export class ControllerMetrics {
   });
   readonly broker = brokerMetrics(this.registry);
 
-  constructor() {
+  /** @param hasArchive whether what has ended is kept anywhere; a 0 without an archive would be read as one that is well */
+  constructor({ hasArchive = true }: { readonly hasArchive?: boolean } = {}) {
     processMetrics(this.registry);
+    if (!hasArchive) this.archiveFailing.remove();
   }
 
   /** Gauges that are read off the parts at each scrape. */
