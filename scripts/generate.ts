@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { chartCopies, renderChartReadme } from './chart-files.ts';
+import { renderDashboards } from '../dashboards/all.ts';
 import { renderConfiguration } from './configuration-docs.ts';
 import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts';
 import { renderResourceTypes } from './generate-resource-types.ts';
@@ -74,6 +75,7 @@ export const generators: readonly Generator[] = [
   ...chartCopies(),
   { path: 'helm/ordertx/README.md', render: () => renderChartReadme() },
   { path: 'services/protocol/schemas/participant.openapi.json', render: () => renderOpenApi() },
+  ...renderDashboards().map(({ path, text }) => ({ path, render: () => text })),
 ];
 
 /** Generates again and compares; the paths of the files that would change. */

@@ -27,6 +27,7 @@ const CHECKS = [
       '--config',
       '.dependency-cruiser.mjs',
       'controller',
+      'dashboards',
       'services',
       'crds',
       'local',
