@@ -1,7 +1,7 @@
 /**
  * From an alert to the mended part, on a system broken on purpose: `npm run drill [-- --orders 1000 --per-second 3 --only consumer-killed,hold]`
  *
- * The whole system under a load of orders, payments and shipments, watched by a real Prometheus with the rules of docs/operating/alerts.yaml.
+ * The whole system under a load of orders, payments and shipments, watched by a real Prometheus with the rules of helm/ordertx/files/alerts.yaml.
  * A consumer, a participant and Redis are broken in turn, in several ways, the first time with so many orders besides; then one is put on
  * hold for maintenance. Each time the alerts, `kubectl ordertx incidents` and `describe` are shown, the part itself is put right, and what it
  * has held up is mended with the commands of docs/operating/plugin.md and maintenance.md, as they stand there.
@@ -28,7 +28,7 @@ import { OnCall } from './operations/on-call.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(ROOT, '.ordertx', 'drill');
-const RULES = join(ROOT, 'docs', 'operating', 'alerts.yaml');
+const RULES = join(ROOT, 'helm', 'ordertx', 'files', 'alerts.yaml');
 const STOCKED = 10_000_000;
 /** What is placed beside the load is not closed under it. */
 const ENV = { order: { ORDER_PAYMENT_TIMEOUT_SECONDS: '7200' } };

@@ -119,11 +119,6 @@ describe('after orders, one without stock, a retry and a payment', () => {
     expect(await promtool.catch((error: unknown) => error)).toEqual(CLEAN);
   });
 
-  test('promtool has nothing to say against the alerting rules', async () => {
-    const rules = join(import.meta.dirname, '../../docs/operating/alerts.yaml');
-    expect((await run(programs.promtool, ['check', 'rules', rules])).stdout).toMatch(/SUCCESS: \d+ rules found/);
-  });
-
   test.each(PROCESSES)('the reference tells of all that %s serves, and of nothing else', async (name) => {
     expect(namesIn(await scrape(name))).toEqual(documentedFor(name));
   });
