@@ -23,6 +23,8 @@ export type PostgresOptions = {
   /** Gives up durability for speed. For tests only: a figure measured with it says nothing. */
   readonly unsafeFast?: boolean;
   readonly connectionsMax?: number;
+  /** Whoever asks for TLS gets it with this certificate; PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 };
 
 export type Postgres = {
@@ -46,12 +48,14 @@ export async function startPostgres(group: ProcessGroup, options: PostgresOption
   if (user) await chown(dataFolder, user.uid, user.gid);
   await initialise(group, native, dataFolder, password, user);
 
+  const tls = options.tls && (await serverCertificate(dataFolder, options.tls, user));
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     port: String(port),
     unix_socket_directories: '',
     max_connections: String(options.connectionsMax ?? CONNECTIONS_MAX),
     ...(options.unsafeFast && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...tls,
   };
   const spec: ProcessSpec = {
     name: 'postgres',
@@ -63,6 +67,19 @@ export async function startPostgres(group: ProcessGroup, options: PostgresOption
   };
   const part = await runPart(group, { spec, ready: () => answers(url), readyMs: READY_MS });
   return { part, port, url };
+}
+
+/** A key that others may read is refused by Postgres. */
+async function serverCertificate(
+  folder: string,
+  { certificate, key }: NonNullable<PostgresOptions['tls']>,
+  user: ServerUser | undefined,
+): Promise<Record<string, string>> {
+  const files = { ssl_cert_file: join(folder, 'server.crt'), ssl_key_file: join(folder, 'server.key') };
+  await writeFile(files.ssl_cert_file, certificate);
+  await writeFile(files.ssl_key_file, key, { mode: 0o600 });
+  if (user) for (const file of Object.values(files)) await chown(file, user.uid, user.gid);
+  return { ssl: 'on', ...files };
 }
 
 async function answers(url: string): Promise<boolean> {

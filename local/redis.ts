@@ -5,7 +5,7 @@
  * with a short life that its owner keeps renewing; that of an owner on this machine whose process is gone counts as none.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,14 @@ import type { ProcessGroup } from './process-group.ts';
 import { findRedisServer } from './redis-server.ts';
 
 export type Redis =
-  | { readonly kind: 'own'; readonly url: string; readonly port: number; readonly part: Part }
+  | {
+      readonly kind: 'own';
+      readonly url: string;
+      readonly port: number;
+      /** `rediss://localhost:<port>`, of a server with `tls`. */
+      readonly tlsUrl?: string;
+      readonly part: Part;
+    }
   | {
       readonly kind: 'external';
       readonly url: string;
@@ -33,6 +40,10 @@ export type RedisOptions = {
   readonly url?: string;
   /** How many numbered databases a server of our own has. Default 16, as everywhere. */
   readonly databases?: number;
+  /** Of a server of our own: its users' rights, as in an ACL file, with one who may do everything and whom `url` names. */
+  readonly users?: { readonly acl: string; readonly admin: string; readonly password: string };
+  /** Of a server of our own: on a second port it speaks TLS, and only to whoever shows a certificate of that authority; PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string };
 };
 
 const READY_MS = 15_000;
@@ -48,18 +59,43 @@ export async function startRedis(group: ProcessGroup, options: RedisOptions = {}
   return url === '' ? ownRedis(group, options) : claimRedis(url);
 }
 
-async function ownRedis(group: ProcessGroup, { port: wanted, databases = DATABASES }: RedisOptions): Promise<Redis> {
+async function ownRedis(group: ProcessGroup, options: RedisOptions): Promise<Redis> {
+  const { port: wanted, databases = DATABASES, users, tls } = options;
   const { command, env } = await findRedisServer(group);
   const port = wanted ?? (await freePort());
   const dir = join(group.folder, 'redis');
   await mkdir(dir);
   const network = { bind: '127.0.0.1', port: String(port) };
   const settings = { ...network, dir, save: '', appendonly: 'no', daemonize: 'no', databases: String(databases) };
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  const url = `redis://127.0.0.1:${port}`;
+  const encrypted = tls && (await tlsSettings(dir, tls));
+  const rights = users && (await aclSettings(dir, users.acl));
+  const args = Object.entries({ ...settings, ...encrypted, ...rights }).flatMap(([name, value]) => [
+    `--${name}`,
+    value,
+  ]);
+  const login = users === undefined ? '' : `${users.admin}:${users.password}@`;
+  const url = `redis://${login}127.0.0.1:${port}`;
   const spec = { ...{ name: 'redis', command, args, cwd: dir }, env: { ...env, PATH: process.env.PATH ?? '' } };
   const part = await runPart(group, { spec, ready: () => answersPing(url), readyMs: READY_MS });
-  return { kind: 'own', url, port, part };
+  return { kind: 'own', url, port, part, ...(encrypted && { tlsUrl: `rediss://localhost:${encrypted['tls-port']}` }) };
+}
+
+async function aclSettings(dir: string, acl: string): Promise<{ readonly aclfile: string }> {
+  const aclfile = join(dir, 'users.acl');
+  await writeFile(aclfile, acl, { mode: 0o600 });
+  return { aclfile };
+}
+
+async function tlsSettings(dir: string, { certificate, key, authority }: NonNullable<RedisOptions['tls']>) {
+  const files = {
+    'tls-cert-file': join(dir, 'server.crt'),
+    'tls-key-file': join(dir, 'server.key'),
+    'tls-ca-cert-file': join(dir, 'authority.crt'),
+  };
+  await writeFile(files['tls-cert-file'], certificate);
+  await writeFile(files['tls-key-file'], key, { mode: 0o600 });
+  await writeFile(files['tls-ca-cert-file'], authority);
+  return { ...files, 'tls-port': String(await freePort()), 'tls-auth-clients': 'yes' };
 }
 
 function connection(url: string): Client {

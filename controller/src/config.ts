@@ -11,6 +11,12 @@ import {
   type SettingProblem,
   type ValuesOf,
 } from '../../services/kit/src/settings.ts';
+import {
+  certificatesFile,
+  checkDatabaseTls,
+  checkRedisTls,
+  redisTlsSettings,
+} from '../../services/kit/src/tls-settings.ts';
 import { tracingSettings } from '../../services/tracing/src/settings.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 
@@ -52,6 +58,7 @@ export const controllerSettings = {
     secret: true,
     schema: z.string().regex(/^rediss?:\/\/./, 'must be a URL that begins with redis:// or rediss://'),
   },
+  ...redisTlsSettings,
   namespaces: {
     name: 'ORDERTX_NAMESPACES',
     description: 'Namespaces whose transactions it carries, separated by commas. Without it: its own.',
@@ -102,6 +109,13 @@ export const controllerSettings = {
     secret: true,
     schema: z.string().regex(/^postgres(ql)?:\/\/./, 'must be a URL that begins with postgres:// or postgresql://'),
   },
+  archiveDatabaseCaFile: {
+    name: 'ARCHIVE_DATABASE_CA_FILE',
+    description:
+      "The certificates that the archive database's has to be signed by, PEM: connections are made with TLS, and only to a server that shows one for its name (sslmode=verify-full). Without it, as the URL says (`?sslmode=`).",
+    optional: true,
+    schema: certificatesFile,
+  },
   archiveRetentionDays: {
     name: 'ARCHIVE_RETENTION_DAYS',
     description:
@@ -141,6 +155,15 @@ export const checkControllerSettings: Check<typeof controllerSettings> = (values
     const message = 'is needed while ORDERTX_AUTH is on: name the controller’s service account as <namespace>/<name>';
     problems.push({ name: controllerSettings.serviceAccount.name, message });
   }
+  const { archiveDatabaseUrl: url, archiveDatabaseCaFile: caFile } = controllerSettings;
+  problems.push(
+    ...checkRedisTls(values),
+    ...checkDatabaseTls(
+      { url: url.name, caFile: caFile.name },
+      values.archiveDatabaseUrl,
+      values.archiveDatabaseCaFile,
+    ),
+  );
   const allowed = parseAllowList(values.allowEndpoints ?? []);
   if (allowed.kind === 'invalid') {
     problems.push(...allowed.problems.map((message) => ({ name: controllerSettings.allowEndpoints.name, message })));

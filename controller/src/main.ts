@@ -12,6 +12,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { DROPPED } from '../../services/broker/src/receipts.ts';
 import { createLog, endOnUncaught } from '../../services/kit/src/log.ts';
 import { startIsOver } from '../../services/kit/src/early-signal.ts';
+import { databaseUrlOf, redisUrlOf } from '../../services/kit/src/tls-settings.ts';
 import { startTracing } from '../../services/tracing/src/start.ts';
 import { transactionContext } from '../../services/tracing/src/transaction-trace.ts';
 import { PostgresArchive } from './archive/postgres-archive.ts';
@@ -130,7 +131,7 @@ const caller = new ParticipantCaller({
 });
 const { broker } = metrics;
 const messages = new RedisMessages({
-  redisUrl: config.redisUrl,
+  redisUrl: redisUrlOf(config),
   replica: identity,
   clock,
   metrics: broker,
@@ -178,7 +179,8 @@ const archive =
   config.archiveDatabaseUrl === undefined
     ? undefined
     : new PostgresArchive({
-        ...{ connectionString: config.archiveDatabaseUrl, retentionDays: config.archiveRetentionDays, log },
+        connectionString: databaseUrlOf(config.archiveDatabaseUrl, config.archiveDatabaseCaFile),
+        ...{ retentionDays: config.archiveRetentionDays, log },
       });
 const remover = new Remover({
   resting: new ApiRestingTransactions(transport, namespaces),

@@ -46,6 +46,8 @@ export interface ShopOptions {
   readonly bundles?: (service: ServiceName) => string;
   /** Whether Redis and Postgres are servers of its own, with all their durability, so that the test may kill and restart them. */
   readonly ownServers?: boolean;
+  /** Where else its data lie; `serviceEnv` says as whom its services go there. */
+  readonly stores?: Stores;
   /** Path of a key set: callers are checked against it, and controllers send tokens. Without one they are not. */
   readonly keySetFile?: string;
   /** Whether accounts and rights of controllers and order service outlive the shop's namespace. Default: they go with it. */
@@ -318,7 +320,8 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
     await redirect(access.controllerKubeconfig, options.apiServerThrough);
     await redirect(access.orderKubeconfig, options.apiServerThrough);
   }
-  const stores = options.ownServers === true ? await ownStores(group) : await sharedStores();
+  const stores =
+    options.stores ?? (options.ownServers === true ? await ownStores(group, prefix) : await sharedStores(prefix));
   const drops: (() => Promise<void>)[] = [];
   const names = new Set<ServiceName>(['order', 'inventory', ...(options.services ?? [])]);
   const ports = await Promise.all(SERVICES.map(async ({ name }) => [name, await freePort()] as const));
@@ -327,7 +330,7 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
     ports
       .filter(([name]) => names.has(name))
       .map(async ([name, port]) => {
-        const database = await stores.database(`${prefix}-${name}`);
+        const database = await stores.database(name);
         drops.push(database.drop);
         const service = await startService(group, {
           ...{ name, port, databaseUrl: database.url, redisUrl: stores.redisUrl },
@@ -355,24 +358,25 @@ export async function openShop(prefix: string, options: ShopOptions = {}): Promi
 }
 
 /** Where a shop's data lie. */
-interface Stores {
+export interface Stores {
   readonly redisUrl: string;
   readonly servers: Shop['ownServers'];
-  readonly database: (name: string) => Promise<{ readonly url: string; readonly drop: () => Promise<void> }>;
+  readonly database: (service: ServiceName) => Promise<{ readonly url: string; readonly drop: () => Promise<void> }>;
 }
 
-async function sharedStores(): Promise<Stores> {
-  return { redisUrl: await freshRedis(), servers: undefined, database: freshDatabase };
+async function sharedStores(prefix: string): Promise<Stores> {
+  const database = (service: ServiceName) => freshDatabase(`${prefix}-${service}`);
+  return { redisUrl: await freshRedis(), servers: undefined, database };
 }
 
-async function ownStores(group: ProcessGroup): Promise<Stores> {
+async function ownStores(group: ProcessGroup, prefix: string): Promise<Stores> {
   const [redis, postgres] = await Promise.all([startRedis(group, { url: '' }), startPostgres(group)]);
   if (redis.kind !== 'own') throw new Error('a Redis of its own was asked for');
   return {
     redisUrl: redis.url,
     servers: { redis: redis.part, postgres: postgres.part },
-    database: async (name) => ({
-      url: await createDatabase(postgres.url, name.replaceAll('-', '_')),
+    database: async (service) => ({
+      url: await createDatabase(postgres.url, `${prefix}-${service}`.replaceAll('-', '_')),
       drop: async () => undefined,
     }),
   };

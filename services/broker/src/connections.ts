@@ -8,8 +8,11 @@
  *    packets (a NAT table that was lost, a host without power) never closes it, and a command's time-out alone would leave it open
  *    for the next command to wait on.
  * 2. A server that may not be written to any more (a demoted primary) or has no data yet is left: its name may lead to another one.
+ * 3. Certificates are read for each connection anew, from the files that the URL names: they are renewed while a process runs.
  */
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { Redis, type RedisOptions } from 'ioredis';
 
 const RECONNECT_DELAY_MAX_MS = 2_000;
@@ -32,8 +35,10 @@ export function commandConnection(url: string): Redis {
 }
 
 function open(url: string, options: RedisOptions): Redis {
-  const connection = new Redis(url, {
+  const { bare, tls } = tlsOf(url);
+  const connection = new Redis(bare, {
     ...options,
+    ...(tls && { tls }),
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SILENCE_MS,
@@ -45,6 +50,38 @@ function open(url: string, options: RedisOptions): Redis {
   connection.on('ready', () => lastErrors.delete(connection));
   connection.connect().catch(() => undefined);
   return connection;
+}
+
+/** By the names that other clients of Redis give them in URLs. */
+const CERTIFICATES = { ca: 'ssl_ca_certs', cert: 'ssl_certfile', key: 'ssl_keyfile' } as const;
+
+/** The URL without them, and what TLS gets of them; nothing where it names none: then `rediss://` alone says that there is TLS. */
+function tlsOf(url: string): { readonly bare: string; readonly tls?: NonNullable<RedisOptions['tls']> } {
+  const [address = '', query = ''] = url.split('?');
+  const parameters = new URLSearchParams(query);
+  const files = Object.entries(CERTIFICATES).flatMap(([option, name]) => {
+    const file = parameters.get(name);
+    parameters.delete(name);
+    return file === null ? [] : [[option, file] as const];
+  });
+  if (files.length === 0) return { bare: url };
+  const read = () =>
+    createSecureContext(Object.fromEntries(files.map(([option, file]) => [option, readFileSync(file)])));
+  let context = read();
+  const tls = {
+    // ioredis takes it for each connection, and gives a connection up for good where that throws: of files that are just being replaced
+    // the ones before still count.
+    get secureContext() {
+      try {
+        context = read();
+      } catch {
+        // The server that does not take it says so.
+      }
+      return context;
+    },
+  };
+  const rest = parameters.toString();
+  return { bare: rest === '' ? address : `${address}?${rest}`, tls };
 }
 
 function reconnectDelayMs(attempt: number): number {

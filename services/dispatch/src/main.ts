@@ -1,9 +1,9 @@
 /**
- * The dispatch service's process.
+ * The dispatch service's process: `main.ts` serves, `main.ts migrate` brings its schema up to date and exits.
  */
 import '../../kit/src/begin.ts';
 import { runProcess } from '../../kit/src/index.ts';
 import { readConfig } from './config.ts';
-import { startDispatch } from './service.ts';
+import { migrations, startDispatch } from './service.ts';
 
-await runProcess({ name: 'dispatch', start: () => startDispatch(readConfig()) });
+await runProcess({ name: 'dispatch', migrations, start: () => startDispatch(readConfig()) });

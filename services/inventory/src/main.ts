@@ -4,6 +4,11 @@
 import '../../kit/src/begin.ts';
 import { runProcess } from '../../kit/src/index.ts';
 import { readConfig } from './config.ts';
-import { branches, startInventory } from './service.ts';
+import { branches, migrations, startInventory } from './service.ts';
 
-await runProcess({ name: 'inventory', start: () => startInventory(readConfig()), branches: () => branches });
+await runProcess({
+  name: 'inventory',
+  migrations,
+  start: () => startInventory(readConfig()),
+  branches: () => branches,
+});

@@ -11,11 +11,13 @@ import { stockRoutes } from './http/stock-routes.ts';
 
 export const branches: readonly AnyBranch[] = [createOrderBranch, payOrderBranch, closeOrderBranch];
 
+export const migrations = new URL('../migrations/', import.meta.url);
+
 export async function startInventory(config: InventoryConfig): Promise<RunningService> {
   return startService({
     name: 'inventory',
     config,
-    migrations: new URL('../migrations/', import.meta.url),
+    migrations,
     build: ({ publicPool }) => ({
       routes: stockRoutes(publicPool),
       participant: { branches, tokens: tokenSettings(config) },

@@ -10,6 +10,8 @@ import { LOG_LEVELS } from './log.ts';
 import { RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN } from './participant/cleaning.ts';
 import { MIGRATION_LOCK_TIMEOUT_MS } from './postgres/migrate.ts';
 import type { Setting, SettingProblem, ValuesOf } from './settings.ts';
+import { checkDatabaseSettings, databaseSettings } from './database-settings.ts';
+import { checkRedisTls, redisTlsSettings } from './tls-settings.ts';
 
 /** A whole number between two limits, both allowed. */
 export function wholeNumber(min: number, max: number) {
@@ -107,12 +109,7 @@ export const serviceSettings = {
     default: '10',
     schema: wholeNumber(1, 500),
   },
-  databaseUrl: {
-    name: 'DATABASE_URL',
-    description: "The service's own Postgres database: postgres://user:password@host:5432/name.",
-    secret: true,
-    schema: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://'),
-  },
+  ...databaseSettings,
   migrationLockTimeoutMs: {
     name: 'DATABASE_MIGRATION_LOCK_TIMEOUT_MS',
     description:
@@ -201,6 +198,7 @@ export const messageSettings = {
     secret: true,
     schema: z.string().regex(/^rediss?:\/\/./, 'must be a URL that begins with redis:// or rediss://'),
   },
+  ...redisTlsSettings,
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 /** Of a service that hears of the shop's orders by transactions' messages. */
@@ -229,7 +227,7 @@ export function shopNamespaceOf({
 }
 
 export function checkFollowerSettings(values: Partial<FollowerValues>): readonly SettingProblem[] {
-  return [...checkServiceSettings(values), ...checkShopNamespace(values)];
+  return [...checkServiceSettings(values), ...checkRedisTls(values), ...checkShopNamespace(values)];
 }
 
 /** Gets only what could be read: namespaces that are wrong have been reported already. */
@@ -251,10 +249,12 @@ function checkShopNamespace(values: Partial<FollowerValues>): readonly SettingPr
 }
 
 /** Of every service. How many connections the database takes is known only once it is asked: see postgres/pools.ts. */
-export function checkServiceSettings({ port, adminPort }: Partial<ServiceValues>): readonly SettingProblem[] {
-  if (adminPort === undefined || adminPort !== port) return [];
+export function checkServiceSettings(values: Partial<ServiceValues>): readonly SettingProblem[] {
+  const { port, adminPort } = values;
+  const tls = checkDatabaseSettings(values);
+  if (adminPort === undefined || adminPort !== port) return tls;
   const message = `must be another port than PORT, or not be set (both are ${adminPort})`;
-  return [{ name: serviceSettings.adminPort.name, message }];
+  return [{ name: serviceSettings.adminPort.name, message }, ...tls];
 }
 
 const NEEDED_FOR_AUTH = ['audience', 'tokenIssuer', 'controllerSubject'] as const;

@@ -25,6 +25,7 @@ import { mountParticipant } from './participant/routes.ts';
 import { startCleaning, type Cleaning } from './postgres/cleaning.ts';
 import { migrate } from './postgres/migrate.ts';
 import { createPools } from './postgres/pools.ts';
+import { migrationUrl, servingUrl } from './database-settings.ts';
 import type { ServiceValues } from './service-settings.ts';
 
 export interface ServiceOptions {
@@ -33,7 +34,7 @@ export interface ServiceOptions {
   readonly config: ServiceValues;
   /** The service's own: `new URL('../migrations/', import.meta.url)`. */
   readonly migrations: URL;
-  /** Of a service that hears messages, or starts some. */
+  /** Of a service that hears messages, or starts some: see redisUrlOf. */
   readonly redisUrl?: string;
   /** Whether it starts messages itself. */
   readonly sendsMessages?: boolean;
@@ -79,10 +80,10 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const log = createLog({ name, level: config.logLevel });
   const replica = replicaName(name);
   const tracing = await startTracing(config, { service: name, version: manifest.version, instance: replica, log });
-  const { databaseUrl: connectionString, migrationLockTimeoutMs: lockTimeoutMs } = config;
-  await migrate({ connectionString, folder, log, lockTimeoutMs });
+  const { migrationLockTimeoutMs: lockTimeoutMs } = config;
+  await migrate({ connectionString: migrationUrl(config), folder, log, lockTimeoutMs });
   const pools = await createPools({
-    ...{ connectionString, applicationName: name, sizes: config, log },
+    ...{ connectionString: servingUrl(config), applicationName: name, sizes: config, log },
   });
   const pool = pools.background;
   const app = createApp({

@@ -1,9 +1,9 @@
 /**
- * The notification service's process.
+ * The notification service's process: `main.ts` serves, `main.ts migrate` brings its schema up to date and exits.
  */
 import '../../kit/src/begin.ts';
 import { runProcess } from '../../kit/src/index.ts';
 import { readConfig } from './config.ts';
-import { startNotification } from './service.ts';
+import { migrations, startNotification } from './service.ts';
 
-await runProcess({ name: 'notification', start: () => startNotification(readConfig()) });
+await runProcess({ name: 'notification', migrations, start: () => startNotification(readConfig()) });

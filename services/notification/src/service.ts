@@ -2,7 +2,7 @@
  * The running notification service.
  */
 import type { Pool } from 'pg';
-import { shopNamespaceOf, startService, type RunningService } from '../../kit/src/index.ts';
+import { redisUrlOf, shopNamespaceOf, startService, type RunningService } from '../../kit/src/index.ts';
 import type { NotificationConfig } from './config.ts';
 import { listNotificationsRoute } from './http/list-notifications.ts';
 import { smsPaid } from './messages/sms-paid.ts';
@@ -10,10 +10,12 @@ import type { Provider } from './providers/provider.ts';
 import { storeProvider } from './providers/store.ts';
 import { webhookProvider } from './providers/webhook.ts';
 
+export const migrations = new URL('../migrations/', import.meta.url);
+
 export async function startNotification(config: NotificationConfig): Promise<RunningService> {
   return startService({
-    ...{ name: 'notification', config, redisUrl: config.redisUrl },
-    migrations: new URL('../migrations/', import.meta.url),
+    ...{ name: 'notification', config, redisUrl: redisUrlOf(config) },
+    migrations,
     build: ({ pool, publicPool, log }) => {
       const provider = providerOf(config, pool);
       return {

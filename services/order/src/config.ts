@@ -6,6 +6,7 @@ import { z } from 'zod';
 import {
   baseUrl,
   checkParticipantSettings,
+  checkRedisTls,
   checkServiceSettings,
   messageSettings,
   participantSettings,
@@ -113,6 +114,7 @@ export type OrderConfig = ValuesOf<typeof orderSettings>;
 export function checkOrderSettings(values: Partial<OrderConfig>): readonly SettingProblem[] {
   return [
     ...checkServiceSettings(values),
+    ...checkRedisTls(values),
     ...checkParticipantSettings(values),
     ...checkApiServer(values),
     ...checkNamespace(values),

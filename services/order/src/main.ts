@@ -6,10 +6,11 @@ import '../../kit/src/begin.ts';
 import { runProcess } from '../../kit/src/index.ts';
 import { readConfig, readSettleConfig } from './config.ts';
 import { creationsCommand } from './creation/creations-command.ts';
-import { branches, startOrder } from './service.ts';
+import { branches, migrations, startOrder } from './service.ts';
 
 await runProcess({
   name: 'order',
+  migrations,
   start: () => startOrder(readConfig()),
   branches: () => branches(readSettleConfig()),
   commands: { creations: creationsCommand },

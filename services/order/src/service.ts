@@ -4,6 +4,8 @@
 import type { Pool } from 'pg';
 import {
   listenForNotifications,
+  redisUrlOf,
+  servingUrl,
   sqlFile,
   startService,
   tokenSettings,
@@ -46,6 +48,8 @@ export function branches(options: CreateOrderOptions, running?: PayOrderOptions)
   return [createOrderBranch(options), payOrderBranch(running), closeOrderBranch(running?.log, options.tell)];
 }
 
+export const migrations = new URL('../migrations/', import.meta.url);
+
 export async function startOrder(config: OrderConfig): Promise<RunningService> {
   const namespace = config.namespace ?? ownNamespace(loadKubeConfig(config.kubeconfig));
   if (!config.namespaces.includes(namespace)) {
@@ -54,8 +58,8 @@ export async function startOrder(config: OrderConfig): Promise<RunningService> {
     );
   }
   return startService({
-    ...{ name: 'order', config, redisUrl: config.redisUrl },
-    migrations: new URL('../migrations/', import.meta.url),
+    ...{ name: 'order', config, redisUrl: redisUrlOf(config) },
+    migrations,
     build: (base) => parts(base, config, namespace),
   });
 }
@@ -119,9 +123,9 @@ function teller(waiting: WaitingRequests, pool: Pool, log: Log): Tell {
   };
 }
 
-function listenTo(waiting: WaitingRequests, { databaseUrl }: OrderConfig, log: ServiceBase['log']) {
+function listenTo(waiting: WaitingRequests, config: OrderConfig, log: ServiceBase['log']) {
   return listenForNotifications({
-    connectionString: databaseUrl,
+    connectionString: servingUrl(config),
     channel: CREATION_ENDED_CHANNEL,
     onNotification: (orderId) => waiting.wake(orderId),
     onListening: () => waiting.wakeAll(),

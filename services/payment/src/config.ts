@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import {
   baseUrl,
+  checkRedisTls,
   checkServiceSettings,
   messageSettings,
   readSettingsOrExit,
@@ -99,7 +100,12 @@ function checkRefundSettings(values: Partial<PaymentConfig>): readonly SettingPr
 export type PaymentConfig = ValuesOf<typeof paymentSettings>;
 
 export function checkPaymentSettings(values: Partial<PaymentConfig>): readonly SettingProblem[] {
-  return [...checkServiceSettings(values), ...checkProviderSecret(values), ...checkRefundSettings(values)];
+  return [
+    ...checkServiceSettings(values),
+    ...checkRedisTls(values),
+    ...checkProviderSecret(values),
+    ...checkRefundSettings(values),
+  ];
 }
 
 /** Gets only what could be read: a secret that is wrong has been reported already. */

@@ -7,10 +7,11 @@ import { createLog, createPool, runProcess } from '../../kit/src/index.ts';
 import { readConfig, readRefundConfig } from './config.ts';
 import { orderService } from './orders/order-service.ts';
 import { refundCommand } from './refunds/refund-command.ts';
-import { startPayment } from './service.ts';
+import { migrations, startPayment } from './service.ts';
 
 await runProcess({
   name: 'payment',
+  migrations,
   start: () => startPayment(readConfig()),
   sendsMessages: true,
   commands: {

@@ -1,7 +1,13 @@
 /**
  * The running payment service.
  */
-import { startService, type RunningService, type ServiceBase, type ServiceParts } from '../../kit/src/index.ts';
+import {
+  redisUrlOf,
+  startService,
+  type RunningService,
+  type ServiceBase,
+  type ServiceParts,
+} from '../../kit/src/index.ts';
 import type { PaymentConfig } from './config.ts';
 import { createPaymentRoute } from './http/create-payment.ts';
 import { getPaymentRoute } from './http/get-payment.ts';
@@ -13,10 +19,12 @@ import { storeProvider, type RefundProvider } from './refunds/provider.ts';
 import { RefundRelay } from './refunds/relay.ts';
 import { webhookProvider } from './refunds/webhook.ts';
 
+export const migrations = new URL('../migrations/', import.meta.url);
+
 export async function startPayment(config: PaymentConfig): Promise<RunningService> {
   return startService({
-    ...{ name: 'payment', config, redisUrl: config.redisUrl, sendsMessages: true },
-    migrations: new URL('../migrations/', import.meta.url),
+    ...{ name: 'payment', config, redisUrl: redisUrlOf(config), sendsMessages: true },
+    migrations,
     build: (base) => parts(base, config),
   });
 }

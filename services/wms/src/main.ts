@@ -4,6 +4,6 @@
 import '../../kit/src/begin.ts';
 import { runProcess } from '../../kit/src/index.ts';
 import { readConfig } from './config.ts';
-import { startWms } from './service.ts';
+import { migrations, startWms } from './service.ts';
 
-await runProcess({ name: 'wms', start: () => startWms(readConfig()), sendsMessages: true });
+await runProcess({ name: 'wms', migrations, start: () => startWms(readConfig()), sendsMessages: true });

@@ -123,7 +123,9 @@ class Folder {
   }
 
   async run(): Promise<void> {
-    const pending = await this.#run({ dryRun: true, singleTransaction: false });
+    const pending = await this.#run({ dryRun: true, singleTransaction: false }).catch((error: unknown) => {
+      throw new Error(`what has been migrated is not known: ${messageOf(error)}${wayOut(error)}`, { cause: error });
+    });
     for (const change of pending) await this.#patiently(change);
   }
 
@@ -142,7 +144,7 @@ class Folder {
         const code = error instanceof DatabaseError ? error.code : undefined;
         if (code !== LOCK_TIMEOUT && code !== DEADLOCK) {
           if (this.#explanation !== '') log.error({ migration: name }, this.#explanation);
-          throw new Error(`migration ${name} failed: ${messageOf(error)}`, { cause: error });
+          throw new Error(`migration ${name} failed: ${messageOf(error)}${wayOut(error)}`, { cause: error });
         }
         if (tries >= triesMax) throw new Error(givenUp(name, { tries, lockTimeoutMs, held }), { cause: error });
         log.warn({ migration: name, tries, held }, 'a table that is to be changed is in use; trying again');
@@ -213,6 +215,12 @@ class Folder {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Of a role that serves and owns nothing. node-pg-migrate passes some errors on as text alone. */
+function wayOut(error: unknown): string {
+  if (!/permission denied|must be owner/.test(messageOf(error))) return '';
+  return '; the schema is changed by the role that owns it: run `main.ts migrate` with DATABASE_MIGRATION_URL before, or set that here';
 }
 
 interface Tries {
