@@ -88,11 +88,15 @@ export const controllerSettings = {
   },
   replica: {
     name: 'ORDERTX_REPLICA',
-    description: "This replica's identity in Leases and Events. Without it: host name and process id.",
+    description:
+      "This replica's identity in Leases, Events and the name of its receipts' stream, for which its Redis user may ask that it begin with controller-. Without it: controller-, host name and process id.",
     optional: true,
     schema: z
       .string()
-      .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a name of letters, digits, - _ .'),
+      .regex(
+        /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,98}[A-Za-z0-9])?$/,
+        'must be a name of letters, digits, - _ ., 100 at most',
+      ),
   },
   removalsPerSecond: {
     name: 'ORDERTX_REMOVALS_PER_SECOND',

@@ -66,7 +66,7 @@ const ARCHIVE_CLOCK_EVERY_MS = 10_000;
 
 endOnUncaught('controller');
 const config = readConfigOrExit();
-const identity = config.replica ?? `${hostname()}-${process.pid}`;
+const identity = config.replica ?? `controller-${hostname()}-${process.pid}`;
 const log = createLog({ name: 'controller', level: config.logLevel });
 const tracing = await startTracing(config, {
   ...{ service: 'ordertx-controller', version: manifest.version, instance: identity, log },

@@ -230,6 +230,19 @@ test('a server whose certificate another authority has signed is not talked to',
   expect(said).toMatch(/unable to verify the first certificate|self-signed certificate in certificate chain/);
 });
 
+test('the file may be run by somebody who is no superuser, as where a database is rented', async () => {
+  const client = await admin('order');
+  await client.query(`create role renter login createdb createrole password 'of-the-renter'`);
+  const url = new URL(postgres.adminUrl);
+  url.username = 'renter';
+  url.password = 'of-the-renter';
+  await runPsql(url.href, ROLES, { service: 'rented' });
+  const { rows } = await client.query(
+    `select pg_get_userbyid(datdba) as owner from pg_database where datname = 'ordertx_rented'`,
+  );
+  expect(rows).toEqual([{ owner: 'ordertx_rented_owner' }]);
+});
+
 test('the file may be run again: it makes what is missing and takes nothing away', async () => {
   await runPsql(postgres.adminUrl, ROLES, { service: 'order' });
   const serving = await as('serving', 'order');

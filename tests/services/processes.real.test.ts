@@ -47,17 +47,17 @@ const PARTICIPANT = ['ORDERTX_AUDIENCE', 'ORDERTX_TOKEN_ISSUER', 'ORDERTX_CONTRO
 const SERVICES: Readonly<Record<ServiceName, { readonly asksFor: readonly string[]; readonly commands: string }>> = {
   order: {
     asksFor: [...PARTICIPANT, 'REDIS_URL', 'PAYMENT_URL', 'KUBECONFIG', 'ORDER_QUOTE_SECRET'],
-    commands: 'without one, or with settle, or with creations',
+    commands: 'without one, or with migrate, or with settle, or with creations',
   },
-  inventory: { asksFor: PARTICIPANT, commands: 'without one, or with settle' },
+  inventory: { asksFor: PARTICIPANT, commands: 'without one, or with migrate, or with settle' },
   payment: {
     asksFor: ['REDIS_URL', 'ORDER_URL', 'PAYMENT_PROVIDER_SECRET'],
-    commands: 'without one, or with outbox, or with refund',
+    commands: 'without one, or with migrate, or with outbox, or with refund',
   },
-  dispatch: { asksFor: ['REDIS_URL'], commands: 'without one' },
-  wms: { asksFor: ['REDIS_URL'], commands: 'without one, or with outbox' },
-  member: { asksFor: ['REDIS_URL'], commands: 'without one' },
-  notification: { asksFor: ['REDIS_URL', 'NOTIFICATION_WEBHOOK_URL'], commands: 'without one' },
+  dispatch: { asksFor: ['REDIS_URL'], commands: 'without one, or with migrate' },
+  wms: { asksFor: ['REDIS_URL'], commands: 'without one, or with migrate, or with outbox' },
+  member: { asksFor: ['REDIS_URL'], commands: 'without one, or with migrate' },
+  notification: { asksFor: ['REDIS_URL', 'NOTIFICATION_WEBHOOK_URL'], commands: 'without one, or with migrate' },
 };
 
 describe.each(Object.entries(SERVICES))('%s', (service, { asksFor, commands }) => {
