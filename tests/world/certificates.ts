@@ -78,7 +78,7 @@ function nameOf(name: string): Buffer {
 }
 
 function time(ms: number): Buffer {
-  const text = `${new Date(ms).toISOString().replaceAll(/[-:T]|\.\d+/g, '')}`;
+  const text = new Date(ms).toISOString().replaceAll(/[-:T]|\.\d+/g, '');
   return tagged(0x18, Buffer.from(text));
 }
 
