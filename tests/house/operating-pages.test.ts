@@ -13,7 +13,18 @@ const FOLDER = join(ROOT, 'docs/operating');
 const PARTS = ['Meaning', 'Impact', 'Diagnosis', 'Mitigation'];
 
 /** What is looked up in daylight. */
-const OTHERS = ['alerts', 'api-version', 'audit', 'broker', 'dashboards', 'databases', 'giving-up', 'maintenance', 'plugin', 'restore'];
+const OTHERS = [
+  'alerts',
+  'api-version',
+  'audit',
+  'broker',
+  'dashboards',
+  'databases',
+  'giving-up',
+  'maintenance',
+  'plugin',
+  'restore',
+];
 
 /** Alerts link to these: a page that is renamed takes its links along. */
 const SITUATIONS = [
