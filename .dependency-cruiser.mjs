@@ -167,7 +167,8 @@ export default {
       from: { path: '^controller/src/(main|config)[.]ts$' },
       to: {
         path: '^services/',
-        pathNot: '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|log|begin|early-signal)[.]ts$)',
+        pathNot:
+          '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|tls-settings|log|begin|early-signal)[.]ts$)',
       },
     },
     {

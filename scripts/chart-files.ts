@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import type { Generator } from './generate.ts';
+import type { Generator } from './generator.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const CHART = 'helm/ordertx';

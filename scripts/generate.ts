@@ -12,14 +12,9 @@ import { renderConfiguration } from './configuration-docs.ts';
 import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts';
 import { renderResourceTypes } from './generate-resource-types.ts';
 import { renderGuards } from './guards-list.ts';
+import type { Generator } from './generator.ts';
 import { renderMetrics } from './metrics-docs.ts';
 import { renderCrd, renderSchemaRevisions } from './schema-revisions.ts';
-
-export interface Generator {
-  /** The generated file, from the repository's root. */
-  readonly path: string;
-  render(): string | Promise<string>;
-}
 
 const ROOT = resolve(import.meta.dirname, '..');
 
