@@ -48,6 +48,7 @@ async function followThePage({ url }: RunningController): Promise<void> {
   const page = reader.walk('rollout');
   expect((await page.next('kubectl ordertx version')).stdout).toMatch(/Controller: +\S+ \(two at /);
   expect((await page.next('kubectl ordertx check')).stdout).toMatch(/Lease ordertx-shard-0-of-3 +ok +held by three/);
+  expect((await page.next('curl -s')).stdout).toBe('ok\n');
   expect((await page.next('kubectl get lease')).stdout).toMatch(/ordertx-shard-0-of-2 +two /);
   const { stdout } = await page.next('curl -s');
   expect(sumOf(stdout, 'ordertx_replicas_counting_shards_differently', {})).toBe(1);
