@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { chartCopies, renderChartReadme } from './chart-files.ts';
 import { renderDashboards } from '../dashboards/all.ts';
+import { renderAuditPolicy } from './audit-policy.ts';
 import { renderConfiguration } from './configuration-docs.ts';
 import { renderOpenApi, renderSchemas } from '../services/protocol/src/index.ts';
 import { renderResourceTypes } from './generate-resource-types.ts';
@@ -64,6 +65,7 @@ export const generators: readonly Generator[] = [
   { path: 'crds/generated/schema-revisions.ts', render: () => renderSchemaRevisions() },
   { path: 'crds/ordertransaction.yaml', render: () => renderCrd('crds/ordertransaction.yaml') },
   { path: 'crds/transactionflow.yaml', render: () => renderCrd('crds/transactionflow.yaml') },
+  { path: 'local/try-out/audit-policy.yaml', render: () => renderAuditPolicy() },
   { path: 'docs/reference/configuration.md', render: () => renderConfiguration() },
   { path: 'docs/reference/metrics.md', render: () => renderMetrics() },
   ...[...renderSchemas()].map(([name, text]) => ({ path: `services/protocol/schemas/${name}`, render: () => text })),

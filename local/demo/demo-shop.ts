@@ -1,6 +1,6 @@
 /**
- * What a scenario of the demo runs on: the running system, seen as a customer, as an operator with kubectl, and as the one
- * who pulls plugs. Everything it prints besides the narration is real output.
+ * What a scenario of the demo runs on: a running system wherever it is, seen as a customer, as an operator with kubectl, and, where it
+ * is processes on this machine, as the one who pulls plugs. Everything it prints besides the narration is real output.
  */
 import { randomUUID } from 'node:crypto';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
@@ -8,6 +8,15 @@ import { kubectl } from '../cluster.ts';
 import { waitFor } from '../deadline.ts';
 import type { ServiceName } from '../services.ts';
 import type { Stack } from '../stack.ts';
+
+/** Where the system is. */
+export type Place = {
+  /** Of a service's public routes; `operators`: of those that are served apart from them where ADMIN_PORT is set. */
+  readonly urlOf: (service: ServiceName, side: 'public' | 'operators') => string;
+  /** What it printed, in the namespace of the transactions. */
+  readonly kubectl: (...args: readonly string[]) => Promise<string>;
+  readonly transaction: (name: string) => Promise<OrderTransaction | undefined>;
+};
 
 export type OrderLine = { readonly skuId: string; readonly quantity: number; readonly unitPriceCents: number };
 
@@ -19,11 +28,11 @@ const CUSTOMER = 'ann';
 const INDENT = '    ';
 const COLUMNS_MAX = 100;
 
-export class DemoShop {
-  readonly #stack: Stack;
+export class Shop {
+  readonly #place: Place;
 
-  constructor(stack: Stack) {
-    this.#stack = stack;
+  constructor(place: Place) {
+    this.#place = place;
   }
 
   /** A paragraph of narration. */
@@ -33,12 +42,15 @@ export class DemoShop {
 
   /** Runs kubectl and prints command and output as a terminal would show them. */
   async kubectl(...args: readonly string[]): Promise<void> {
-    const output = await kubectl(this.#stack.cluster, ...args);
-    this.#quote(`$ kubectl ${args.join(' ')}\n${output}`);
+    const output = await this.#place.kubectl(...args);
+    this.quote(`$ kubectl ${args.join(' ')}\n${output}`);
   }
 
-  async stock(skuId: string, stocked: number): Promise<void> {
-    await this.#call('PUT', 'inventory', `/stock/${skuId}`, { stocked });
+  /** So many are for sale from now on, beside what is frozen and what was sold before. */
+  async stock(skuId: string, sellable: number): Promise<void> {
+    const answer = await fetch(`${this.#place.urlOf('inventory', 'public')}/stock/${skuId}`);
+    const { frozen = 0, sold = 0 } = (await answer.json()) as { readonly frozen?: number; readonly sold?: number };
+    await this.#call('PUT', 'inventory', `/stock/${skuId}`, { stocked: sellable + frozen + sold }, {}, 'operators');
   }
 
   async showStock(skuId: string): Promise<void> {
@@ -72,7 +84,7 @@ export class DemoShop {
   }
 
   async ship(orderId: string): Promise<void> {
-    await this.#call('POST', 'wms', `/shipments/${orderId}/ship`);
+    await this.#call('POST', 'wms', `/shipments/${orderId}/ship`, undefined, {}, 'operators');
   }
 
   async receive(orderId: string): Promise<void> {
@@ -83,7 +95,7 @@ export class DemoShop {
   async says(service: ServiceName, path: string, field: 'status' | 'state', value: string): Promise<void> {
     await waitFor(
       async () => {
-        const answer = await fetch(`${this.#stack.business.services[service].url}${path}`);
+        const answer = await fetch(`${this.#place.urlOf(service, 'public')}${path}`);
         return ((await answer.json()) as Record<string, unknown>)[field] === value;
       },
       { what: `${service}${path} to say ${value}`, deadlineMs: PATIENCE_MS },
@@ -101,28 +113,13 @@ export class DemoShop {
 
   /** Waits until the stored transaction is as asked for. */
   async transactionIs(name: string, what: string, is: (transaction: OrderTransaction) => boolean): Promise<void> {
-    const path = `/apis/ordertx.dev/v1alpha1/namespaces/default/ordertransactions/${name}`;
     await waitFor(
       async () => {
-        const { status, body } = await this.#stack.cluster.admin.request('GET', path);
-        return status === 200 && is(body as OrderTransaction);
+        const transaction = await this.#place.transaction(name);
+        return transaction !== undefined && is(transaction);
       },
       { what: `transaction ${name} ${what}`, deadlineMs: PATIENCE_MS },
     );
-  }
-
-  /** kill -9. */
-  async kill(service: ServiceName): Promise<void> {
-    const { process } = this.#stack.business.services[service].part;
-    process.kill('SIGKILL');
-    await process.exited;
-    this.#quote(`$ kill -9 ${process.pid}          # the ${service} service`);
-  }
-
-  async bringBack(service: ServiceName): Promise<void> {
-    const { part } = this.#stack.business.services[service];
-    await part.restart();
-    this.#quote(`# the ${service} service is back as process ${part.process.pid}`);
   }
 
   async #call(
@@ -131,21 +128,54 @@ export class DemoShop {
     path: string,
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
+    side: 'public' | 'operators' = 'public',
   ): Promise<unknown> {
-    const answer = await fetch(`${this.#stack.business.services[service].url}${path}`, {
+    const answer = await fetch(`${this.#place.urlOf(service, side)}${path}`, {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const said = await answer.json();
+    const said: unknown = await answer.json();
     const question = body === undefined ? '' : `\n${JSON.stringify(body)}`;
-    this.#quote(`${method} ${service}${path}${question}\n=> ${answer.status}  ${JSON.stringify(said)}`);
+    this.quote(`${method} ${service}${path}${question}\n=> ${answer.status}  ${JSON.stringify(said)}`);
     return said;
   }
 
-  #quote(text: string): void {
+  protected quote(text: string): void {
     console.log(`\n${text.trimEnd().replaceAll(/^/gm, INDENT)}`);
+  }
+}
+
+/** The system as processes on this machine. */
+export class DemoShop extends Shop {
+  readonly #stack: Stack;
+
+  constructor(stack: Stack) {
+    super({
+      urlOf: (service) => stack.business.services[service].url,
+      kubectl: (...args) => kubectl(stack.cluster, ...args),
+      transaction: async (name) => {
+        const path = `/apis/ordertx.dev/v1alpha1/namespaces/default/ordertransactions/${name}`;
+        const { status, body } = await stack.cluster.admin.request('GET', path);
+        return status === 200 ? (body as OrderTransaction) : undefined;
+      },
+    });
+    this.#stack = stack;
+  }
+
+  /** kill -9. */
+  async kill(service: ServiceName): Promise<void> {
+    const { process } = this.#stack.business.services[service].part;
+    process.kill('SIGKILL');
+    await process.exited;
+    this.quote(`$ kill -9 ${process.pid}          # the ${service} service`);
+  }
+
+  async bringBack(service: ServiceName): Promise<void> {
+    const { part } = this.#stack.business.services[service];
+    await part.restart();
+    this.quote(`# the ${service} service is back as process ${part.process.pid}`);
   }
 }
 

@@ -2,7 +2,7 @@
  * The demo's scenarios, in the order in which they are run. Each starts from a system at rest and leaves it so.
  */
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
-import type { DemoShop } from './demo-shop.ts';
+import type { DemoShop, Shop } from './demo-shop.ts';
 
 export type Scenario = { readonly title: string; readonly run: (shop: DemoShop) => Promise<void> };
 
@@ -12,9 +12,10 @@ const MESSAGES =
 
 const isFinished = ({ status }: OrderTransaction) => status?.finishedAt !== undefined;
 
-const happyPath: Scenario = {
+/** On any system, wherever it is. */
+export const happyPath = {
   title: 'An order is placed, paid, shipped and received',
-  run: async (shop) => {
+  run: async (shop: Shop): Promise<void> => {
     shop.tell(`There are ten packets of tea. Ann orders two. The order service records the order and creates an
       OrderTransaction; the controller asks both participants to try, stores the decision, and has it confirmed. Dispatch
       and warehouse hear of it by messages, and the transaction ends when their receipts are back.`);

@@ -1,11 +1,17 @@
-/** The audit rules of docs/operating/audit.md: what people do is recorded, what the controller and the order service do all day is not. */
+/**
+ * The audit rules of docs/operating/audit.md: what people do is recorded, what the controller and the order service do all day is not.
+ * The API server is started as kind-config.yaml has it, but for paths.
+ */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { waitFor } from '../../local/deadline.ts';
+import { auditRules } from '../../scripts/audit-policy.ts';
 import { adminAccess } from '../crds/stored-transaction.ts';
 import { someoneWith } from '../crds/someone.ts';
+import { kindConfig } from '../kind/kind-config.ts';
 import { openControlPlane, type OwnControlPlane } from '../world/own-control-plane.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 
@@ -29,14 +35,16 @@ let shop: Shop;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ordertx-audit-'));
-  const page = await readFile(join(import.meta.dirname, '../../docs/operating/audit.md'), 'utf8');
-  const [, rules = ''] = /^```yaml\n(.*?)^```$/ms.exec(page) ?? [];
-  await writeFile(join(folder, 'policy.yaml'), rules.replaceAll('serviceaccount:shop:', 'serviceaccount:default:'));
+  const policy = join(folder, 'policy.yaml');
+  await writeFile(policy, auditRules().replaceAll('serviceaccount:shop:', 'serviceaccount:default:'));
+  const { extraArgs, extraEnvs } = kindConfig().apiServer;
+  const elsewhere: Readonly<Record<string, string>> = {
+    'audit-policy-file': policy,
+    'audit-log-path': join(folder, 'audit.log'),
+  };
   own = await openControlPlane({
-    apiserverFlags: [
-      `--audit-policy-file=${join(folder, 'policy.yaml')}`,
-      `--audit-log-path=${join(folder, 'audit.log')}`,
-    ],
+    apiserverFlags: extraArgs.map(({ name, value }) => `--${name}=${elsewhere[name] ?? value}`),
+    apiserverEnv: Object.fromEntries(extraEnvs.map(({ name, value }) => [name, value])),
   });
   shop = await openShop('audit', { cluster: own.cluster });
   await shop.stock('tea', 100);
@@ -70,6 +78,16 @@ async function recordOf(name: string): Promise<readonly unknown[]> {
       ...[verb, verb === 'create' ? 'whole' : requestObject, responseStatus?.code],
     ]);
 }
+
+test('the API server takes the flags and the environment that kind-config.yaml gives it', async () => {
+  const { pid } = own.plane.apiserver.process;
+  if (process.platform === 'linux') {
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    expect(environment).toContain('GOGC=400');
+  }
+  const { body } = await own.admin.request('GET', '/metrics');
+  expect(String(body)).toContain('apiserver_audit_event_total');
+});
 
 test(
   'an order leaves no line, however many writes and Leases it took',

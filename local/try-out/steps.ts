@@ -1,0 +1,87 @@
+/**
+ * From sources to an order that was shipped, in a cluster that is there: images, chart, its own test, and a customer.
+ *
+ * What differs between clusters is a parameter: the kubeconfig, and the command that brings an image to the nodes.
+ */
+import { spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { PROCESSES } from '../../scripts/images/processes.ts';
+import { happyPath } from '../demo/scenarios.ts';
+import { Shop } from '../demo/demo-shop.ts';
+import type { ProcessGroup } from '../process-group.ts';
+import { say } from '../progress.ts';
+import { openPlace } from './place.ts';
+
+export type Target = {
+  readonly kubeconfig: string;
+  readonly namespace: string;
+  readonly release: string;
+  /** Of the images. */
+  readonly tag: string;
+  /** The chart's values: the file that helm is given. */
+  readonly values: string;
+};
+
+const ROOT = resolve(import.meta.dirname, '..', '..');
+const CHART = join(ROOT, 'helm', 'ordertx');
+/** The chart's, with a Postgres and a Redis of its own. */
+export const VALUES_TRY = join(CHART, 'values-try.yaml');
+/** Postgres and Redis are pulled on the way. */
+const INSTALL_TIMEOUT = '10m';
+const TEST_TIMEOUT = '5m';
+
+export const imagesOf = (tag: string): readonly string[] => PROCESSES.map(({ name }) => `ordertx/${name}:${tag}`);
+
+/** Builds them with docker, and brings each to the nodes by `load`, a command that takes an image's name at its end. */
+export async function buildAndLoad(tag: string, load: readonly string[], signal: AbortSignal): Promise<void> {
+  await run([process.execPath, join(ROOT, 'scripts', 'images', 'build.ts'), '--tag', tag], signal);
+  for (const image of imagesOf(tag)) await run([...load, image], signal);
+}
+
+/** Installs the chart, or brings what is installed to this version; ends when all is ready. */
+export async function install(target: Target, signal: AbortSignal): Promise<void> {
+  const { release, tag, values } = target;
+  await helm(
+    target,
+    ['upgrade', '--install', release, CHART, '--create-namespace', '--values', values],
+    ['--set-string', `imageTag=${tag}`, '--wait', '--timeout', INSTALL_TIMEOUT],
+    signal,
+  );
+}
+
+export async function testRelease(target: Target, signal: AbortSignal): Promise<void> {
+  await helm(target, ['test', target.release], ['--logs', '--timeout', TEST_TIMEOUT], signal);
+}
+
+/** An order is placed, paid, shipped and received, by requests to the services in the cluster; each is printed with its answer. */
+export async function shipAnOrder(target: Target, group: ProcessGroup): Promise<void> {
+  const place = await openPlace(target, group);
+  try {
+    const shop = new Shop(place);
+    await happyPath.run(shop);
+    await shop.kubectl('get', 'otx');
+  } finally {
+    await place.close();
+  }
+}
+
+async function helm(
+  { kubeconfig, namespace }: Target,
+  command: readonly string[],
+  flags: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  await run(['helm', ...command, '--kubeconfig', kubeconfig, '--namespace', namespace, ...flags], signal);
+}
+
+/** Shows what it says; stdout is left to what was asked for. @throws a sentence that names the command */
+export async function run([program = '', ...args]: readonly string[], signal: AbortSignal): Promise<void> {
+  say(`$ ${[program === process.execPath ? 'node' : program, ...args].join(' ')}`);
+  const child = spawn(program, args, { stdio: ['ignore', 2, 2], cwd: ROOT, signal, killSignal: 'SIGTERM' });
+  const code = await new Promise<number | null>((settle, fail) => {
+    child.once('error', fail);
+    child.once('close', settle);
+  });
+  if (code !== 0)
+    throw new Error(`${program} ${args[0] ?? ''} failed (exit code ${String(code)}); what it said is above`);
+}
