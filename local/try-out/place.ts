@@ -12,7 +12,7 @@ import { runPart, type Part } from '../parts.ts';
 import { freePort } from '../ports.ts';
 import { inheritedEnvironment, type ProcessGroup } from '../process-group.ts';
 import type { ServiceName } from '../services.ts';
-import type { Target } from './steps.ts';
+import type { Target } from './release.ts';
 
 export type OpenPlace = Place & { readonly close: () => Promise<void> };
 

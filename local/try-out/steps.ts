@@ -11,16 +11,7 @@ import { Shop } from '../demo/demo-shop.ts';
 import type { ProcessGroup } from '../process-group.ts';
 import { say } from '../progress.ts';
 import { openPlace } from './place.ts';
-
-export type Target = {
-  readonly kubeconfig: string;
-  readonly namespace: string;
-  readonly release: string;
-  /** Of the images. */
-  readonly tag: string;
-  /** The chart's values: the file that helm is given. */
-  readonly values: string;
-};
+import type { Target } from './release.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const CHART = join(ROOT, 'helm', 'ordertx');
