@@ -85,6 +85,16 @@ describe('what is rendered', () => {
     expect(failed).toMatch(/requires kubeVersion: >=1\.32\.0-0 which is incompatible with Kubernetes v?1\.31\.9/);
   });
 
+  test('names controllers as the rights of their Redis user want it, by a variable that is known where it is used', async () => {
+    const deployment = named(await render(), 'Deployment', 'shop-ordertx-controller') as unknown as {
+      readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
+    };
+    const env = deployment.spec.template.spec.containers[0]?.env ?? [];
+    const [pod, replica] = env.filter(({ name }) => name === 'ORDERTX_POD' || name === 'ORDERTX_REPLICA');
+    expect(pod).toEqual({ name: 'ORDERTX_POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } });
+    expect(replica).toEqual({ name: 'ORDERTX_REPLICA', value: 'controller-$(ORDERTX_POD)' });
+  });
+
   test('selects pods by labels that never change, because a Deployment’s selector cannot', async () => {
     const objects = await render();
     const selectors = Object.fromEntries(

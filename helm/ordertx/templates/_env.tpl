@@ -49,7 +49,9 @@ A reference to an existing secret; fails with a sentence where none is named:
   "ARCHIVE_RETENTION_DAYS" .Values.archive.retentionDays
   "LOG_LEVEL" .Values.logLevel
 -}}
-{{- $_ := set $env "ORDERTX_REPLICA" (dict "name" "ORDERTX_REPLICA" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name"))) -}}
+{{/* Its Redis user reads receipts of names that begin with controller- alone. A variable is known to those that stand after it. */ -}}
+{{- $_ := set $env "ORDERTX_POD" (dict "name" "ORDERTX_POD" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name"))) -}}
+{{- $_ := set $env "ORDERTX_REPLICA" "controller-$(ORDERTX_POD)" -}}
 {{- with include "ordertx.allowEndpoints" . }}{{- $_ := set $env "ORDERTX_ALLOW_ENDPOINTS" . -}}{{- end -}}
 {{- $redis := include "ordertx.secretRef" (dict "own" $values.redis "ownSetting" "controller.redis" "shared" .Values.redis "sharedSetting" "redis" "key" "controller" "holds" "the controller's Redis URL") | fromYaml -}}
 {{- $_ := set $env "REDIS_URL" (dict "name" "REDIS_URL" "valueFrom" (dict "secretKeyRef" $redis)) -}}
