@@ -192,7 +192,7 @@ const TRANSACTIONS: readonly Case[] = [
       series: { 'ordertx_flow_holds{flow="pay-order",target="points"}': '1+0x1000' },
       at: '8h1m',
       labels: { flow: 'pay-order', target: 'points' },
-      summary: 'points has been on hold in pay-order for eight hours',
+      summary: 'points is still on hold in pay-order: was it forgotten?',
       command: 'kubectl ordertx flows',
     },
     quiet: [
