@@ -44,7 +44,9 @@ test.each<[string, Values]>([
       flows: {
         settings: { 'create-order': { timeoutSeconds: 20, stuckAfterSeconds: 30, ttlSecondsAfterFinished: 60 } },
       },
-      archive: { existingSecret: 'archive' },
+      databases: { migrations: { existingSecret: 'owners' }, ca: { existingSecret: 'databases-ca' } },
+      redis: { ca: { existingConfigMap: 'trusted' }, clientCertificate: { existingSecret: 'redis-client' } },
+      archive: { existingSecret: 'archive', ca: { existingConfigMap: 'trusted' } },
       controller: {
         replicas: 3,
         shards: 4,
@@ -68,7 +70,7 @@ test.each<[string, Values]>([
     },
   ],
 ])('%s', async (_, values) => {
-  const file = await helm.valuesFile(over(REQUIRED, { watchNamespaces: [namespace, watched], ...values }));
+  const file = await helm.valuesFile(over(over(REQUIRED, { watchNamespaces: [namespace, watched] }), values));
   const manifest = await helm.run(['template', 'shop', CHART, '--namespace', namespace, '-f', file]);
   const path = `${file}.manifest.yaml`;
   await writeFile(path, manifest);

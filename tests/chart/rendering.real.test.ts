@@ -1,9 +1,10 @@
 /** What the chart renders, from values alone: objects that say what the values say. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { CHART, openHelm, over, REQUIRED, type Helm, type Rendered, type Values } from './chart.ts';
+import { container, environment, named, type Workload } from './objects.ts';
 
 let helm: Helm;
 let helm3: Helm;
@@ -14,32 +15,6 @@ beforeAll(async () => {
 afterAll(() => Promise.all([helm.close(), helm3.close()]));
 
 const render = (values: Values = {}, ...args: readonly string[]) => helm.template(over(REQUIRED, values), ...args);
-
-function named(objects: readonly Rendered[], kind: string, name: string): Rendered {
-  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-  if (!found)
-    throw new Error(`no ${kind} ${name} among ${objects.map((o) => `${o.kind} ${o.metadata.name}`).join(', ')}`);
-  return found;
-}
-
-type Entry = { readonly name: string; readonly value?: string; readonly valueFrom?: unknown };
-type Container = { readonly env: readonly Entry[]; readonly image: string };
-type Workload = {
-  readonly spec: {
-    readonly replicas: number;
-    readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
-    readonly template: { readonly spec: { readonly containers: readonly [Container] } };
-  };
-};
-
-const container = (objects: readonly Rendered[], name: string) =>
-  (named(objects, 'Deployment', name) as unknown as Workload).spec.template.spec.containers[0];
-
-function environment(objects: readonly Rendered[], name: string): Readonly<Record<string, unknown>> {
-  const { env } = container(objects, name);
-  expect(new Set(env.map((entry) => entry.name)).size).toBe(env.length);
-  return Object.fromEntries(env.map(({ name: variable, value, valueFrom }) => [variable, value ?? valueFrom]));
-}
 
 type Flow = {
   readonly spec: {
@@ -58,11 +33,9 @@ const ALONE = {
 describe('what is rendered', () => {
   test('is the same to the byte whenever it is rendered', async () => {
     expect(await helm.text(REQUIRED)).toBe(await helm.text(REQUIRED));
-    const files = await Promise.all(
-      ['_names', '_env', '_pod', '_services', 'resources', 'flows'].map((file) =>
-        readFile(join(CHART, 'templates', file.startsWith('_') ? `${file}.tpl` : `${file}.yaml`), 'utf8'),
-      ),
-    );
+    const templates = join(CHART, 'templates');
+    const names = (await readdir(templates, { recursive: true })).filter((name) => /\.(tpl|yaml|txt)$/.test(name));
+    const files = await Promise.all(names.map((name) => readFile(join(templates, name), 'utf8')));
     expect(files.join('\n')).not.toMatch(
       /\b(lookup|randAlpha\w*|randNumeric|uuidv4|now|genCA|genSelfSignedCert|genPrivateKey)\b\s/,
     );
@@ -86,10 +59,7 @@ describe('what is rendered', () => {
   });
 
   test('names controllers as the rights of their Redis user want it, by a variable that is known where it is used', async () => {
-    const deployment = named(await render(), 'Deployment', 'shop-ordertx-controller') as unknown as {
-      readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } };
-    };
-    const env = deployment.spec.template.spec.containers[0]?.env ?? [];
+    const { env } = container(await render(), 'shop-ordertx-controller');
     const [pod, replica] = env.filter(({ name }) => name === 'ORDERTX_POD' || name === 'ORDERTX_REPLICA');
     expect(pod).toEqual({ name: 'ORDERTX_POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } });
     expect(replica).toEqual({ name: 'ORDERTX_REPLICA', value: 'controller-$(ORDERTX_POD)' });

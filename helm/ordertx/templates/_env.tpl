@@ -49,6 +49,7 @@ A reference to an existing secret; fails with a sentence where none is named:
   "ARCHIVE_RETENTION_DAYS" .Values.archive.retentionDays
   "LOG_LEVEL" .Values.logLevel
 -}}
+{{- $_ := merge $env (include "ordertx.tls" (dict "root" . "component" "controller") | fromYaml).env -}}
 {{/* Its Redis user reads receipts of names that begin with controller- alone. A variable is known to those that stand after it. */ -}}
 {{- $_ := set $env "ORDERTX_POD" (dict "name" "ORDERTX_POD" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name"))) -}}
 {{- $_ := set $env "ORDERTX_REPLICA" "controller-$(ORDERTX_POD)" -}}
@@ -76,6 +77,7 @@ A reference to an existing secret; fails with a sentence where none is named:
   "ORDERTX_RETENTION_DAYS" $root.Values.retentionDays
   "LOG_LEVEL" $root.Values.logLevel
 -}}
+{{- $_ := merge $env (include "ordertx.tls" . | fromYaml).env -}}
 {{- $database := include "ordertx.secretRef" (dict "own" $values.database "ownSetting" (printf "%s.database" $setting) "shared" $root.Values.databases "sharedSetting" "databases" "key" $component "holds" (printf "the %s service's database URL" $component)) | fromYaml -}}
 {{- $_ := set $env "DATABASE_URL" (dict "name" "DATABASE_URL" "valueFrom" (dict "secretKeyRef" $database)) -}}
 {{- if $traits.redis -}}
@@ -119,4 +121,22 @@ A reference to an existing secret; fails with a sentence where none is named:
 {{- end -}}
 {{- end -}}
 {{- $env | toYaml -}}
+{{- end -}}
+
+{{/*
+Of a service's `migrate`, or nothing where no secret with its owner's URL is named: then the service makes its schema itself, as the role
+that it serves as. (dict "root" $ "component" "order")
+*/}}
+{{- define "ordertx.env.migrations" -}}
+{{- $own := dig .component "migrations" dict .root.Values.services -}}
+{{- $shared := .root.Values.databases.migrations -}}
+{{- if and (hasKey .root.Values.services .component) (or $own.existingSecret $shared.existingSecret) -}}
+{{- $owner := include "ordertx.secretRef" (dict "own" $own "ownSetting" (printf "services.%s.migrations" .component) "shared" $shared "sharedSetting" "databases.migrations" "key" .component "holds" (printf "the URL of the %s service's schema owner" .component)) | fromYaml -}}
+{{- $env := dict
+  "LOG_LEVEL" .root.Values.logLevel
+  "DATABASE_MIGRATION_URL" (dict "name" "DATABASE_MIGRATION_URL" "valueFrom" (dict "secretKeyRef" $owner))
+-}}
+{{- with (include "ordertx.tls" . | fromYaml).env.DATABASE_CA_FILE }}{{- $_ := set $env "DATABASE_CA_FILE" . -}}{{- end -}}
+{{- $env | toYaml -}}
+{{- end -}}
 {{- end -}}

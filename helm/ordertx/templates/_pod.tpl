@@ -4,6 +4,7 @@ The Deployment of a process, the controller's or a service's:
    "terminationGracePeriodSeconds" 30 "args" list)
 */}}
 {{- define "ordertx.deployment" -}}
+{{- $tls := include "ordertx.tls" . | fromYaml -}}
 {{- $selector := include "ordertx.selectorLabels" . -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -77,6 +78,17 @@ spec:
       affinity:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- with include "ordertx.env.migrations" . }}
+      # As the owner of the tables, whose password whoever serves has no need of. Of several pods one makes the changes, the others wait.
+      initContainers:
+        - name: migrate
+          image: {{ include "ordertx.image" (dict "root" $.root "image" $.values.image) }}
+          imagePullPolicy: {{ $.root.Values.imagePullPolicy }}
+          args: [migrate]
+          env:
+            {{- include "ordertx.env.list" (dict "env" (fromYaml .) "extraEnv" $.values.extraEnv) | nindent 12 }}
+          {{- include "ordertx.containerRest" (dict "values" $.values "tls" $tls) | nindent 10 }}
+      {{- end }}
       containers:
         - name: {{ .component }}
           image: {{ include "ordertx.image" (dict "root" .root "image" .values.image) }}
@@ -111,11 +123,31 @@ spec:
             periodSeconds: 5
             timeoutSeconds: 3
             failureThreshold: 2
-          resources:
-            {{- toYaml .values.resources | nindent 12 }}
-          securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities:
-              drop: [ALL]
+          {{- include "ordertx.containerRest" (dict "values" .values "tls" $tls) | nindent 10 }}
+      {{- with $tls.sources }}
+      volumes:
+        - name: tls
+          projected:
+            # 0440: the process's group, and nobody else.
+            defaultMode: 288
+            sources:
+              {{- toYaml . | nindent 14 }}
+      {{- end }}
+{{- end -}}
+
+{{/* What every container of a process has: (dict "values" .Values.services.order "tls" $tls). */}}
+{{- define "ordertx.containerRest" -}}
+resources:
+  {{- toYaml .values.resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- if .tls.sources }}
+volumeMounts:
+  - name: tls
+    mountPath: {{ include "ordertx.tls.folder" . }}
+    readOnly: true
+{{- end }}
 {{- end -}}
