@@ -1,4 +1,7 @@
-/* One jest run, two projects: `unit` needs no server; `real` starts the real parts once (tests/world/global-setup.ts). */
+/*
+ * One jest run, two projects: `unit` needs no server; `real` starts the real parts once (tests/world/global-setup.ts).
+ * What takes a minute and more is a run of its own (jest.long.config.js).
+ */
 const shared = {
   rootDir: import.meta.dirname,
   testEnvironment: 'node',
@@ -22,6 +25,14 @@ const shared = {
   modulePathIgnorePatterns: ['<rootDir>/.ordertx'],
 };
 
+const real = {
+  ...shared,
+  globalSetup: '<rootDir>/tests/world/global-setup.ts',
+  globalTeardown: '<rootDir>/tests/world/global-teardown.ts',
+};
+
+export const longProject = { ...real, displayName: 'long', testMatch: ['**/*.long.real.test.ts'] };
+
 export default {
   maxWorkers: 2,
   // No test asserts on time, and a loaded machine is slow: what waits has a deadline of its own that says what it waited for.
@@ -34,11 +45,10 @@ export default {
       testPathIgnorePatterns: ['/node_modules/', '\\.real\\.test\\.ts$'],
     },
     {
-      ...shared,
+      ...real,
       displayName: 'real',
       testMatch: ['**/*.real.test.ts'],
-      globalSetup: '<rootDir>/tests/world/global-setup.ts',
-      globalTeardown: '<rootDir>/tests/world/global-teardown.ts',
+      testPathIgnorePatterns: ['/node_modules/', '\\.long\\.real\\.test\\.ts$'],
     },
   ],
 };

@@ -19,6 +19,9 @@ export interface BranchCall {
   readonly payload: unknown;
 }
 
+/** For how long calls in random order are tried at most. Not by fast-check's own limit: what that interrupts goes on beside the next test. */
+export const RANDOM_CALLS_MS = 10_000;
+
 interface Way {
   readonly pool: Pool;
   readonly branches: readonly AnyBranch[];

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BothWays, type BranchCall } from '../../../kit/testing/both-ways.ts';
+import { BothWays, RANDOM_CALLS_MS, type BranchCall } from '../../../kit/testing/both-ways.ts';
 import { branches } from '../service.ts';
 
 const MIGRATIONS = new URL('../../migrations/', import.meta.url);
@@ -81,8 +81,10 @@ test('whatever is called in whatever order is answered as step by step, and leav
     ...FIRST.create,
     operation,
   }));
+  const untilMs = Date.now() + RANDOM_CALLS_MS;
   await fc.assert(
     fc.asyncProperty(fc.boolean(), acts, async (isPlaced, others) => {
+      if (Date.now() > untilMs) return;
       await begin();
       for (const act of isPlaced ? [...placed, ...others] : others) {
         const [one, other] = await both.call(act);
@@ -91,7 +93,7 @@ test('whatever is called in whatever order is answered as step by step, and leav
       const [one, other] = await both.rows();
       expect(one).toEqual(other);
     }),
-    { numRuns: 80, interruptAfterTimeLimit: 10_000 },
+    { numRuns: 80 },
   );
 }, 60_000);
 
