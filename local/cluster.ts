@@ -89,7 +89,7 @@ const PROBE = {
  * Asks each guard, by requests that are only tried (dryRun), until it refuses. Those for transactions can only be asked
  * about an object that exists.
  */
-async function guardsEffective(admin: ApiServer, mutates: boolean): Promise<void> {
+export async function guardsEffective(admin: ApiServer, mutates: boolean): Promise<void> {
   for (const crd of CRD_NAMES) await refuses(admin, 'DELETE', `${CRD_PATH}/${crd}`);
 
   const path = `${TRANSACTIONS_PATH}/${PROBE_NAME}`;

@@ -81,6 +81,8 @@ export async function runHelm({ helm, args, home, kubeconfig }: HelmCall): Promi
     PATH: process.env.PATH,
     ...{ HOME: home, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home },
     KUBECONFIG: kubeconfig ?? '/dev/null',
+    // By itself it asks a few times a second, for the sake of API servers that others use, too.
+    ...{ HELM_QPS: '1000', HELM_BURST_LIMIT: '1000' },
   };
   try {
     const { stdout } = await run(helm, args, { env, maxBuffer: OUTPUT_BYTES_MAX });
