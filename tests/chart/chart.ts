@@ -36,6 +36,8 @@ export type Rendered = {
 
 export type Helm = {
   readonly major: HelmMajor;
+  /** Its path. */
+  readonly program: string;
   /** Runs helm with these arguments; resolves with what it printed. */
   readonly run: (args: readonly string[], kubeconfig?: string) => Promise<string>;
   /** A file with these values, for `-f`. */
@@ -61,7 +63,7 @@ export async function openHelm(major: HelmMajor = 4): Promise<Helm> {
   const text = async (values: Values, ...args: readonly string[]) =>
     run(['template', 'shop', CHART, '--namespace', 'shop', '-f', await valuesFile(values), ...args]);
   return {
-    ...{ major, run, valuesFile, text },
+    ...{ major, program: helm, run, valuesFile, text },
     template: async (values, ...args) => objectsOf(await text(values, ...args)),
     close: () => rm(home, { recursive: true, force: true }),
   };

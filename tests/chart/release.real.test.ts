@@ -5,11 +5,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { kubectl, guardsEffective } from '../../local/cluster.ts';
 import { startControlPlane, type ControlPlane } from '../../local/control-plane/start.ts';
 import type { HelmMajor } from '../../local/helm.ts';
-import { openProcessGroup, type ProcessGroup } from '../../local/process-group.ts';
+import { inheritedEnvironment, openProcessGroup, type ProcessGroup } from '../../local/process-group.ts';
+import { waitFor } from '../../local/deadline.ts';
+import { pageCommands, PageWalk, runAsWritten } from '../world/page-commands.ts';
 import { CHART, openHelm, over, REQUIRED, type Helm, type Values } from './chart.ts';
 
 const SETUP_MS = 900_000;
@@ -35,6 +37,8 @@ type Flow = {
   };
 };
 
+/** As long as a release's name may be. */
+const second = `second-${'x'.repeat(46)}`;
 const timeout = (timeoutSeconds: number): Values => ({ flows: { settings: { 'create-order': { timeoutSeconds } } } });
 
 describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
@@ -137,6 +141,13 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
         // The chart says nothing of maxConcurrency, so that stays the hand's.
         expect(await patched()).toEqual([33, 128]);
       }
+
+      await kube('patch', 'txflow', 'create-order', '--type=merge', '-p', '{"spec":{"timeoutSeconds":66}}');
+      const env = { ...inheritedEnvironment(), KUBECONFIG: cluster.kubeconfig, HOME: group.folder };
+      const names = { 'template ordertx': 'template shop', '-f values.yaml': `-f ${await helm.valuesFile(REQUIRED)}` };
+      const [again = ''] = pageCommands('helm/ordertx/UPGRADING.md');
+      await runAsWritten(again, { kubectl: cluster.kubectl, plugins: dirname(helm.program), env, names });
+      expect(await patched()).toEqual([30, 128]);
     },
     TEST_MS,
   );
@@ -177,11 +188,10 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
   test(
     'beside it there is room for a second release in another namespace, with a name as long as names may be',
     async () => {
-      const name = `second-${'x'.repeat(46)}`;
       const more = ['--namespace', 'north', '--create-namespace'];
       const values = { crds: { enabled: false } };
       if (major === 4) {
-        await onChart(['install', name, ...more], values);
+        await onChart(['install', second, ...more], values);
       } else {
         // Under an umbrella, which is one more way to be second.
         const umbrella = await mkdtemp(join(tmpdir(), 'ordertx-umbrella-'));
@@ -192,7 +202,7 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
         await writeFile(join(umbrella, 'Chart.yaml'), JSON.stringify(chart));
         const ordertx = over(REQUIRED, { ...values, enabled: true });
         const file = await helm.valuesFile({ global: { region: 'north' }, ordertx });
-        await helm.run(['install', name, umbrella, ...more, '-f', file], cluster.kubeconfig);
+        await helm.run(['install', second, umbrella, ...more, '-f', file], cluster.kubeconfig);
         await rm(umbrella, { recursive: true });
       }
       const north = (await kubectl(cluster, '--namespace', 'north', 'get', 'deployments', '-o', 'name'))
@@ -208,4 +218,53 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
     },
     TEST_MS,
   );
+
+  if (major === 4)
+    test(
+      'nothing is left of it once the page about that has been followed',
+      async () => {
+        const env = { ...inheritedEnvironment(), KUBECONFIG: cluster.kubeconfig, HOME: group.folder };
+        const run = { kubectl: cluster.kubectl, plugins: dirname(helm.program), env };
+        await helm.run(['uninstall', second, '--namespace', 'north'], cluster.kubeconfig);
+        const walk = new PageWalk('docs/operating/uninstalling.md', run);
+        const unfinished = await walk.next('kubectl wait', { 'timeout=15m': 'timeout=1s' });
+        expect(unfinished.stderr).toMatch(/timed out waiting for the condition on ordertransactions\/create-o1/);
+        await kube('annotate', 'otx', 'create-o1', 'ordertx.dev/abandon=the release is removed');
+        await kube('delete', 'otx', 'create-o1');
+
+        const done = async (beginning: string, names = {}) =>
+          expect(await walk.next(beginning, names)).toMatchObject({ code: 0 });
+        await done('kubectl delete txflow');
+        await done('helm uninstall shop', { 'uninstall shop': 'uninstall again' });
+        const left = await walk.next('kubectl get otx,txflow');
+        expect(left.stdout).not.toContain('ordertransaction.');
+        expect(left.stdout.match(/^north /gm)).toHaveLength(3);
+        await done('kubectl delete validatingadmissionpolicybinding ordertx-crd-guard');
+        await waitFor(async () => kube('delete', 'crd', 'transactionflows.ordertx.dev', '--dry-run=server'), {
+          what: 'the guard of the CRDs to be gone',
+          deadlineMs: TEST_MS / 2,
+        });
+        await done('kubectl delete crd');
+        await done('kubectl delete validatingadmissionpolicybindings,');
+        await done('kubectl delete mutatingadmissionpolicybindings,');
+        walk.end();
+
+        const kinds = [
+          ...[
+            'deployments',
+            'services',
+            'networkpolicies',
+            'poddisruptionbudgets',
+            'roles',
+            'rolebindings',
+            'serviceaccounts',
+          ],
+          ...['clusterroles', 'clusterrolebindings', 'flowschemas', 'prioritylevelconfigurations', 'crds'],
+          ...['validatingadmissionpolicies', 'validatingadmissionpolicybindings', 'mutatingadmissionpolicies'],
+        ];
+        const selector = ['--all-namespaces', '--selector', 'app.kubernetes.io/part-of=ordertx', '-o', 'name'];
+        expect(await kubectl(cluster, 'get', kinds.join(','), ...selector)).toBe('');
+      },
+      TEST_MS,
+    );
 });

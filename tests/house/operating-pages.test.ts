@@ -24,6 +24,7 @@ const OTHERS = [
   'maintenance',
   'plugin',
   'restore',
+  'uninstalling',
 ];
 
 /** Alerts link to these: a page that is renamed takes its links along. */
