@@ -1,0 +1,168 @@
+/**
+ * A release's pods as processes on this machine: each under the account, and with the environment, that its Deployment in the API server
+ * gives it. Only what a kubelet would do is done here: secrets are looked up, and tokens of the account are asked for.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { connect, type ApiServer } from '../../local/control-plane/api.ts';
+import { writeKubeconfig } from '../../local/control-plane/kubeconfig.ts';
+import { runPart, type Part } from '../../local/parts.ts';
+import { freePort } from '../../local/ports.ts';
+import { inheritedEnvironment, type ProcessGroup } from '../../local/process-group.ts';
+import { answersReadyz } from '../../local/services.ts';
+import { world } from '../world/world.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const READY_MS = 60_000;
+const CLUSTER_NAMES = pathToFileURL(join(import.meta.dirname, 'cluster-names.ts')).href;
+
+interface EnvEntry {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: {
+    readonly secretKeyRef?: { readonly name: string; readonly key: string };
+    readonly fieldRef?: { readonly fieldPath: string };
+  };
+}
+
+export interface PodSpec {
+  readonly serviceAccountName: string;
+  readonly automountServiceAccountToken: boolean;
+  readonly containers: readonly [
+    { readonly name: string; readonly command?: readonly string[]; readonly env: readonly EnvEntry[] },
+  ];
+}
+
+export interface ReleasePart {
+  readonly component: string;
+  /** Of public routes and of operators'; the controller has one for both. */
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly part: Part;
+}
+
+export interface ReleaseOptions {
+  readonly group: ProcessGroup;
+  readonly admin: ApiServer;
+  readonly namespace: string;
+  readonly fullname: string;
+}
+
+export class Release {
+  readonly #options: ReleaseOptions;
+  readonly parts = new Map<string, ReleasePart>();
+  /** By `<host>:<port>` as pods know it. */
+  readonly #names: Record<string, number> = {};
+
+  constructor(options: ReleaseOptions) {
+    this.#options = options;
+  }
+
+  /** Starts one process of each Deployment; resolves when all are ready. */
+  async start(): Promise<void> {
+    const { admin, namespace, fullname } = this.#options;
+    const { body } = await admin.request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+    const { items } = body as {
+      readonly items: readonly { readonly spec: { readonly template: { readonly spec: PodSpec } } }[];
+    };
+    const pods = items.map(({ spec }) => spec.template.spec);
+    for (const pod of pods) {
+      const host = `${fullname}-${pod.containers[0].name}`;
+      for (const port of [8080, 8081]) {
+        const here = await freePort();
+        for (const name of [host, `${host}.${namespace}.svc`]) this.#names[`${name}:${port}`] = here;
+      }
+    }
+    await Promise.all(pods.map((pod) => this.#startPod(pod)));
+  }
+
+  part(component: string): ReleasePart {
+    const found = this.parts.get(component);
+    if (!found) throw new Error(`${component} is not in this release`);
+    return found;
+  }
+
+  /** A client with the rights of an account of the release. */
+  async as(account: string): Promise<ApiServer> {
+    const { apiServerUrl: url, certificate } = world();
+    return connect({ url, certificate, token: await this.tokenOf(account) });
+  }
+
+  async tokenOf(account: string): Promise<string> {
+    const { admin, namespace } = this.#options;
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
+    const { status, body } = await admin.request('POST', path, { spec: {} });
+    const token = (body as { readonly status?: { readonly token?: string } }).status?.token;
+    if (!token) throw new Error(`no token for ${account} (${status}): ${JSON.stringify(body)}`);
+    return token;
+  }
+
+  /** What a container's process would find in its environment, and how it is told where other pods are. */
+  async environmentOf({ containers: [{ name, env }] }: PodSpec): Promise<Record<string, string>> {
+    const entries = await Promise.all(
+      env.map(async (entry) => [entry.name, await this.#valueOf(entry, name)] as const),
+    );
+    return {
+      ...inheritedEnvironment(),
+      ...Object.fromEntries(entries),
+      NODE_OPTIONS: `--import=${CLUSTER_NAMES} --disable-warning=ExperimentalWarning`,
+      CLUSTER_NAMES: JSON.stringify(this.#names),
+    };
+  }
+
+  async #valueOf({ name, value, valueFrom }: EnvEntry, pod: string): Promise<string> {
+    if (valueFrom?.fieldRef?.fieldPath === 'metadata.name') return `${pod}-1`;
+    const reference = valueFrom?.secretKeyRef;
+    if (reference === undefined) return value ?? '';
+    const { admin, namespace } = this.#options;
+    const { body } = await admin.request('GET', `/api/v1/namespaces/${namespace}/secrets/${reference.name}`);
+    const encoded = (body as { readonly data?: Readonly<Record<string, string>> }).data?.[reference.key];
+    if (encoded === undefined)
+      throw new Error(`${name} is in key ${reference.key} of secret ${reference.name}, which is not there`);
+    return Buffer.from(encoded, 'base64').toString();
+  }
+
+  async #startPod(pod: PodSpec): Promise<void> {
+    const { group, namespace, fullname } = this.#options;
+    const component = pod.containers[0].name;
+    const main = component === 'controller' ? 'controller/src/main.ts' : `services/${component}/src/main.ts`;
+    const [port = 0, adminPort = 0] = [8080, 8081].map((each) => this.#names[`${fullname}-${component}:${each}`]);
+    const env = {
+      ...(await this.environmentOf(pod)),
+      ...{ HOST: '127.0.0.1', PORT: String(port) },
+      ...(component !== 'controller' && { ADMIN_PORT: String(adminPort) }),
+      // A pod whose account's token is not mounted has no credentials at all.
+      ...(pod.automountServiceAccountToken && { KUBECONFIG: await this.#kubeconfigOf(pod.serviceAccountName) }),
+    };
+    const url = `http://127.0.0.1:${port}`;
+    const spec = {
+      name: `${namespace}-${component}`,
+      command: process.execPath,
+      args: [join(ROOT, main)],
+      env,
+      cwd: ROOT,
+      leaf: true,
+    };
+    const part = await runPart(group, { spec, ready: () => answersReadyz(url), readyMs: READY_MS });
+    const adminUrl = component === 'controller' ? url : `http://127.0.0.1:${adminPort}`;
+    this.parts.set(component, { component, url, adminUrl, part });
+  }
+
+  async #kubeconfigOf(account: string): Promise<string> {
+    const { group, namespace } = this.#options;
+    const { apiServerUrl: url, certificate } = world();
+    const path = join(group.folder, `kubeconfig-${account}`);
+    await writeKubeconfig(path, { url, certificate, token: await this.tokenOf(account), user: account, namespace });
+    return path;
+  }
+
+  /** The folder that a kubelet mounts with an account's token. */
+  async accountFolder(account: string): Promise<string> {
+    const folder = join(this.#options.group.folder, `account-${account}`);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'token'), await this.tokenOf(account));
+    await writeFile(join(folder, 'ca.crt'), world().certificate);
+    return folder;
+  }
+}
