@@ -18,7 +18,8 @@ import { RIGHTS } from './redis-users.ts';
 import { startSecuredPostgres, type SecuredPostgres } from './secured-postgres.ts';
 import { startSecuredRedis, type SecuredRedis } from './secured-redis.ts';
 
-const START_MS = 120_000;
+/** helm may have to be built. */
+const START_MS = 900_000;
 const DEADLINE_MS = 30_000;
 const TEA = { skuId: 'tea', quantity: 2, unitPriceCents: 1_250 };
 const COST = 2_500;

@@ -1,5 +1,5 @@
 /**
- * A Redis with the chart's users that speaks to them by TLS alone, and to whoever has a certificate.
+ * A Redis with the users that the chart renders, which speaks to them by TLS alone, and to whoever has a certificate.
  */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import type { ProcessGroup } from '../../local/process-group.ts';
 import { startRedis } from '../../local/redis.ts';
 import { redisUrlOf } from '../../services/kit/src/tls-settings.ts';
 import { makeAuthority, makeCertificate } from '../world/certificates.ts';
-import { aclFile } from './redis-users.ts';
+import { aclFile } from './rendered-acl.ts';
 
 export interface SecuredRedis {
   /** Of one who may do everything, without TLS. */
@@ -36,7 +36,7 @@ export async function startSecuredRedis(group: ProcessGroup): Promise<SecuredRed
   const password = randomBytes(12).toString('hex');
   const redis = await startRedis(group, {
     url: '',
-    users: { acl: aclFile('admin', password), admin: 'admin', password },
+    users: { acl: await aclFile('admin', password), admin: 'admin', password },
     tls: { ...server, authority: authority.certificate },
   });
   const tlsUrl = redis.kind === 'own' ? (redis.tlsUrl ?? '') : '';

@@ -1,8 +1,11 @@
 /** Every object that the chart renders is taken by a real API server, over a matrix of values: tried, and nothing is kept. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { parse } from 'yaml';
 import { freshNamespace, world } from '../world/world.ts';
 import { CHART, objectsOf, openHelm, over, REQUIRED, type Helm, type Values } from './chart.ts';
 
@@ -30,6 +33,7 @@ test.each<[string, Values]>([
       services: { order: OFF, inventory: OFF, payment: OFF, dispatch: OFF, wms: OFF, member: OFF, notification: OFF },
     },
   ],
+  ['what is for trying out', parse(readFileSync(join(CHART, 'values-try.yaml'), 'utf8')) as Values],
   [
     'everything said',
     {
@@ -45,7 +49,15 @@ test.each<[string, Values]>([
         settings: { 'create-order': { timeoutSeconds: 20, stuckAfterSeconds: 30, ttlSecondsAfterFinished: 60 } },
       },
       databases: { migrations: { existingSecret: 'owners' }, ca: { existingSecret: 'databases-ca' } },
-      redis: { ca: { existingConfigMap: 'trusted' }, clientCertificate: { existingSecret: 'redis-client' } },
+      redis: {
+        ca: { existingConfigMap: 'trusted' },
+        clientCertificate: { existingSecret: 'redis-client' },
+        acl: {
+          passwordHashes: { order: ['0a'.repeat(32), '0b'.repeat(32)] },
+          streams: ['loyalty'],
+          extraUsers: [`user admin on #${'0c'.repeat(32)} ~* &* +@all`],
+        },
+      },
       archive: { existingSecret: 'archive', ca: { existingConfigMap: 'trusted' } },
       controller: {
         replicas: 3,

@@ -11,6 +11,12 @@ export function named(objects: readonly Rendered[], kind: string, name: string):
   return found;
 }
 
+/** What is in a secret. */
+export function secretOf(objects: readonly Rendered[], name: string): Readonly<Record<string, string>> {
+  const { data } = named(objects, 'Secret', name) as unknown as { readonly data: Readonly<Record<string, string>> };
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+}
+
 type Entry = { readonly name: string; readonly value?: string; readonly valueFrom?: unknown };
 export type Container = {
   readonly name: string;

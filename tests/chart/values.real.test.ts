@@ -78,6 +78,20 @@ describe('values that are wrong are refused with where they are', () => {
       /at '\/services\/order\/prices': value must be one of 'signed', 'trusted'/,
     ],
     [{ flows: { settings: { refund: {} } } }, /at '\/flows\/settings': additional properties 'refund' not allowed/],
+    [
+      { redis: { acl: { passwordHashes: { order: ['secret'] } } } },
+      /at '\/redis\/acl\/passwordHashes\/order\/0': 'secret' does not match pattern/,
+    ],
+    [
+      { redis: { acl: { passwordHashes: { orders: ['0a'.repeat(32)] } } } },
+      /redis\.acl\.passwordHashes names orders, whom the chart has no user for: they are controller, dispatch, member/,
+    ],
+    [
+      { redis: { acl: { streams: ['order'] } } },
+      /redis\.acl\.streams names order, which the chart has a user for: leave it out/,
+    ],
+    [{ redis: { acl: { extraUsers: ['admin'] } } }, /at '\/redis\/acl\/extraUsers\/0'/],
+    [{ try: { redis: { image: { tag: '' } } } }, /at '\/try\/redis\/image\/tag': '' does not match pattern/],
     [{ retentionDays: 7 }, /at '\/retentionDays': minimum/],
     [{ replicaCount: 3 }, /there is no value replicaCount in this chart: set controller\.replicas, and services/],
     [{ installCRDs: true }, /there is no value installCRDs in this chart: set crds\.enabled/],
