@@ -20,8 +20,12 @@ const shared = {
       },
     ],
   },
-  // Hooks of Node's loader, which that file sets, are not asked here.
-  moduleNameMapper: { '/kube-config\\.ts$': '@kubernetes/client-node' },
+  // Hooks of Node's loader, which kube-config.ts sets, are not asked here; every test file would load all that the library generates.
+  moduleNameMapper: {
+    '/kube-config\\.ts$': '@kubernetes/client-node/dist/config.js',
+    '^@kubernetes/client-node$': '@kubernetes/client-node/dist/config.js',
+    '^\\./gen/index\\.js$': '<rootDir>/controller/src/kubernetes/kube-config-generated.ts',
+  },
   modulePathIgnorePatterns: ['<rootDir>/.ordertx'],
 };
 

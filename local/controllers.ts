@@ -30,7 +30,7 @@ export type ControllerOptions = {
 
 export type RunningController = { readonly url: string; readonly part: Part };
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 /**
  * By itself Node lets garbage grow to several times what is held before it collects: a whole machine's memory is there. Less would be
  * collected too often with 100,000 unfinished transactions, more keeps what a start has left behind. It costs CPU as well. Docs: BENCHMARKS.md.

@@ -67,7 +67,7 @@ export type ServiceOptions = {
 
 export type RunningService = { readonly url: string; readonly databaseUrl: string; readonly part: Part };
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const READYZ_MS = 2_000;
 const ROOT = join(import.meta.dirname, '..');
 

@@ -89,9 +89,16 @@ function run(node, args, extra = {}) {
   });
 }
 
-/** The pinned Node first on the PATH, for whatever the target starts. */
+/**
+ * For whatever the target starts: the pinned Node first on the PATH, and what it has compiled kept. A service is started in two thirds
+ * of the CPU then, and a run of all tests starts hundreds.
+ */
 function environment() {
-  return { ...process.env, PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH ?? ''}` };
+  return {
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'compiled'),
+    ...process.env,
+    PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH ?? ''}`,
+  };
 }
 
 main(process.argv.slice(2)).catch((error) => {

@@ -141,6 +141,17 @@ describe('what is checked in', () => {
     expect(missing).toEqual([]);
   });
 
+  test('locks every package to the content of its archive, so that `npm ci` refuses another one', () => {
+    const { packages } = JSON.parse(text.get('package-lock.json') ?? '') as {
+      readonly packages: Readonly<Record<string, { readonly integrity?: string; readonly link?: boolean }>>;
+    };
+    const open = Object.entries(packages).filter(
+      ([path, { integrity = '', link }]) =>
+        path !== '' && link !== true && !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity),
+    );
+    expect(open.map(([path]) => path)).toEqual([]);
+  });
+
   test('leaves no litter: another tool’s lock, secrets, logs, backups', () => {
     expect(
       paths.filter((path) => /(^|\/)(yarn[.]lock|pnpm-lock[.]yaml|[.]env|.*[.]log|.*~|.*[.]orig)$/.test(path)),
