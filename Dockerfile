@@ -15,11 +15,17 @@ ARG SOURCE_DATE_EPOCH=0
 COPY . .
 RUN node scripts/images/bundle.ts --base "${NODE_IMAGE}"
 
-FROM ${NODE_IMAGE} AS production
+# Of the base image a process needs Node and a few libraries: without the rest an image is half as big, and there is less to be attacked.
+FROM ${NODE_IMAGE} AS node-alone
+COPY scripts/images/node-alone.sh /node-alone.sh
+RUN sh /node-alone.sh "$(command -v node)" /alone
+
+FROM scratch AS production
 ARG NODE_IMAGE
 ARG VERSION=unknown
 ARG REVISION=unknown
-ENV NODE_ENV=production
+COPY --from=node-alone /alone/ /
+ENV PATH=/usr/local/bin NODE_ENV=production
 WORKDIR /app
 # The base image's user `node`, by number: a pod that must not run as root is let in by nothing else.
 USER 1000:1000

@@ -41,7 +41,7 @@ export interface Contents {
   readonly title: string;
   readonly version: string;
   readonly license: string;
-  /** What the image stands on. */
+  /** What Node and its libraries are taken from. */
   readonly base: string;
   /** Seconds since 1970. */
   readonly sourceDateEpoch: number;
@@ -49,6 +49,9 @@ export interface Contents {
 }
 
 const UNSAID = 'NOASSERTION';
+/** See node-alone.sh. */
+const FROM_BASE =
+  'Node and the libraries that it is linked to are from here; /var/lib/dpkg/status.d names their packages.';
 const LICENSE_EXPRESSION = /^\(?[A-Za-z0-9.+-]+(?: (?:AND|OR|WITH) [A-Za-z0-9.+-]+)*\)?$/;
 
 /** The document as JSON would have it; the same contents give the same document. */
@@ -59,7 +62,7 @@ export function spdxDocument(contents: Contents): object {
   const listed = packages.map((each) => ({ ...each, id: idOf('package', `${each.path}-${each.version}`) }));
   const described = [
     { ...unsaid(image, name, version), summary: title, primaryPackagePurpose: 'CONTAINER', licenseDeclared: license },
-    { ...unsaid(baseImage, base), primaryPackagePurpose: 'CONTAINER', licenseDeclared: UNSAID },
+    { ...unsaid(baseImage, base), comment: FROM_BASE, primaryPackagePurpose: 'CONTAINER', licenseDeclared: UNSAID },
     ...listed.map((each) => ({
       ...unsaid(each.id, each.name, each.version),
       licenseDeclared: each.license !== undefined && LICENSE_EXPRESSION.test(each.license) ? each.license : UNSAID,
@@ -69,7 +72,7 @@ export function spdxDocument(contents: Contents): object {
   ];
   const relationships = [
     { spdxElementId: 'SPDXRef-DOCUMENT', relationshipType: 'DESCRIBES', relatedSpdxElement: image },
-    { spdxElementId: image, relationshipType: 'DESCENDANT_OF', relatedSpdxElement: baseImage },
+    { spdxElementId: image, relationshipType: 'GENERATED_FROM', relatedSpdxElement: baseImage },
     ...listed.map(({ id }) => ({ spdxElementId: image, relationshipType: 'CONTAINS', relatedSpdxElement: id })),
   ];
   const digest = createHash('sha256')

@@ -62,7 +62,7 @@ const noMigrationCompiler: Plugin = {
 };
 
 export interface BundleOptions {
-  /** What the image stands on, for its bill of materials. */
+  /** What Node and its libraries are taken from, for its bill of materials. */
   readonly base: string;
   /** Of the bill of materials: seconds since 1970, so that the same sources give the same image. */
   readonly sourceDateEpoch: number;

@@ -51,7 +51,9 @@ describe('an image', () => {
     }
   });
 
-  test('is made of copies alone, so its base needs no shell either', () => {
+  test('is made of copies alone: Node, its libraries and the bundle, and no shell', () => {
+    expect(rests('production', 'FROM')).toEqual(['scratch AS production']);
+    expect(rests('production', 'COPY')).toEqual(['--from=node-alone /alone/ /']);
     for (const name of ['production', ...PROCESSES.map((process) => process.name)])
       expect(words(name)).not.toContain('RUN');
   });
@@ -61,7 +63,7 @@ describe('an image', () => {
     const pinned = `NODE_IMAGE=node:${manifest.devDependencies.node}-bookworm-slim@sha256:`;
     expect(base?.rest.slice(0, pinned.length)).toBe(pinned);
     expect(base?.rest.slice(pinned.length)).toMatch(/^[0-9a-f]{64}$/);
-    for (const name of ['packages', 'production']) expect(rests(name, 'FROM')).toEqual([`\${NODE_IMAGE} AS ${name}`]);
+    for (const name of ['packages', 'node-alone']) expect(rests(name, 'FROM')).toEqual([`\${NODE_IMAGE} AS ${name}`]);
   });
 });
 
@@ -71,6 +73,7 @@ test('nothing is fetched but packages, and those as package-lock.json has them',
   expect(commands).toEqual([
     expect.stringMatching(/^npm ci --ignore-scripts /),
     expect.stringMatching(/^node scripts\/images\/bundle\.ts /),
+    'sh /node-alone.sh "$(command -v node)" /alone',
   ]);
 });
 
