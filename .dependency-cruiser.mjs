@@ -64,7 +64,7 @@ export default {
           '^controller/src/(transaction|runtime)/',
           '^crds/(generated/|schema-revision[.]ts$)',
           '^services/protocol/',
-          '^services/(broker|metrics|tracing)/',
+          '^services/(broker|kube-config|metrics|tracing)/',
           KITS_POSTGRES,
         ],
       },
@@ -154,10 +154,10 @@ export default {
     {
       name: 'controller-knows-services-by-the-contract',
       comment:
-        'Controller and services meet in services/protocol, in services/broker, by which both are on the streams, and in services/metrics and services/tracing, by which both are measured and traced: nowhere else.',
+        'Controller and services meet in services/protocol, in services/broker, by which both are on the streams, in services/metrics and services/tracing, by which both are measured and traced, and in services/kube-config, by which both find the API server: nowhere else.',
       severity: 'error',
       from: { path: '^controller/', pathNot: [TEST, '^controller/src/(main|config)[.]ts$', '^scripts/'] },
-      to: { path: '^services/', pathNot: ['^services/(protocol|broker|metrics|tracing)/', KITS_POSTGRES] },
+      to: { path: '^services/', pathNot: ['^services/(protocol|broker|kube-config|metrics|tracing)/', KITS_POSTGRES] },
     },
     {
       name: 'processes-start-alike',
@@ -183,7 +183,7 @@ export default {
       comment: 'A service shares the kit and the wire contract with others: no code, no table, no type.',
       severity: 'error',
       from: { path: `^services/${SERVICES}/`, pathNot: TEST },
-      to: { path: '^services/', pathNot: '^services/($1|kit|broker|metrics|protocol|tracing)/' },
+      to: { path: '^services/', pathNot: '^services/($1|kit|broker|kube-config|metrics|protocol|tracing)/' },
     },
     {
       name: 'kit-knows-only-the-contract',
@@ -215,6 +215,13 @@ export default {
       to: { path: '^(services|crds|controller)/', pathNot: '^services/(tracing|protocol)/' },
     },
     {
+      name: 'kube-config-knows-nobody',
+      comment: 'Where the API server is and who asks it says nothing of what is asked: it takes packages only.',
+      severity: 'error',
+      from: { path: '^services/kube-config/', pathNot: TEST },
+      to: { path: '^(services|crds|controller)/', pathNot: '^services/kube-config/' },
+    },
+    {
       name: 'protocol-stands-alone',
       comment:
         'The wire contract can be read and copied by itself: of packages it takes zod, of the repository nothing.',
@@ -228,7 +235,7 @@ export default {
         'Only the controller’s and the order service’s transport, and what sets the system up, talk to an API server.',
       severity: 'error',
       from: {
-        pathNot: ['^controller/src/kubernetes/', '^services/order/', '^local/', '^tests/', TEST],
+        pathNot: ['^controller/src/kubernetes/', '^services/(kube-config|order)/', '^local/', '^tests/', TEST],
       },
       to: { path: '^node_modules/@kubernetes/client-node/' },
     },

@@ -24,7 +24,7 @@ const shared = {
   moduleNameMapper: {
     '/kube-config\\.ts$': '@kubernetes/client-node/dist/config.js',
     '^@kubernetes/client-node$': '@kubernetes/client-node/dist/config.js',
-    '^\\./gen/index\\.js$': '<rootDir>/controller/src/kubernetes/kube-config-generated.ts',
+    '^\\./gen/index\\.js$': '<rootDir>/services/kube-config/src/kube-config-generated.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/.ordertx'],
 };

@@ -18,7 +18,7 @@ export const kubeConfigOnly: Plugin = {
     );
     builder.onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) =>
       importer.endsWith('/@kubernetes/client-node/dist/config.js')
-        ? { path: join(ROOT, 'controller/src/kubernetes/kube-config-generated.ts') }
+        ? { path: join(ROOT, 'services/kube-config/src/kube-config-generated.ts') }
         : undefined,
     );
   },

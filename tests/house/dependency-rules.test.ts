@@ -171,9 +171,19 @@ const rows: readonly Row[] = [
     allowed: ['services/tracing/src/names-a-stream.ts', 'services/protocol/src/answer.ts'],
   },
   {
+    rule: 'kube-config-knows-nobody',
+    refused: ['services/kube-config/src/knows-the-contract.ts', 'services/protocol/src/answer.ts'],
+    allowed: ['services/order/src/finds-the-server.ts', 'services/kube-config/src/kube-config.ts'],
+  },
+  {
     rule: 'protocol-stands-alone',
     refused: ['services/protocol/src/uses-the-kit.ts', 'services/kit/src/fence.ts'],
     allowed: ['services/protocol/src/payload.ts', 'zod'],
+  },
+  {
+    rule: 'kube-config-knows-nobody',
+    refused: ['services/kube-config/src/knows-the-contract.ts', 'services/protocol/src/answer.ts'],
+    allowed: ['services/order/src/finds-the-server.ts', 'services/kube-config/src/kube-config.ts'],
   },
   {
     rule: 'protocol-stands-alone',
@@ -232,6 +242,7 @@ const neighbours: readonly (readonly [from: string, to: string | undefined])[] =
   ['controller/cli/output/table.ts', undefined],
   ['services/kit/src/log.ts', undefined],
   ['services/metrics/src/exposition.ts', undefined],
+  ['services/kube-config/src/kube-config.ts', undefined],
   ['services/kit/src/postgres/pool.ts', undefined],
   ['controller/src/config.ts', undefined],
   ['services/protocol/src/answer.ts', undefined],

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
 import type { DispatcherOptions, KubeConfig as LoadedKubeConfig } from '@kubernetes/client-node';
-import { KubeConfig } from './kube-config.ts';
+import { KubeConfig } from '../../../services/kube-config/src/kube-config.ts';
 
 export interface Credentials {
   /** Sent with every request: Authorization, Impersonate-User. */

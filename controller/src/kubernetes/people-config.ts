@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import type { KubeConfig as LoadedKubeConfig } from '@kubernetes/client-node';
 import { serverOf, withPlainLoopback } from './credentials.ts';
-import { KubeConfig } from './kube-config.ts';
+import { KubeConfig } from '../../../services/kube-config/src/kube-config.ts';
 
 export interface PersonsChoice {
   /** Merged, what the first says wins; those that are not there are passed over, as kubectl does. */

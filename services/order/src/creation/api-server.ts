@@ -6,8 +6,9 @@
  * 3. Every call ends after TIMEOUT_MS: a half-open connection must not hold a place for ever.
  */
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig as LoadedKubeConfig } from '@kubernetes/client-node';
 import { Agent, request } from 'undici';
+import { KubeConfig } from '../../../kube-config/src/kube-config.ts';
 import type { NewTransaction } from './creation.ts';
 import type { CreateResult, TransactionApi } from './transaction-api.ts';
 
@@ -26,7 +27,7 @@ export interface ApiServer extends TransactionApi {
 }
 
 /** A kubeconfig's path; without one, the pod's own service account. */
-export function loadKubeConfig(path: string | undefined): KubeConfig {
+export function loadKubeConfig(path: string | undefined): LoadedKubeConfig {
   const config = new KubeConfig();
   if (path === undefined) config.loadFromCluster();
   else config.loadFromFile(path);
@@ -34,7 +35,7 @@ export function loadKubeConfig(path: string | undefined): KubeConfig {
 }
 
 /** The namespace that a kubeconfig's context, or the pod, stands in. */
-export function ownNamespace(config: KubeConfig): string {
+export function ownNamespace(config: LoadedKubeConfig): string {
   return config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
 }
 

@@ -1,7 +1,7 @@
 /**
  * KubeConfig of @kubernetes/client-node without the classes that it generates for every resource of Kubernetes (ADR 6).
  *
- * Those are 20 MB of source text that each process would read, compile and keep, for one method that nobody here calls
+ * Those are 20 MB of source text that the controller, the order service and the plugin would each read, compile and keep, for one method that nobody here calls
  * (makeApiClient). So where the library's own module asks for all of them, it gets the two small modules that hold what it names.
  */
 import { registerHooks } from 'node:module';
