@@ -11,6 +11,7 @@ import { isForPrograms } from './output/format.ts';
 import { printable } from './output/printable.ts';
 import { counted } from './output/table.ts';
 import { pause } from './pause.ts';
+import { hasTarget } from './reach.ts';
 import { explainRefusal } from './refusal.ts';
 import type { Session } from './session.ts';
 import { EXIT_FAILED, EXIT_INTERRUPTED, Trouble, usage } from './trouble.ts';
@@ -53,10 +54,10 @@ export async function flowsOf(
   if ([names.length > 0, isSelected || all === true].filter(Boolean).length !== 1) {
     throw usage('name flows, or choose them by -l or --field-selector, or take --all that have the target');
   }
-  const hasTarget = ({ spec }: TransactionFlow): boolean =>
-    [...spec.participants, ...(spec.messages ?? [])].some(({ name }) => name === target);
   if (names.length === 0) {
-    const found = (await session.api.flows(session.namespace, session.selectors)).filter(hasTarget);
+    const found = (await session.api.flows(session.namespace, session.selectors)).filter((flow) =>
+      hasTarget(flow, target),
+    );
     if (found.length === 0) throw new Trouble(`no flow has a participant or message ${target}`);
     return found;
   }
@@ -66,7 +67,7 @@ export async function flowsOf(
     names.map(async (name) => {
       const flow = await session.api.find<TransactionFlow>(pathOf(FLOWS, namespace, name));
       if (flow === undefined) throw new Trouble(`there is no flow ${name} in the namespace ${namespace}`);
-      if (!hasTarget(flow)) throw new Trouble(`the flow ${name} has no participant and no message ${target}`);
+      if (!hasTarget(flow, target)) throw new Trouble(`the flow ${name} has no participant and no message ${target}`);
       return flow;
     }),
   );

@@ -4,9 +4,11 @@
 import type { Command } from 'commander';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { NEEDS_WORK_SELECTOR, pathOf, TRANSACTIONS } from '../src/kubernetes/stored-object.ts';
+import { ofIncident } from './incident.ts';
+import { flowsIfReadable, noIncident, requireKnown } from './reach.ts';
 import { addFilterFlags, isNarrowed, picksOf, selectorsOf, type Filter } from './selection.ts';
 import { joined, type Session } from './session.ts';
-import { usage } from './trouble.ts';
+import { Trouble, usage } from './trouble.ts';
 
 export interface TargetFlags extends Filter {
   readonly all?: boolean;
@@ -16,6 +18,10 @@ export interface Targets {
   readonly found: readonly OrderTransaction[];
   /** Names that the API server has nothing under. */
   readonly missing: readonly string[];
+}
+
+interface Chosen {
+  readonly transaction: OrderTransaction;
 }
 
 export function addTargetFlags(command: Command): Command {
@@ -39,7 +45,16 @@ export async function targetsOf(session: Session, names: readonly string[], flag
   const found = await session.api.transactions(session.namespace, { ...chosen, fieldSelector }, (transaction) =>
     each(transaction) ? { transaction: withoutPayload(transaction) } : undefined,
   );
-  return { found: among(found).map(({ transaction }) => transaction), missing: [] };
+  const meant = among(found).map(({ transaction }) => transaction);
+  if (meant.length === 0) await refuseUnknown(session, flags, found);
+  return { found: meant, missing: [] };
+}
+
+/** Nothing was chosen: where the selection names what is not there, that is no success of the act. */
+async function refuseUnknown(session: Session, flags: TargetFlags, found: readonly Chosen[]): Promise<void> {
+  const { incident, flow, target } = flags;
+  if (flow !== undefined || target !== undefined) await requireKnown(session, flags, await flowsIfReadable(session));
+  if (incident !== undefined && ofIncident(incident, found).length === 0) throw new Trouble(noIncident(session, flags));
 }
 
 async function named(session: Session, names: readonly string[]): Promise<Targets> {

@@ -55,7 +55,9 @@ test(
     expect((await page.next('curl -s "$ORDER_URL/metrics"')).stdout).toContain('ordertx_order_creation_outbox_rows');
     expect((await page.next('kubectl ordertx describe')).stdout).toMatch(/the controller \S+ says:|the controller at /);
     const ends = await Promise.all(answers.map(({ body }) => shop.final(body.transaction, TEST_MS)));
-    expect((await page.next('kubectl ordertx incidents')).stderr).toContain('Nothing is stuck and nothing fails.');
+    expect((await page.next('kubectl ordertx incidents')).stderr).toContain(
+      `Nothing is stuck and nothing fails in the namespace ${shop.namespace}.`,
+    );
     page.end();
     await reader.close();
     expect(ends.map(({ status }) => status?.decisionReason)).toEqual(ends.map(() => 'AllTried'));

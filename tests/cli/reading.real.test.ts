@@ -57,6 +57,23 @@ function failing(target: string, sentence: string, stuck = true): OrderTransacti
   };
 }
 
+async function storeFlow(where = namespace, name = 'create-order'): Promise<void> {
+  const { status: code } = await api.request('POST', collectionPath(where, 'transactionflows'), {
+    apiVersion: 'ordertx.dev/v1alpha1',
+    kind: 'TransactionFlow',
+    metadata: { name, finalizers: ['ordertx.dev/in-use'] },
+    spec: {
+      timeoutSeconds: 600,
+      participants: ['order', 'inventory'].map((participant) => ({
+        name: participant,
+        endpoint: { url: 'http://127.0.0.1:1' },
+        path: `/tcc/${participant}`,
+      })),
+    },
+  });
+  expect(code).toBe(201);
+}
+
 async function inParallel(count: number, each: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -141,6 +158,41 @@ describe('incidents', () => {
     const { out: flows, err } = await plugin.run(['flows', '-n', fresh]);
     expect(flows).toBe('');
     expect(err).toContain('1 transaction waiting for the flow');
+  });
+
+  test('that all is well says where, and for what; what there is none of is an error that names it', async () => {
+    const fresh = await freshNamespace('clear');
+    const run = (...args: readonly string[]) => plugin.run([...args, '-n', fresh]);
+    const clear = `Nothing is stuck and nothing fails in the namespace ${fresh}`;
+    const bare = await run('incidents');
+    expect(bare).toMatchObject({ code: 0, out: '' });
+    expect(bare.err).toBe(`${clear}. There is no flow either: -n names another namespace, -A means all.\n`);
+    await storeFlow(fresh);
+    expect((await run('incidents')).err).toBe(`${clear}.\n`);
+    expect((await run('incidents', '--flow', 'create-order', '--target', 'order')).err).toBe(
+      `${clear}, with --flow create-order --target order.\n`,
+    );
+    expect((await run('incidents', '-A', '-l', 'nobody=has-this')).err).toBe(
+      'Nothing is stuck and nothing fails in any namespace, with -l nobody=has-this.\n',
+    );
+    for (const act of [['incidents'], ['retry', '--yes'], ['cancel', '--yes', '--no-wait']]) {
+      for (const [filter, told] of [
+        [['--flow', 'nope'], `there is no flow nope in the namespace ${fresh}`],
+        [['--target', 'bank'], `no flow in the namespace ${fresh} has a participant or message bank`],
+        [['--flow', 'create-order', '--target', 'bank'], 'the flow create-order in the namespace'],
+        [['--incident', 'zzz'], `there is no incident zzz in the namespace ${fresh}`],
+      ] as const) {
+        expect(await run(...act, ...filter)).toMatchObject({ code: 1, out: '', err: expect.stringContaining(told) });
+      }
+    }
+    expect(await run('retry', '--flow', 'create-order', '--yes')).toMatchObject({ code: 0 });
+    expect(await run('list', '--incident', 'zzz')).toMatchObject({ code: 0, err: expect.stringContaining('zzz?') });
+    // A flow that is gone is still what its transactions wait for.
+    await store('orphan', { flow: 'gone' }, undefined, fresh);
+    expect(await run('incidents', '--flow', 'gone')).toMatchObject({ code: 0, out: '' });
+    await store('ailing', {}, failing('inventory', 'the try at inventory is not done: answered 500'), fresh);
+    const [row] = (JSON.parse((await run('incidents', '-o', 'json')).out) as { items: { id: string }[] }).items;
+    expect((await run('incidents', '--incident', row?.id ?? '', '-o', 'name')).out).toBe(`${row?.id ?? ''}\n`);
   });
 
   test('what a service writes cannot move the cursor', async () => {
@@ -306,19 +358,7 @@ describe('describe', () => {
   });
 
   test('what comes next is the controller’s own decision, with the time of the deadline', async () => {
-    await api.request('POST', collectionPath(namespace, 'transactionflows'), {
-      apiVersion: 'ordertx.dev/v1alpha1',
-      kind: 'TransactionFlow',
-      metadata: { name: 'create-order', finalizers: ['ordertx.dev/in-use'] },
-      spec: {
-        timeoutSeconds: 600,
-        participants: ['order', 'inventory'].map((name) => ({
-          name,
-          endpoint: { url: 'http://127.0.0.1:1' },
-          path: `/tcc/${name}`,
-        })),
-      },
-    });
+    await storeFlow();
     await store('next', {}, failing('inventory', 'the try at inventory is not done: answered 500'));
     const nobody = `http://127.0.0.1:${await freePort()}`;
     const { out } = await plugin.run(['describe', 'next', '--controller', nobody]);

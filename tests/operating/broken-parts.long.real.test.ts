@@ -24,7 +24,7 @@ const SEEN_MS = 60_000;
 const TEA = { skuId: 'tea', quantity: 1, unitPriceCents: 450 };
 /** Long enough that no deadline decides while a page is followed. */
 const PATIENT = { timeoutSeconds: 600, retry: { initialDelaySeconds: 0.2, maxDelaySeconds: 5, factor: 2 } };
-const WELL = 'Nothing is stuck and nothing fails.';
+const WELL = 'Nothing is stuck and nothing fails in the namespace ';
 
 let shop: Shop;
 let reader: PageReader;

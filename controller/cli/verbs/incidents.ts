@@ -6,13 +6,16 @@ import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
 import { shortAge } from '../durations.ts';
 import { incidentsOf, nextStepFor, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
 import { counted, table } from '../output/table.ts';
+import { flowsIfReadable, noIncident, reachOf, requireKnown } from '../reach.ts';
 import { selectorsOf } from '../selection.ts';
 import { joined, type Session } from '../session.ts';
+import { Trouble } from '../trouble.ts';
 import type { Run } from '../verb.ts';
 
 interface IncidentFlags {
   readonly flow?: string;
   readonly target?: string;
+  readonly incident?: string;
 }
 
 export function addIncidents(program: Command, run: Run): void {
@@ -20,12 +23,14 @@ export function addIncidents(program: Command, run: Run): void {
     .command('incidents')
     .description('what is wrong, by cause, the oldest first')
     .option('--flow <name>', 'only in this flow')
-    .option('--target <name>', 'only at this participant or message');
+    .option('--target <name>', 'only at this participant or message')
+    .option('--incident <id>', 'only this one');
   command.action((flags: IncidentFlags) => run(command, (session) => showIncidents(session, flags)));
 }
 
 async function showIncidents(session: Session, flags: IncidentFlags): Promise<void> {
   const incidents = await findIncidents(session, flags);
+  const clear = incidents.length === 0 ? await allClear(session, flags) : '';
   await session.render({
     object: { apiVersion: 'ordertx.dev/v1alpha1', kind: 'IncidentList', items: incidents.map(itemOf) },
     names: incidents.map(({ id }) => id),
@@ -38,7 +43,7 @@ async function showIncidents(session: Session, flags: IncidentFlags): Promise<vo
   );
   const count = new Set(names).size;
   const { terminal } = session;
-  if (incidents.length === 0) terminal.say('Nothing is stuck and nothing fails.');
+  if (incidents.length === 0) terminal.say(clear);
   else {
     terminal.say(
       `\n${counted(count, 'transaction')}, ${counted(incidents.length, 'incident')}. Each SELECTOR is taken by list, retry, suspend, resume, cancel, settle and abandon.`,
@@ -46,9 +51,18 @@ async function showIncidents(session: Session, flags: IncidentFlags): Promise<vo
   }
 }
 
-export async function findIncidents(
+/** What is well, and how far that reaches: whoever has typed another name than he meant sees it. */
+async function allClear(session: Session, flags: IncidentFlags): Promise<string> {
+  if (flags.incident !== undefined) throw new Trouble(noIncident(session, flags));
+  const flows = await flowsIfReadable(session);
+  await requireKnown(session, flags, flows);
+  const clear = `Nothing is stuck and nothing fails ${reachOf(session, flags)}.`;
+  return flows?.length === 0 ? `${clear} There is no flow either: -n names another namespace, -A means all.` : clear;
+}
+
+async function findIncidents(
   session: Session,
-  { flow, target }: IncidentFlags = {},
+  { flow, target, incident }: IncidentFlags,
 ): Promise<readonly Incident[]> {
   const selectors = selectorsOf(session, flow === undefined ? {} : { flow });
   const found = await session.api.transactions(
@@ -57,7 +71,8 @@ export async function findIncidents(
     sufferingsOf,
   );
   const isMeant = ([, ailment]: Suffering): boolean => target === undefined || ailment.target === target;
-  return incidentsOf(found.flat().filter(isMeant));
+  const incidents = incidentsOf(found.flat().filter(isMeant));
+  return incident === undefined ? incidents : incidents.filter(({ ids }) => ids.includes(incident));
 }
 
 export function selectorOf(session: Session, { id, namespace }: Incident): string {

@@ -38,9 +38,9 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
     text: (wide) => tableOf(session, transactions, wide),
   });
   if (transactions.length === 0 && session.format.kind === 'table') {
-    session.terminal.say(
-      `No transactions found${session.namespace === undefined ? '' : ` in ${session.namespace} namespace`}.`,
-    );
+    const none = `No transactions found${session.namespace === undefined ? '' : ` in ${session.namespace} namespace`}.`;
+    session.terminal.say(none);
+    if (flags.incident !== undefined) session.terminal.say(`Does kubectl ordertx incidents still show ${flags.incident}?`);
   }
 }
 
