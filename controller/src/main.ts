@@ -149,18 +149,17 @@ const messages = new RedisMessages({
   },
 });
 
-const events = new ApiEvents({
-  transport,
-  clock,
-  identity,
-  onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
-});
-const actEvents = new ActEvents({
-  transport,
-  clock,
-  identity,
-  onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
-});
+let isForbiddenTold = false;
+const telling = {
+  ...{ transport, clock, identity },
+  onDropped: (reason: string) => metrics.eventsDropped.inc({ reason }),
+  onForbidden: (sentence: string) => {
+    if (!isForbiddenTold) log.warn({ sentence }, 'Events are dropped: this account lacks the right to write them');
+    isForbiddenTold = true;
+  },
+};
+const events = new ApiEvents(telling);
+const actEvents = new ActEvents(telling);
 const finalizer = new FlowFinalizer({ transport, flows: flowInformers, transactions, clock, log });
 const leases = { transport, clock, log, namespace: namespaceOf(kubeConfig), shards: config.shards };
 const shards =

@@ -10,7 +10,7 @@ import type { OrderTransaction } from '../../../crds/generated/ordertransaction.
 import { delay, type Clock } from '../runtime/clock.ts';
 import { PacedQueue } from '../runtime/paced-queue.ts';
 import type { Act } from '../transaction/acts.ts';
-import { eventName, eventObject } from './event-object.ts';
+import { eventName, eventObject, lacksRight } from './event-object.ts';
 import { EVENTS, pathOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
 
@@ -20,6 +20,8 @@ export interface ActEventsOptions {
   /** The replica that reports. */
   readonly identity: string;
   readonly onDropped?: (reason: 'queue-full' | 'not-taken') => void;
+  /** Called each time one is dropped for want of a right, with the API server's sentence. */
+  readonly onForbidden?: (sentence: string) => void;
 }
 
 interface Job {
@@ -65,13 +67,15 @@ export class ActEvents {
   }
 
   async #send({ path, body }: Job, stopping: AbortSignal): Promise<void> {
-    const { transport, clock, onDropped } = this.#options;
+    const { transport, clock, onDropped, onForbidden } = this.#options;
     for (let attempt = 1; !stopping.aborted; attempt += 1) {
       const answer = await transport.request({ method: 'POST', path, body });
       // 409: it is told already.
       if (answer.kind === 'ok' || (answer.kind === 'error' && answer.error.status === 409)) return;
       const isForGood = answer.kind === 'error' && answer.error.status < 500 && answer.error.status !== 429;
       if (isForGood || attempt === ATTEMPTS_MAX) {
+        const forbidden = lacksRight(answer);
+        if (forbidden !== undefined) onForbidden?.(forbidden);
         onDropped?.('not-taken');
         return;
       }

@@ -2,6 +2,7 @@
  * A Kubernetes Event on a transaction, as every one of ours looks.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { ApiAnswer } from './transport.ts';
 
 export interface Told {
   readonly type: 'Normal' | 'Warning';
@@ -29,6 +30,12 @@ export function eventObject({ apiVersion, kind, metadata }: OrderTransaction, na
     regarding: { apiVersion, kind, namespace, name: metadata.name, uid },
     ...{ reportingController: 'ordertx.dev/controller', reportingInstance: identity },
   };
+}
+
+/** RBAC's own sentence, where it is for want of a right that an Event was not taken. */
+export function lacksRight(answer: ApiAnswer<unknown>): string | undefined {
+  if (answer.kind !== 'error' || answer.error.status !== 403) return undefined;
+  return / cannot (create|patch) resource /.test(answer.error.message) ? answer.error.message : undefined;
 }
 
 /** @param unique tells it from others on the same transaction; at most 36 characters */

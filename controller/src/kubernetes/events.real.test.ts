@@ -2,13 +2,14 @@
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { waitFor } from '../../../local/deadline.ts';
-import { adminTransport, createTransaction, expectOk } from '../../../tests/world/api-client.ts';
+import { adminKubeConfig, adminTransport, createTransaction, expectOk } from '../../../tests/world/api-client.ts';
 import { startTcpProxy } from '../../../tests/world/tcp-proxy.ts';
 import { freshNamespace, world } from '../../../tests/world/world.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
+import { ActEvents } from './act-events.ts';
 import { ApiEvents } from './events.ts';
 import { EVENTS, pathOf, type ObjectList, type StoredObject } from './stored-object.ts';
-import type { Transport } from './transport.ts';
+import { HttpTransport, type Transport } from './transport.ts';
 
 interface Event extends StoredObject {
   readonly reason: string;
@@ -62,6 +63,28 @@ test('an event is about its transaction and says who says so', async () => {
     regarding: { kind: 'OrderTransaction', name: 'pay-1', uid: transaction.metadata.uid },
     reportingInstance: 'replica-1',
   });
+});
+
+test('without the right to write any they are dropped, and that is told in the API server’s words', async () => {
+  const nobody = new HttpTransport({
+    ...{ kubeConfig: adminKubeConfig(), userAgent: 'ordertx-tests' },
+    headers: { 'Impersonate-User': 'bob' },
+  });
+  const told: string[] = [];
+  const options = {
+    transport: nobody,
+    clock,
+    identity: 'replica-1',
+    onForbidden: (sentence: string) => told.push(sentence),
+  };
+  new ApiEvents(options).warn(transaction, 'Stuck', 'no answer');
+  new ActEvents(options).tell(transaction, { reason: 'Suspended', id: '1', note: 'alice suspended it' });
+  await until('both to be told', () => told.length === 2);
+  expect(told).toEqual([
+    expect.stringContaining('User "bob" cannot create resource "events"'),
+    expect.stringContaining('User "bob" cannot create resource "events"'),
+  ]);
+  await nobody.close();
 });
 
 test('the same sentence again is the same event with a count; another sentence is another event', async () => {

@@ -10,7 +10,7 @@ import type { OrderTransaction } from '../../../crds/generated/ordertransaction.
 import type { TransactionEvents } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { PacedQueue } from '../runtime/paced-queue.ts';
-import { eventName, eventObject, microTime } from './event-object.ts';
+import { eventName, eventObject, lacksRight, microTime } from './event-object.ts';
 import { EVENTS, pathOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
 
@@ -20,6 +20,8 @@ export interface ApiEventsOptions {
   /** The replica that reports. */
   readonly identity: string;
   readonly onDropped?: (reason: 'queue-full' | 'not-taken') => void;
+  /** Called each time one is dropped for want of a right, with the API server's sentence. */
+  readonly onForbidden?: (sentence: string) => void;
 }
 
 /** One series: the same sentence about the same object. */
@@ -98,7 +100,10 @@ export class ApiEvents implements TransactionEvents {
             path: pathOf(EVENTS, namespace, name),
             body: { series: { count, lastObservedTime: microTime(this.#options.clock.now()) } },
           });
-    if (answer.kind !== 'ok') this.#dropped(job.series, 'not-taken');
+    if (answer.kind === 'ok') return;
+    const forbidden = lacksRight(answer);
+    if (forbidden !== undefined) this.#options.onForbidden?.(forbidden);
+    this.#dropped(job.series, 'not-taken');
   }
 
   /** The next time the sentence is said it is a new Event. */

@@ -35,6 +35,8 @@ export interface ApiError {
   readonly message: string;
   /** The object it is about. Absent when it is not about one, as in the 404 for a resource that is not served. */
   readonly objectName?: string;
+  /** As whom it was asked, where somebody acts as somebody else. */
+  readonly askedAs?: string;
 }
 
 export interface ApiRequest {
