@@ -88,6 +88,27 @@ const OF_PARTS: readonly Case[] = [
     ],
   },
   {
+    alert: 'OrdertxCrdUnfit',
+    fires: {
+      series: {
+        'ordertx_crd_unfit{crd="ordertransactions.ordertx.dev",instance="new"}': stays(1),
+        'ordertx_crd_unfit{crd="ordertransactions.ordertx.dev",instance="old"}': stays(0),
+      },
+      at: '3m',
+      labels: { crd: 'ordertransactions.ordertx.dev' },
+      summary: 'the CRD ordertransactions.ordertx.dev is older than a controller needs',
+      command: 'kubectl ordertx check',
+    },
+    quiet: [
+      { why: 'it fits', series: { 'ordertx_crd_unfit{crd="ordertransactions.ordertx.dev"}': stays(0) }, at: '9m' },
+      {
+        why: 'the CRDs came a minute after the controller',
+        series: { 'ordertx_crd_unfit{crd="ordertransactions.ordertx.dev"}': '1+0x2 0+0x100' },
+        at: '4m',
+      },
+    ],
+  },
+  {
     alert: 'OrdertxLeaseTrouble',
     fires: {
       series: { 'ordertx_lease_trouble{name="ordertx-0"}': stays(1) },

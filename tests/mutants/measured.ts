@@ -42,4 +42,12 @@ export const measured: readonly Mutant[] = [
     replace: 'return Promise.race([read(), late.catch(() => new Promise<never>(() => undefined))])',
     tests: ['services/kit/src/http/metrics.test.ts'],
   },
+  {
+    name: 'nobody is alarmed by a controller that does not begin on an older CRD',
+    breaks: 'a controller that is not ready and has no Lease is known to somebody',
+    file: 'helm/ordertx/files/alerts.yaml',
+    find: 'expr: max by (crd) (ordertx_crd_unfit) > 0',
+    replace: 'expr: min by (crd) (ordertx_crd_unfit) > 0',
+    tests: ['tests/alerts/alerts.real.test.ts'],
+  },
 ];
