@@ -18,6 +18,7 @@ import { startPostgres, type Postgres } from './postgres.ts';
 import { openProcessGroup, type ProcessGroup } from './process-group.ts';
 import { progress, say } from './progress.ts';
 import { startRedis, type Redis, type RedisOptions } from './redis.ts';
+import { Revival } from './revival.ts';
 import type { ServiceName } from './services.ts';
 
 const STACK = 'stack.json';
@@ -46,6 +47,8 @@ export type StackOptions = {
   readonly controllers: number;
   /** Whether a part that dies is brought back. */
   readonly restart: boolean;
+  /** Where ended parts stay so: what a person types to have them back, through `revive`. */
+  readonly reviveCommand?: string;
   /** Gives up durability for speed; for tests only. */
   readonly unsafeFast?: boolean;
   readonly redis?: RedisOptions;
@@ -59,6 +62,8 @@ export type Stack = {
   readonly postgresUrl: string;
   /** Ends everything; nothing is left but the logs. May be called more than once. */
   readonly close: () => Promise<void>;
+  /** Starts again whatever has ended. */
+  readonly revive: () => Promise<void>;
   /** Resolves if the system can't go on. */
   readonly broken: Promise<Error>;
 };
@@ -85,8 +90,13 @@ export async function startStack(options: StackOptions, abort?: AbortSignal): Pr
     await publish();
     const ending = new AbortController();
     closers.push(async () => ending.abort());
-    watchParts(allParts(postgres, redis, cluster, business), options.restart, ending.signal, publish);
-    return { description, cluster, business, postgresUrl: postgres.url, close, broken: group.broken };
+    const revival = new Revival({ ending: ending.signal, onBack: publish, command: options.reviveCommand });
+    for (const part of allParts(postgres, redis, cluster, business)) {
+      if (options.restart) void keepRunning(part, ending.signal, publish);
+      else revival.watch(part);
+    }
+    const revive = () => revival.revive();
+    return { description, cluster, business, postgresUrl: postgres.url, close, revive, broken: group.broken };
   } catch (error) {
     await close();
     throw error;
@@ -122,23 +132,6 @@ function allParts(postgres: Postgres, redis: Redis, cluster: ControlPlane, busin
     ...Object.values(business.services).map(({ part }) => part),
     ...business.controllers.map(({ part }) => part),
   ];
-}
-
-function watchParts(
-  parts: readonly Part[],
-  restart: boolean,
-  ending: AbortSignal,
-  onRestart: () => Promise<void>,
-): void {
-  for (const part of parts) {
-    if (restart) void keepRunning(part, ending, onRestart);
-    else {
-      void part.process.exited.then((exit) => {
-        const how = exit.signal ?? `exit code ${exit.code}`;
-        if (!ending.aborted) say(`${part.name} (pid ${part.process.pid}) ended by ${how}`);
-      });
-    }
-  }
 }
 
 function describe(postgres: Postgres, redis: Redis, cluster: ControlPlane, business: Business): StackDescription {

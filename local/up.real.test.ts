@@ -235,6 +235,18 @@ describe('two systems on one machine', () => {
     expect(await isFree(Number(new URL(firstIs.controllers[1]!.url).port))).toBe(true);
   });
 
+  test('what it prints then starts the part again, on its port', async () => {
+    const [, asked] = /ended by SIGKILL; start it again: kill -USR2 (\d+)/.exec(first.said()) ?? [];
+    process.kill(Number(asked), 'SIGUSR2');
+    await waitFor(async () => first.said().includes('controller-2 is back as pid'), {
+      ...{ what: 'it to be back', deadlineMs: BACK_MS },
+    });
+    const again = (await describedBy(first))!;
+    expect(urlsOf(again)).toEqual(urlsOf(firstIs));
+    expect(isAlive(again.controllers[1]!.pid)).toBe(true);
+    firstIs = again;
+  });
+
   test('killed with -9 it leaves no process, no port and no temporary folder', async () => {
     first.up.kill('SIGKILL');
     await nothingIsLeft(first, firstIs);

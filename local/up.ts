@@ -3,6 +3,8 @@
  *
  *   npm run up -- [--controllers N] [--restart] [--dir FOLDER] [--gogc PERCENT]
  *
+ * What is killed stays dead, and `kill -USR2` of this process, which it prints then, starts it again; with --restart all comes back by itself.
+ *
  * --gogc is the API server's; ORDERTX_API_SERVER_GOGC says the same where the option does not (docs/operating/sizing.md).
  */
 import { join, resolve } from 'node:path';
@@ -42,7 +44,9 @@ function readArguments() {
 async function up(): Promise<number> {
   const options = readArguments();
   const end = onEnd();
-  const stack = await startStack(options, end.signal);
+  // SIGUSR1 is Node's own.
+  const stack = await startStack({ ...options, reviveCommand: `kill -USR2 ${process.pid}` }, end.signal);
+  process.on('SIGUSR2', () => void stack.revive());
   console.log(greeting(stack.description(), options.folder, stack.cluster.kubectl));
   const reason = await Promise.race([end.reason, stack.broken.then((error) => error.message)]);
   say(`${reason}; stopping everything`);
