@@ -13,7 +13,9 @@ export type Result =
   | 'settled'
   /** The new attempt was answered, and not well; or was made, and nothing has come of it within --timeout. */
   | 'still failing'
-  /** It had ended, or was decided otherwise, before. */
+  /** It is suspended, or what it waits for is on hold: nothing is sent until that is taken back. */
+  | 'held back'
+  /** It had ended, or was decided otherwise, before; or it was done before. */
   | 'too late'
   /** No answer within --timeout; it may still come. */
   | 'timed out'
@@ -32,6 +34,8 @@ export type Result =
 export interface Verdict {
   readonly result: Result;
   readonly sentence: string;
+  /** Too late, and what was wanted will not be, though for this act it usually is no failure. */
+  readonly isMissed?: true;
 }
 
 export interface Asking {
@@ -50,8 +54,10 @@ export interface Act {
   readonly warning?: string;
   /** Whether coming too late is a failure: what was wanted will not be. */
   readonly lateIsFailure: boolean;
-  /** Why nothing need be asked; undefined where it is to be. */
-  readonly before: (transaction: OrderTransaction) => Verdict | undefined;
+  /** Why nothing need be asked, or while it is only tried would come of it; undefined where it is to be. */
+  readonly before: (transaction: OrderTransaction, isDry: boolean) => Verdict | undefined;
+  /** What somebody should know of this one before saying yes. */
+  readonly note?: (transaction: OrderTransaction) => string | undefined;
   readonly ask: (transaction: OrderTransaction, asking: Asking) => Promise<ApiAnswer<OrderTransaction>>;
   /** What the stored copy, undefined once it is gone, says to what was asked; undefined while it says nothing yet. */
   readonly judge: (now: OrderTransaction | undefined, asked: OrderTransaction) => Verdict | undefined;
@@ -61,7 +67,9 @@ export interface Act {
 
 export const settled = (sentence: string): Verdict => ({ result: 'settled', sentence });
 export const stillFailing = (sentence: string): Verdict => ({ result: 'still failing', sentence });
+export const heldBack = (sentence: string): Verdict => ({ result: 'held back', sentence });
 export const tooLate = (sentence: string): Verdict => ({ result: 'too late', sentence });
+export const missed = (sentence: string): Verdict => ({ result: 'too late', sentence, isMissed: true });
 
 /** Whether it ended is not to be seen any more: nobody says that it did, above all not where it was given up meanwhile. */
 export const GONE =

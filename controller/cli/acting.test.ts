@@ -1,14 +1,18 @@
 /** What an act answers where others act at the same time, names are taken anew, and answers are those of a server in trouble. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Branch, OrderTransaction } from '../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
 import { RETRY_ANNOTATION } from '../src/transaction/requests.ts';
 import type { Act } from './act.ts';
 import { act, type ActingFlags } from './acting.ts';
 import { FewTransactions } from './testing/few-transactions.ts';
 import { sessionOn } from './testing/session.ts';
 import { abandon } from './verbs/abandon.ts';
+import { cancel } from './verbs/cancel.ts';
+import { resuming } from './verbs/resume.ts';
 import { retry } from './verbs/retry.ts';
 import { settling } from './verbs/settle.ts';
+import { suspend } from './verbs/suspend.ts';
 
 const FLAGS: ActingFlags = {
   ...{ yes: true, dryRun: 'none', reason: 'TICKET-1', rate: '1000', wait: true, timeout: '10s' },
@@ -129,6 +133,120 @@ describe('a retry', () => {
     const { code, totals } = await done(retry, { all: true, timeout: '1s' }, []);
     expect({ code, totals }).toEqual({ code: 0, totals: { settled: 1_500 } });
   });
+});
+
+describe('what is suspended or on hold', () => {
+  const held = { ...failing(), message: 'on hold: inventory (stock count)' };
+
+  test.each(['none', 'server'])('is held back, and no retry of it fails or succeeds (--dry-run %s)', async (dryRun) => {
+    api.put('suspended', failing());
+    api.suspend('suspended', 'bob');
+    api.put(NAME, held);
+    let asked = 0;
+    api.before = ({ method }) => {
+      if (method === 'PATCH') asked += 1;
+      else if (asked === 1) api.setStatus(NAME, { ...held, lastHandledRetryAt: 'ours' });
+    };
+    expect(await done(retry, { dryRun }, ['suspended', NAME])).toMatchObject({
+      code: 1,
+      totals: { 'held back': 2 },
+      items: [
+        { result: 'held back', sentence: 'it is suspended: resume it first' },
+        { result: 'held back', sentence: 'on hold: inventory (stock count)' },
+      ],
+    });
+    expect(asked).toBe(dryRun === 'none' ? 1 : 0);
+  });
+
+  test('is counted with the others before anybody is asked', async () => {
+    api.put('suspended', failing());
+    api.suspend('suspended', 'bob');
+    api.put(NAME, failing());
+    const { session, said } = sessionOn(api, { namespace: 'shop', format: { kind: 'table', wide: false } });
+    await act(session, retry, ['suspended', NAME], { ...FLAGS, wait: false });
+    expect(said()).toContain('      1 shop/create-order: held back: it is suspended: resume it first\n');
+    expect(said()).toContain('      1 shop/create-order: inventory: answered 503\n');
+  });
+
+  test('and is quiet is suspended already: it stays with whoever did it', async () => {
+    api.put(NAME, failing());
+    api.suspend(NAME, 'bob');
+    const at = '2026-03-01T12:00:30Z';
+    const quiet = {
+      type: 'Suspended',
+      status: 'True',
+      reason: 'Requested',
+      message: '',
+      observedGeneration: 1,
+    } as const;
+    api.setStatus(NAME, { ...failing(), conditions: [{ ...quiet, lastTransitionTime: at }] });
+    expect(await done(suspend)).toMatchObject({
+      code: 0,
+      items: [{ result: 'too late', sentence: 'it is suspended already, by bob' }],
+    });
+  });
+});
+
+describe('to resume', () => {
+  const CREATED_MS = Date.parse('2026-03-01T12:00:00Z');
+  const flow = {
+    ...{ apiVersion: 'ordertx.dev/v1alpha1', kind: 'TransactionFlow' },
+    metadata: { name: 'create-order', namespace: 'shop' },
+    spec: { timeoutSeconds: 30, stuckAfterSeconds: 60, ttlSecondsAfterFinished: 300, participants: [] },
+  } as unknown as TransactionFlow;
+  const undecided = {
+    phase: 'Trying',
+    branches: [branch('order'), branch('inventory', { state: 'Untried' })],
+  } as const;
+  const cancelled = {
+    ...undecided,
+    phase: 'Cancelling',
+    decision: 'Cancel',
+    decisionReason: 'DeadlineExceeded',
+  } as const;
+  const resumed = (status: OrderTransaction['status'], afterMs: number, seen = status) => {
+    api.put(NAME, status ?? {});
+    api.suspend(NAME, 'bob');
+    api.before = ({ method }) => {
+      if (method === 'GET' && api.get(NAME)?.spec.suspend === false) api.setStatus(NAME, seen ?? {});
+    };
+    return done(
+      resuming([flow], () => CREATED_MS + afterMs),
+      { timeout: '1s' },
+    );
+  };
+
+  test('what is past its deadline is no success: it is cancelled', async () => {
+    expect(await resumed(undecided, 31_000, cancelled)).toMatchObject({
+      code: 1,
+      totals: { 'too late': 1 },
+      items: [{ sentence: 'its deadline passed while it was suspended: it is cancelled (DeadlineExceeded)' }],
+    });
+  });
+
+  test('what is past it and not decided yet is not called settled', async () => {
+    expect(await resumed(undecided, 31_000)).toMatchObject({
+      code: 1,
+      items: [{ result: 'timed out', sentence: expect.stringContaining('past its deadline') }],
+    });
+  });
+
+  test('what has time left says until when, and what was decided before goes on', async () => {
+    expect(await resumed(undecided, 10_000)).toMatchObject({
+      code: 0,
+      items: [{ result: 'settled', sentence: 'it goes on; its deadline is at 2026-03-01T12:00:30.000Z (in 20 s)' }],
+    });
+    expect(await resumed(cancelled, 31_000)).toMatchObject({ code: 0, items: [{ sentence: 'it goes on' }] });
+  });
+});
+
+test('a request that nobody has answered is stored, and the next look is whether a controller runs', async () => {
+  api.put(NAME, { phase: 'Pending' });
+  expect(await done(cancel, { timeout: '1ms' })).toMatchObject({
+    code: 1,
+    items: [{ result: 'timed out', sentence: expect.stringMatching(/is stored .*kubectl ordertx check/) }],
+  });
+  expect(api.get(NAME)?.spec.cancelRequested).toBe(true);
 });
 
 test('in all namespaces each is told with its own', async () => {

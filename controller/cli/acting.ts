@@ -67,12 +67,12 @@ export async function act(session: Session, act: Act, names: readonly string[], 
   const timeoutMs = parseDurationMs(flags.timeout, '--timeout');
   const { found, missing } = await targetsOf(session, names, flags);
   const items = found.map((transaction): Item => {
-    const verdict = act.before(transaction);
+    const verdict = act.before(transaction, asking.dryRun);
     return verdict === undefined ? { transaction } : { transaction, verdict };
   });
   const open = items.filter(({ verdict }) => verdict === undefined);
   const isTable = session.format.kind === 'table';
-  if (open.length > 0 && !(await mayGoOn(session, act, open, flags))) {
+  if (open.length > 0 && !(await mayGoOn(session, act, items, flags))) {
     session.terminal.say('Nothing was done.');
     return EXIT_FAILED;
   }
@@ -100,12 +100,13 @@ function rateOf(text: string): number {
 async function mayGoOn(
   session: Session,
   act: Act,
-  open: readonly Item[],
+  items: readonly Item[],
   { yes, dryRun }: ActingFlags,
 ): Promise<boolean> {
   const { terminal } = session;
+  const open = items.filter(({ verdict }) => verdict === undefined);
   const question = act.question(counted(open.length, 'transaction'));
-  if (!isForPrograms(session.format)) for (const line of countsOf(open)) terminal.say(line);
+  if (!isForPrograms(session.format)) for (const line of countsOf(act, items)) terminal.say(line);
   if (dryRun === 'server' || yes === true) return true;
   if (isForPrograms(session.format) || !terminal.canAsk) {
     throw usage(`${question}? Nobody can be asked here: say --yes, or try it with --dry-run=server first`);
@@ -114,12 +115,15 @@ async function mayGoOn(
   return terminal.confirms(`${question}?`);
 }
 
-/** How many of what, so that whoever took the wrong selector sees it. */
-function countsOf(open: readonly Item[]): readonly string[] {
+/** How many of what, so that whoever took the wrong selector sees it. They add up to what was chosen, as the totals do. */
+function countsOf({ note }: Act, items: readonly Item[]): readonly string[] {
   const counts = new Map<string, number>();
-  for (const { transaction } of open) {
-    const ailment = ailmentOf(transaction);
-    const what = `${transaction.metadata.namespace ?? ''}/${transaction.spec.flow}: ${ailment?.sentence ?? 'nothing is wrong just now'}`;
+  for (const { transaction, verdict } of items) {
+    const noted = note?.(transaction);
+    const sentence = verdict
+      ? `${verdict.result}: ${verdict.sentence}`
+      : `${ailmentOf(transaction)?.sentence ?? 'nothing is wrong just now'}${noted === undefined ? '' : ` (${noted})`}`;
+    const what = `${transaction.metadata.namespace ?? ''}/${transaction.spec.flow}: ${sentence}`;
     counts.set(what, (counts.get(what) ?? 0) + 1);
   }
   const lines = [...counts].toSorted(([, one], [, other]) => other - one);
@@ -237,9 +241,10 @@ async function awaitAll(
       await pause(waiting.length > ONE_BY_ONE_MAX ? LOOK_EVERY_MANY_MS : LOOK_EVERY_MS, session.stopping);
     }
     if (!session.stopping.aborted && performance.now() <= endsMs + timeoutMs) continue;
-    const result: Result = session.stopping.aborted ? 'not awaited' : 'timed out';
-    for (const item of waiting)
-      item.verdict = { result, sentence: 'it was asked; kubectl ordertx describe says what came of it' };
+    const verdict: Verdict = session.stopping.aborted
+      ? { result: 'not awaited', sentence: 'it was asked; kubectl ordertx describe says what came of it' }
+      : { result: 'timed out', sentence: `it could not be looked at in time; ${STORED}` };
+    for (const item of waiting) item.verdict = verdict;
     waiting = [];
   }
 }
@@ -248,11 +253,13 @@ function late(act: Act, transaction: OrderTransaction | undefined, { asked }: It
   const verdict = transaction && asked && act.judgeLate?.(transaction, asked);
   if (verdict) return verdict;
   const { waitingFor, message } = transaction?.status ?? {};
-  return {
-    result: 'timed out',
-    sentence: waitingFor && message ? message : 'nothing fails just now, but it is not through yet',
-  };
+  const sentence = waitingFor && message ? message : 'nothing fails just now, but it is not through yet';
+  return { result: 'timed out', sentence: `${sentence}; ${STORED}` };
 }
+
+/** Whoever reads only that nobody has answered asks again, or believes that nothing will happen. */
+const STORED =
+  'what was asked for is stored and counts once a controller sees it: kubectl ordertx check says whether one is running';
 
 interface Seen {
   readonly transaction: OrderTransaction | undefined;
@@ -330,7 +337,7 @@ async function report(session: Session, act: Act, items: readonly Item[], missin
     ...items.map(({ transaction, verdict }) => ({
       namespace: transaction.metadata.namespace ?? '',
       name: transaction.metadata.name,
-      ...(verdict as Verdict),
+      ...toldOf(verdict as Verdict),
     })),
     ...missing.map((name) => ({
       namespace: session.namespace ?? '',
@@ -356,5 +363,10 @@ async function report(session: Session, act: Act, items: readonly Item[], missin
   });
   if (session.stopping.aborted) return EXIT_INTERRUPTED;
   const isWell = (result: Result): boolean => WELL.includes(result) || (result === 'too late' && !act.lateIsFailure);
-  return all.every(({ result }) => isWell(result)) ? 0 : EXIT_FAILED;
+  const isMissed = items.some(({ verdict }) => verdict?.isMissed);
+  return !isMissed && all.every(({ result }) => isWell(result)) ? 0 : EXIT_FAILED;
+}
+
+function toldOf({ result, sentence }: Verdict): Pick<Verdict, 'result' | 'sentence'> {
+  return { result, sentence };
 }

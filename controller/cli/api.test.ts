@@ -15,7 +15,7 @@ test('a list that took too long begins anew, and nothing of it is counted twice'
   };
   const counts = await countByFlow(sessionOn(api).session);
   expect(Object.fromEntries(counts)).toEqual({
-    'shop/create-order': { unfinished: 1_200, stuck: 0, failing: 1_200, held: 0 },
+    'shop/create-order': { unfinished: 1_200, stuck: 0, failing: 1_200, held: 0, suspended: 0 },
   });
   expect(chunks).toBe(6);
 });

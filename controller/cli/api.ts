@@ -21,19 +21,24 @@ export class Api {
   readonly #transport: Transport;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal;
+  readonly #askedAs: string | undefined;
 
-  constructor(transport: Transport, timeoutMs: number, signal: AbortSignal) {
+  /** @param askedAs whom `--as` names: refusals are about him */
+  constructor(transport: Transport, timeoutMs: number, signal: AbortSignal, askedAs?: string) {
     this.#transport = transport;
     this.#timeoutMs = timeoutMs;
     this.#signal = signal;
+    this.#askedAs = askedAs;
   }
 
   get host(): string {
     return this.#transport.host;
   }
 
-  ask<T>(request: ApiRequest): Promise<ApiAnswer<T>> {
-    return this.#transport.request<T>({ timeoutMs: this.#timeoutMs, signal: this.#signal, ...request });
+  async ask<T>(request: ApiRequest): Promise<ApiAnswer<T>> {
+    const answer = await this.#transport.request<T>({ timeoutMs: this.#timeoutMs, signal: this.#signal, ...request });
+    if (answer.kind !== 'error' || this.#askedAs === undefined) return answer;
+    return { kind: 'error', error: { ...answer.error, askedAs: this.#askedAs } };
   }
 
   /** The body of a 2xx answer; everything else ends the program with a sentence. */

@@ -127,8 +127,17 @@ function peopleOf({ spec, metadata }: OrderTransaction): readonly Deed[] {
       : []),
     ...(retried === undefined
       ? []
-      : [deed('asked for a retry', undefined, notes['ordertx.dev/retry-reason'] ?? `token ${retried}`)]),
+      : [deed(`asked for a retry${timeOfToken(retried)}`, UNSIGNED, notes['ordertx.dev/retry-reason'])]),
   ];
+}
+
+/** Whoever may change its annotations may ask, under any name: so none is shown (docs/adr/0038). An audit log knows. */
+const UNSIGNED = '(not signed; see the audit log)';
+
+/** Ours begin with the time; other tokens are anything, and tell nobody anything. */
+function timeOfToken(token: string): string {
+  const time = /^\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(token)?.[0];
+  return time === undefined ? '' : ` at ${time}`;
 }
 
 function peopleTable(transaction: OrderTransaction): string {

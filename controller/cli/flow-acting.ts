@@ -26,7 +26,9 @@ export interface FlowChange {
   readonly question: (count: string) => string;
   readonly warning?: string;
   readonly spec: object;
-  /** Whether it stands in the flow already. */
+  /** Why nothing need be changed; undefined where it is to be. */
+  readonly before: (flow: TransactionFlow) => Verdict | undefined;
+  /** Whether it stands in the flow by now. */
   readonly isDone: (flow: TransactionFlow) => boolean;
   /** The transactions that are to go on by it, by uid, with when they were to be asked again. */
   readonly concerned?: (flow: TransactionFlow) => Promise<Concerned>;
@@ -37,6 +39,8 @@ export interface FlowChange {
 export type Concerned = ReadonlyMap<string, string>;
 
 const LOOK_EVERY_MS = 500;
+/** What stood or did not stand in the flow before is no failure. */
+const WELL: readonly Result[] = ['settled', 'asked', 'would be asked', 'too late'];
 
 export function addFlowFlags(command: Command): Command {
   return command
@@ -51,7 +55,10 @@ export async function flowsOf(
   { target, all }: FlowFlags,
 ): Promise<readonly TransactionFlow[]> {
   const isSelected = Boolean(session.selectors.fieldSelector ?? session.selectors.labelSelector);
-  if ([names.length > 0, isSelected || all === true].filter(Boolean).length !== 1) {
+  if (names.length > 0 && (isSelected || all === true)) {
+    throw usage('flows by name and a selection (--all, -l, --field-selector) exclude each other: leave one out');
+  }
+  if (names.length === 0 && !isSelected && all !== true) {
     throw usage('name flows, or choose them by -l or --field-selector, or take --all that have the target');
   }
   if (names.length === 0) {
@@ -120,9 +127,7 @@ export async function changeFlows(
     text: () => `${change.verb}: ${counted(items.length, 'flow')}: ${sum.join(', ')}\n`,
   });
   if (session.stopping.aborted) return EXIT_INTERRUPTED;
-  return items.every(({ result }) => result === 'settled' || result === 'asked' || result === 'would be asked')
-    ? 0
-    : EXIT_FAILED;
+  return items.every(({ result }) => WELL.includes(result)) ? 0 : EXIT_FAILED;
 }
 
 interface Manner {
@@ -138,6 +143,8 @@ async function changeOne(
   manner: Manner,
 ): Promise<Verdict> {
   const { isDry, wait, endsAfterMs } = manner;
+  const verdict = change.before(flow);
+  if (verdict !== undefined) return verdict;
   const { name, namespace = '', uid } = flow.metadata;
   const request = {
     method: 'PATCH',
@@ -158,8 +165,8 @@ async function changeOne(
   if (!wait) return { result: 'asked', sentence: 'what comes of it was not waited for' };
   const endsMs = performance.now() + endsAfterMs;
   for (;;) {
-    const verdict = await change.outcome(answer.body, concerned ?? new Map<string, string>());
-    if (verdict !== undefined) return verdict;
+    const outcome = await change.outcome(answer.body, concerned ?? new Map<string, string>());
+    if (outcome !== undefined) return outcome;
     if (performance.now() > endsMs) return { result: 'timed out', sentence: 'some have not been heard of yet since' };
     await pause(LOOK_EVERY_MS, session.stopping);
     if (session.stopping.aborted)

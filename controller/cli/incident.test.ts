@@ -1,7 +1,7 @@
 /** What is one cause is one incident, in however many words it is told, and every word finds all that it holds up. */
 import { describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
-import { BROKER_AWAY, REFUSED } from '../src/transaction/outcome.ts';
+import { BROKER_AWAY, HOST_UNKNOWN, REFUSED } from '../src/transaction/outcome.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 import {
   incidentsOf,
@@ -88,6 +88,17 @@ test('one that answers somebody has as many causes as answers', () => {
 test('what Redis did not take is nothing to mend at a consumer', () => {
   const [incident] = incidentsIn(times(1, { target: 'lock-wms', why: BROKER_AWAY }));
   expect(incident && nextStepFor(incident)).toMatch(/^mend Redis/);
+});
+
+test('a message’s consumer is named by the stream that it reads, an unknown host as the flow’s mistake', () => {
+  const [silent] = incidentsIn(times(1, { target: 'lock-wms', why: 'its consumer has sent no receipt' }));
+  expect(silent && nextStepFor(silent, 'wms')).toBe(
+    'mend the consumer of lock-wms (the service that reads the stream wms), then retry',
+  );
+  const [lost] = incidentsIn(times(1, { why: HOST_UNKNOWN }));
+  expect(lost && nextStepFor(lost)).toBe(
+    'correct the endpoint of inventory in the flow create-order; it counts at once',
+  );
 });
 
 describe('one that fails at two of its parts', () => {

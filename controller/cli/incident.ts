@@ -19,7 +19,7 @@ import {
   messagesOf,
   operationFor,
 } from '../src/transaction/phase.ts';
-import { BROKER_AWAY, NOT_CALLED, REFUSED } from '../src/transaction/outcome.ts';
+import { BROKER_AWAY, HOST_UNKNOWN, NOT_CALLED, REFUSED } from '../src/transaction/outcome.ts';
 import { describeEach } from '../src/transaction/sentences.ts';
 import { ANSWERS_NOBODY } from '../src/transaction/unanswering.ts';
 
@@ -225,10 +225,18 @@ export function suffererOf({ metadata, spec }: OrderTransaction): Sufferer {
   return { name: metadata.name, orderId: spec.orderId, createdMs: Date.parse(metadata.creationTimestamp ?? '') || 0 };
 }
 
-/** What a person does about it, in one sentence with a command where there is one. */
-export function nextStepFor({ flow, target, operation, sentence, reason, isSuspended }: Ailment): string {
+/**
+ * What a person does about it, in one sentence with a command where there is one.
+ *
+ * @param stream of the message that it waits for, where the flow could be read
+ */
+export function nextStepFor(ailment: Ailment, stream?: string): string {
+  const { flow, target, operation, sentence, reason, isSuspended } = ailment;
   if (isSuspended) return 'suspended: resume it once it may go on';
   if (sentence.includes(BROKER_AWAY)) return 'mend Redis; what waits is published by itself then';
+  if (sentence.includes(HOST_UNKNOWN))
+    return `correct the endpoint of ${target} in the flow ${flow}; it counts at once`;
+  const consumer = `the consumer of ${target}${stream === undefined ? '' : ` (the service that reads the stream ${stream})`}`;
   switch (reason) {
     case 'FlowNotFound':
       return `create the TransactionFlow ${flow} again, with all its participants and messages`;
@@ -245,10 +253,8 @@ export function nextStepFor({ flow, target, operation, sentence, reason, isSuspe
         ? `make ${target} agree (its service's settle command), then settle it here`
         : `mend ${target}, then retry; one that refused before has to be made to agree`;
     case 'MessageRefused':
-      return `mend what the consumer of ${target} refuses, then retry`;
+      return `mend what ${consumer} refuses, then retry`;
     default:
-      return operation === 'deliver'
-        ? `mend the consumer of ${target}, then retry`
-        : `mend ${target || flow}, then retry`;
+      return operation === 'deliver' ? `mend ${consumer}, then retry` : `mend ${target || flow}, then retry`;
   }
 }

@@ -2,7 +2,7 @@
  * What a controller knows beyond the stored object, in sentences.
  */
 import type { Heard, Looked } from './controller-ports.ts';
-import { whenIs } from './next-step.ts';
+import { whenIs } from './deadline.ts';
 import type { Session } from './session.ts';
 
 export interface LookSentences {

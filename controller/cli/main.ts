@@ -165,7 +165,8 @@ function connect(flags: KubectlFlags, timeoutMs: number, apiClock: RemoteClock):
     onDated: (answer) => apiClock.heard(answer),
     ...(flags.asGroup !== undefined && { headers: { 'Impersonate-Group': flags.asGroup } }),
   });
-  return { transport, api: new Api(transport, timeoutMs, stopping.signal), namespace: namespaceOf(kubeConfig) };
+  const api = new Api(transport, timeoutMs, stopping.signal, flags.as);
+  return { transport, api, namespace: namespaceOf(kubeConfig) };
 }
 
 /** The longest that a timer takes. */

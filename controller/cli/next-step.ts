@@ -11,7 +11,8 @@ import { decide } from '../src/transaction/decide.ts';
 import { isHeld } from '../src/transaction/hold.ts';
 import { writeEveryMs } from '../src/transaction/notice.ts';
 import { branchesOf, branchIsOpen, isFinal, messageIsOpen, messagesOf } from '../src/transaction/phase.ts';
-import { createdAtMs, type Step, type View } from '../src/transaction/step.ts';
+import type { Step, View } from '../src/transaction/step.ts';
+import { deadlineOf, deadlineSentences, whenIs } from './deadline.ts';
 
 const NOTHING: Pick<ReadonlySet<string>, 'has' | 'size'> = { has: () => false, size: 0 };
 const EVERYTHING: Pick<ReadonlySet<string>, 'has'> = { has: () => true };
@@ -28,14 +29,18 @@ export function forecast(
   const once = told(EVERYTHING, nowMs);
   const restarted = told(NOTHING, nowMs);
   const isUncertain = once.join('\n') !== restarted.join('\n');
+  const later = laterTimes(transaction, flow, nowMs).flatMap((atMs) =>
+    told(EVERYTHING, atMs).map(
+      (sentence) => `${whenIs(atMs, nowMs)}, unless something is answered before: ${sentence}`,
+    ),
+  );
   return [
     ...restarted,
     ...(isUncertain ? [`then, once everybody has been asked since the controller started: ${once.join('; ')}`] : []),
-    ...laterTimes(transaction, flow, nowMs).flatMap((atMs) =>
-      told(EVERYTHING, atMs).map(
-        (sentence) => `${whenIs(atMs, nowMs)}, unless something is answered before: ${sentence}`,
-      ),
-    ),
+    ...later,
+    ...(later.some((sentence) => sentence.includes('DeadlineExceeded'))
+      ? []
+      : deadlineSentences(transaction, flow, nowMs)),
     ...heldSentences(transaction, flow),
   ];
 }
@@ -49,14 +54,9 @@ function laterTimes(
   const last = stepsOf(viewOf(transaction, flow, nowMs, EVERYTHING), flow, nowMs).at(-1);
   const isIdle = last?.kind === 'act' && last.calls.length === 0 && last.publications.length === 0;
   const wakeAtMs = isIdle ? last.wakeAtMs : undefined;
-  const isUndecided = transaction.status?.decision === undefined && flow !== undefined && !transaction.spec.suspend;
-  const deadlineMs = isUndecided ? createdAtMs(transaction) + flow.spec.timeoutSeconds * 1_000 : undefined;
+  const deadlineMs = flow === undefined || transaction.spec.suspend ? undefined : deadlineOf(transaction, flow);
   const times = [wakeAtMs, deadlineMs].filter((time) => time !== undefined && time > nowMs) as number[];
   return [...new Set(times)];
-}
-
-export function whenIs(atMs: number, nowMs: number): string {
-  return `at ${new Date(atMs).toISOString()} (in ${Math.max(0, Math.round((atMs - nowMs) / 1_000))} s)`;
 }
 
 /** News that are written on the way are no step that a person waits for: what follows them is. */

@@ -2,7 +2,7 @@
  * What the API server's errors mean to the person at the terminal: who may not do what, and what to ask whom for.
  */
 import type { ApiAnswer, ApiError, ApiRequest } from '../src/kubernetes/transport.ts';
-import { Trouble } from './trouble.ts';
+import { Trouble, usage } from './trouble.ts';
 
 export interface Place {
   readonly group: string;
@@ -59,7 +59,7 @@ export function explainRefusal(request: Request, error: ApiError): string {
   return guardSentence(error.message);
 }
 
-function missingRight(request: Request, { message }: ApiError): string {
+function missingRight(request: Request, { message, askedAs }: ApiError): string {
   const { group, resource, namespace } = placeOf(request.path);
   const user = /User "([^"]*)"/.exec(message)?.[1] ?? 'you';
   if (resource === 'users' || resource === 'groups' || message.includes(' cannot impersonate ')) {
@@ -72,8 +72,16 @@ function missingRight(request: Request, { message }: ApiError): string {
   const verb = / cannot (\S+) resource /.exec(message)?.[1] ?? verbOf(request);
   return (
     `${user} may not ${verb} ${kind} ${where}. Ask whoever administers it for ${role} with the verb ${verb} on ${kind}; ` +
-    `kubectl auth can-i ${verb} ${kind}${namespace === undefined ? ' -A' : ` -n ${namespace}`} says whether you have it`
+    `kubectl auth can-i ${verb} ${kind}${namespace === undefined ? ' -A' : ` -n ${namespace}`}${askedAs === undefined ? '' : ` --as ${askedAs}`} says whether you have it`
   );
+}
+
+/** Which of the selectors that people type the API server cannot read; undefined where it is about something else. */
+function selectorFlag({ query }: Request, { status, message }: ApiError): string | undefined {
+  if (status !== 400) return undefined;
+  if (/field label|field selector|invalid selector/.test(message)) return '--field-selector';
+  if (query?.labelSelector !== undefined) return '-l';
+  return query?.fieldSelector === undefined ? undefined : '--field-selector';
 }
 
 /** What an admission policy says, without the API server's frame around it. */
@@ -86,8 +94,11 @@ export function bodyOf<T>(request: Request, answer: ApiAnswer<T>): T {
   switch (answer.kind) {
     case 'ok':
       return answer.body;
-    case 'error':
+    case 'error': {
+      const flag = selectorFlag(request, answer.error);
+      if (flag !== undefined) throw usage(`${flag}: ${answer.error.message}`);
       throw new Trouble(explainRefusal(request, answer.error));
+    }
     case 'unanswered':
       throw new Trouble(
         `${answer.message}: is it reachable from here? (${request.method} ${request.path}; --request-timeout gives it longer)`,

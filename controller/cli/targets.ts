@@ -14,6 +14,8 @@ export interface TargetFlags extends Filter {
   readonly all?: boolean;
 }
 
+const SELECTING = '--incident, --stuck, --flow, --target, --older-than, -l, --field-selector';
+
 export interface Targets {
   readonly found: readonly OrderTransaction[];
   /** Names that the API server has nothing under. */
@@ -33,10 +35,11 @@ export function addTargetFlags(command: Command): Command {
 export async function targetsOf(session: Session, names: readonly string[], flags: TargetFlags): Promise<Targets> {
   const { selectors } = session;
   const isSelected = isNarrowed(flags) || Boolean(selectors.fieldSelector ?? selectors.labelSelector);
-  if ([names.length > 0, isSelected || flags.all === true].filter(Boolean).length !== 1) {
-    throw usage(
-      'name transactions, or choose them (--incident, --stuck, --flow, --target, --older-than, -l, --field-selector), or take --all',
-    );
+  if (names.length > 0 && (isSelected || flags.all === true)) {
+    throw usage(`transactions by name and a selection (${SELECTING}, --all) exclude each other: leave one out`);
+  }
+  if (names.length === 0 && !isSelected && flags.all !== true) {
+    throw usage(`name transactions, or choose them (${SELECTING}), or take --all`);
   }
   if (names.length > 0) return named(session, names);
   const { each, among } = picksOf(flags, session);

@@ -176,16 +176,45 @@ describe('what people ask for', () => {
     expect(described.out).toMatch(/People:\n.*\n\s+suspended/);
     const { suspendedBy = 'nobody' } = (await shop.transaction(name))?.spec ?? {};
     expect(described.out).toMatch(new RegExp(`suspended\\s+${suspendedBy}\\s+looked into`));
+    expect(await ordertx('suspend', name, '--yes')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`${name}: too late: it is suspended already, by ${suspendedBy}`),
+    });
+    expect(described.out).toMatch(/Next:[^]*the deadline is at 20\S+Z \(in \d+ s\) and runs on while it is suspended/);
+    expect((await ordertx('flows')).out).toMatch(/slow\s+order,inventory\s+\d+\s+\d+\s+\d+\s+0\s+1\s/);
     const vain = await ordertx('retry', name, '--yes');
     expect(vain).toMatchObject({
       code: 1,
-      out: expect.stringContaining('still failing: it is suspended: resume it first'),
+      out: expect.stringContaining('held back: it is suspended: resume it first'),
     });
     tapped.tap.reset({});
-    expect(await ordertx('resume', name, '--yes')).toMatchObject({ code: 0 });
-    expect(await ordertx('retry', name, '--yes')).toMatchObject({ code: 0 });
+    expect(await ordertx('resume', name, '--yes')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/settled: (it goes on; its deadline is at 20\S+Z|Succeeded)/),
+    });
+    expect(await ordertx('retry', name, '--yes', '--reason', 'mended')).toMatchObject({ code: 0 });
     expect((await shop.final(name)).status?.phase).toBe('Succeeded');
+    expect((await ordertx('describe', name)).out).toMatch(
+      /asked for a retry at 20\S+Z +\(not signed; see the audit log\) +mended/,
+    );
     expect((await ordertx('suspend', name, '--yes')).out).toContain('too late: it has ended (Succeeded)');
+  });
+
+  test('what is resumed past its deadline is told to be cancelled, and is no success', async () => {
+    await shop.putFlow('short', { origins: tapped.origins, retry: SLOW_RETRY, timeoutSeconds: 5 });
+    inventoryAnswers('try', { status: 500 });
+    const { name } = await shop.begin('short', [TEA]);
+    expect(await ordertx('suspend', name, '--yes')).toMatchObject({ code: 0 });
+    const created = Date.parse((await shop.transaction(name))?.metadata.creationTimestamp ?? '');
+    await waitFor(async () => Date.now() > created + 6_000, { what: 'the deadline to pass', deadlineMs: SEEN_MS });
+    expect((await ordertx('describe', name)).out).toMatch(
+      /the deadline was at 20\S+Z \(\d+s ago\): once it is resumed it is cancelled/,
+    );
+    const resumed = await ordertx('resume', name, '--yes');
+    expect(resumed).toMatchObject({ code: 1, out: expect.stringContaining('(DeadlineExceeded)') });
+    expect(resumed.out).toContain('resume: 1 transaction: 1 too late\n');
+    expect(resumed.err).toContain('(past its deadline: it is cancelled, unless every participant has tried)');
+    expect((await shop.final(name)).status?.phase).toBe('Cancelled');
   });
 
   test('cancel waits until all is undone; after a Confirm it is too late, which is a failure', async () => {
@@ -247,16 +276,33 @@ describe('what people ask for', () => {
       'no participant',
     );
     const held = await ordertx('hold', '--all', '--target', 'inventory', '--reason', 'stock count', '--yes');
-    expect(held.out).toMatch(/slow: settled: nothing is sent any more; what was under way ends within 3 s/);
+    expect(held.out).toMatch(
+      /slow: settled: nothing is sent any more; what was under way ends within 3 s; deadlines run on: what is not decided 3600 s after its creation is cancelled\n/,
+    );
+    expect((await ordertx('hold', 'slow', '--target', 'inventory', '--reason', 'stock count', '--yes')).out).toContain(
+      'slow: too late: inventory is on hold already, for that reason',
+    );
     const { name } = await shop.begin('slow', [TEA]);
     await seen(name, 'to be on hold', ({ status }) => status?.message?.startsWith('on hold') === true);
-    expect((await ordertx('incidents', '-o', 'name')).out).not.toContain(name);
+    const clear = await ordertx('incidents', '--flow', 'slow');
+    expect(clear.out).not.toContain(name);
+    expect(clear.err).toMatch(
+      /On hold, and in no row: inventory in the flow slow \(stock count\); \d+ transactions? of it waits? for it, .* kubectl ordertx release slow --target inventory\n/,
+    );
+    expect(await ordertx('retry', name, '--yes')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(`${name}: held back: on hold: inventory (stock count)`),
+    });
     expect((await ordertx('flows')).out).toMatch(/slow\s+order,inventory\s+inventory\s/);
     expect((await ordertx('describe', name)).out).toContain('sends nothing to inventory while the flow has it on hold');
     const released = await ordertx('release', '--all', '--target', 'inventory', '--yes');
     expect(released).toMatchObject({
       code: 0,
       out: expect.stringMatching(/slow: settled: \d+ transactions? that waited for it went on/),
+    });
+    expect(await ordertx('release', 'slow', '--target', 'inventory', '--yes')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('slow: too late: inventory is not on hold'),
     });
     expect((await shop.final(name)).status?.phase).toBe('Succeeded');
   });

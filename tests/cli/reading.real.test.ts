@@ -172,18 +172,18 @@ describe('incidents', () => {
     expect((await run('incidents', '--flow', 'create-order', '--target', 'order')).err).toBe(
       `${clear}, with --flow create-order --target order.\n`,
     );
-    expect((await run('incidents', '-A', '-l', 'nobody=has-this')).err).toBe(
+    expect((await run('incidents', '-A', '-l', 'nobody=has-this')).err).toContain(
       'Nothing is stuck and nothing fails in any namespace, with -l nobody=has-this.\n',
     );
-    for (const act of [['incidents'], ['retry', '--yes'], ['cancel', '--yes', '--no-wait']]) {
-      for (const [filter, told] of [
-        [['--flow', 'nope'], `there is no flow nope in the namespace ${fresh}`],
-        [['--target', 'bank'], `no flow in the namespace ${fresh} has a participant or message bank`],
-        [['--flow', 'create-order', '--target', 'bank'], 'the flow create-order in the namespace'],
-        [['--incident', 'zzz'], `there is no incident zzz in the namespace ${fresh}`],
-      ] as const) {
-        expect(await run(...act, ...filter)).toMatchObject({ code: 1, out: '', err: expect.stringContaining(told) });
-      }
+    for (const [args, told] of [
+      [['incidents', '--flow', 'nope'], `there is no flow nope in the namespace ${fresh}`],
+      [['incidents', '--target', 'bank'], `no flow in the namespace ${fresh} has a participant or message bank`],
+      [['incidents', '--flow', 'create-order', '--target', 'bank'], 'the flow create-order in the namespace'],
+      [['incidents', '--incident', 'zzz'], `there is no incident zzz in the namespace ${fresh}`],
+      [['cancel', '--yes', '--target', 'bank'], `no flow in the namespace ${fresh} has a participant or message bank`],
+      [['retry', '--yes', '--incident', 'zzz'], `there is no incident zzz in the namespace ${fresh}`],
+    ] as const) {
+      expect(await run(...args)).toMatchObject({ code: 1, out: '', err: expect.stringContaining(told) });
     }
     expect(await run('retry', '--flow', 'create-order', '--yes')).toMatchObject({ code: 0 });
     expect(await run('list', '--incident', 'zzz')).toMatchObject({ code: 0, err: expect.stringContaining('zzz?') });
@@ -193,6 +193,22 @@ describe('incidents', () => {
     await store('ailing', {}, failing('inventory', 'the try at inventory is not done: answered 500'), fresh);
     const [row] = (JSON.parse((await run('incidents', '-o', 'json')).out) as { items: { id: string }[] }).items;
     expect((await run('incidents', '--incident', row?.id ?? '', '-o', 'name')).out).toBe(`${row?.id ?? ''}\n`);
+  });
+
+  test('what is on hold is told beside the rows, also while nothing waits for it', async () => {
+    const fresh = await freshNamespace('on-hold');
+    await storeFlow(fresh);
+    const spec = { hold: { inventory: 'stock count' } };
+    await api.request('PATCH', `${collectionPath(fresh, 'transactionflows')}/create-order`, { spec });
+    const { out, err } = await plugin.run(['incidents', '-n', fresh]);
+    expect(out).toBe('');
+    expect(err).toContain('inventory in the flow create-order (stock count); 0 transactions of it wait for it');
+    const json = JSON.parse((await plugin.run(['incidents', '-n', fresh, '-o', 'json'])).out) as object;
+    const hold = { namespace: fresh, flow: 'create-order', target: 'inventory', reason: 'stock count', waiting: 0 };
+    expect(json).toMatchObject({ items: [], untouched: 0, holds: [hold] });
+    expect((await plugin.run(['incidents', '-A'])).err).toContain(
+      `release -n ${fresh} create-order --target inventory`,
+    );
   });
 
   test('what a service writes cannot move the cursor', async () => {
@@ -276,6 +292,21 @@ describe('list', () => {
     expect(none).toMatchObject({ code: 0, out: '', err: `No transactions found in ${namespace} namespace.\n` });
   });
 
+  test('a field that nothing has, a selector that cannot be read, and names beside a selection are said by their flags', async () => {
+    const nonsense = await plugin.run(['list', '--sort-by', 'nonsense']);
+    expect(nonsense).toMatchObject({ code: 1, out: '', err: expect.stringContaining('has a field nonsense') });
+    for (const [flag, value] of [
+      ['-l', 'a in'],
+      ['--field-selector', 'spec.colour=red'],
+      ['--field-selector', 'nonsense'],
+    ] as const) {
+      const ran = await plugin.run(['list', flag, value]);
+      expect(ran).toMatchObject({ code: 2, out: '', err: expect.stringContaining(`error: ${flag}: `) });
+    }
+    const both = await plugin.run(['retry', 'listed-b', '--stuck', '--yes']);
+    expect(both).toMatchObject({ code: 2, err: expect.stringContaining('exclude each other: leave one out') });
+  });
+
   test('json, yaml and jsonpath are those of kubectl get', async () => {
     const run = promisify(execFile);
     const { kubectl } = world();
@@ -309,6 +340,7 @@ describe('rights', () => {
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toContain(`guest may not list ordertransactions.ordertx.dev in the namespace ${namespace}`);
     expect(err).toContain('a Role with the verb list on ordertransactions.ordertx.dev');
+    expect(err).toContain(`kubectl auth can-i list ordertransactions.ordertx.dev -n ${namespace} --as guest says`);
   });
 
   test('who may only read gets what may be read, and is told what is left out', async () => {

@@ -50,4 +50,28 @@ export const plugin: readonly Mutant[] = [
     replace: 'REFUSALS.includes(answer.error.status)',
     tests: ['controller/cli/checks/tried.test.ts'],
   },
+  {
+    name: 'what is resumed past its deadline counts as going on',
+    breaks: 'nobody is told that it goes on what is being cancelled',
+    file: 'controller/cli/verbs/resume.ts',
+    find: 'if (isExpired) return missed(EXPIRED);',
+    replace: '',
+    tests: ['controller/cli/acting.test.ts'],
+  },
+  {
+    name: 'what nobody works on is all well',
+    breaks: 'where no controller runs nobody is told that nothing fails',
+    file: 'controller/cli/beside.ts',
+    find: 'this.#isUntouched(transaction, nowMs)) this.#untouched += 1;',
+    replace: 'this.#isUntouched(transaction, nowMs)) return;',
+    tests: ['controller/cli/beside.test.ts'],
+  },
+  {
+    name: 'a filter by what there is none of finds that all is well',
+    breaks: 'a typo is no good news',
+    file: 'controller/cli/reach.ts',
+    find: 'if (target === undefined || meant.some((each) => hasTarget(each, target))) return;',
+    replace: 'if (target !== undefined) return;',
+    tests: ['tests/cli/reading.real.test.ts'],
+  },
 ];

@@ -42,6 +42,11 @@ export class FewTransactions implements Transport {
     this.#store({ ...known, metadata: { ...known.metadata, annotations } });
   }
 
+  suspend(name: string, by: string): void {
+    const known = this.#known(name);
+    this.#store({ ...known, spec: { ...known.spec, suspend: true, suspendedBy: by } });
+  }
+
   settle(name: string, resolution: Resolution): void {
     const known = this.#known(name);
     const resolutions = [...(known.spec.resolutions ?? []), resolution];

@@ -15,11 +15,12 @@ const REQUEST_MS = 5_000;
 export function sessionOn(
   transport: Transport,
   { namespace, format }: Pick<Session, 'namespace' | 'format'> = { namespace: 'shop', format: { kind: 'json' } },
-): { readonly session: Session; readonly printed: () => string } {
+): { readonly session: Session; readonly printed: () => string; readonly said: () => string } {
   const { signal } = new AbortController();
-  let text = '';
-  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough().resume() };
-  streams.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+  const texts = { out: '', err: '' };
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+  streams.stdout.on('data', (chunk: Buffer) => (texts.out += chunk.toString('utf8')));
+  streams.stderr.on('data', (chunk: Buffer) => (texts.err += chunk.toString('utf8')));
   const terminal = new Terminal(streams as unknown as Streams, true, signal);
   const api = new Api(transport, REQUEST_MS, signal);
   const session: Session = {
@@ -30,5 +31,5 @@ export function sessionOn(
     stopping: signal,
     render: (rendered) => terminal.print(renderAs(format, rendered)),
   };
-  return { session, printed: () => text };
+  return { session, printed: () => texts.out, said: () => texts.err };
 }

@@ -7,6 +7,7 @@ import type { OrderTransaction } from '../../../crds/generated/ordertransaction.
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { FLOWS, pathOf, TRANSACTIONS } from '../../src/kubernetes/stored-object.ts';
 import { isFinal, needsWork } from '../../src/transaction/phase.ts';
+import { deadlineSentences } from '../deadline.ts';
 import { describeTransaction, type Told } from '../description.ts';
 import { forecast } from '../next-step.ts';
 import { bodyOf, explainRefusal, isForMissingRights } from '../refusal.ts';
@@ -87,24 +88,34 @@ async function tell(session: Session, namespace: string, life: Lived): Promise<T
     const next = [`nothing; it may be removed after ${transaction.status?.expires ?? ''}`];
     return { ...life, events, next };
   }
-  const look = await describeLook(session, namespace, name);
-  if (look.isKnown) return { ...life, events, next: look.sentences };
-  return { ...life, events, next: [...(await foretold(session, namespace, transaction)), ...look.sentences] };
+  const [look, flow] = await Promise.all([
+    describeLook(session, namespace, name),
+    readFlow(session, namespace, transaction.spec.flow),
+  ]);
+  // What a controller says of itself leaves the deadline out.
+  const deadline = flow.kind === 'read' ? deadlineSentences(transaction, flow.flow, session.now()) : [];
+  if (look.isKnown) return { ...life, events, next: [...look.sentences, ...deadline] };
+  const foretold = flow.kind === 'read' ? forecast(transaction, flow.flow, session.now()) : [flow.sentence];
+  return { ...life, events, next: [...foretold, ...look.sentences] };
 }
 
+type ReadFlow =
+  /** Undefined: there is none. */
+  | { readonly kind: 'read'; readonly flow: TransactionFlow | undefined }
+  | { readonly kind: 'forbidden'; readonly sentence: string };
+
 /** Who may not read flows reads all the rest. */
-async function foretold(
-  session: Session,
-  namespace: string,
-  transaction: OrderTransaction,
-): Promise<readonly string[]> {
-  const request = { method: 'GET', path: pathOf(FLOWS, namespace, transaction.spec.flow) } as const;
+async function readFlow(session: Session, namespace: string, name: string): Promise<ReadFlow> {
+  const request = { method: 'GET', path: pathOf(FLOWS, namespace, name) } as const;
   const answer = await session.api.ask<TransactionFlow>(request);
   if (answer.kind === 'error' && isForMissingRights(answer.error)) {
-    return [`cannot be said without the flow: ${explainRefusal(request, answer.error)}`];
+    return {
+      kind: 'forbidden',
+      sentence: `cannot be said without the flow: ${explainRefusal(request, answer.error)}`,
+    };
   }
   const isAbsent = answer.kind === 'error' && answer.error.status === 404 && answer.error.objectName !== undefined;
-  return forecast(transaction, isAbsent ? undefined : bodyOf(request, answer), session.now());
+  return { kind: 'read', flow: isAbsent ? undefined : bodyOf(request, answer) };
 }
 
 function textOf(name: string, told: readonly Told[]): string {

@@ -18,6 +18,8 @@ interface Counts {
   stuck: number;
   failing: number;
   held: number;
+  /** Nothing is asked for these, so nothing of them fails just now. */
+  suspended: number;
 }
 
 export function addFlows(program: Command, run: Run): void {
@@ -52,10 +54,11 @@ export async function countByFlow(session: Session): Promise<ReadonlyMap<string,
     ({ metadata, spec, status }) => {
       if (isFinal(status?.phase)) return undefined;
       const key = keyOf(metadata.namespace, spec.flow);
-      const of = counts.get(key) ?? { unfinished: 0, stuck: 0, failing: 0, held: 0 };
+      const of = counts.get(key) ?? { unfinished: 0, stuck: 0, failing: 0, held: 0, suspended: 0 };
       of.unfinished += 1;
       if (conditionIsTrue(status, 'Stuck')) of.stuck += 1;
-      if (isAboutHold(status?.message)) of.held += 1;
+      if (spec.suspend) of.suspended += 1;
+      else if (isAboutHold(status?.message)) of.held += 1;
       else if (status?.waitingFor) of.failing += 1;
       counts.set(key, of);
       return undefined;
@@ -79,7 +82,7 @@ function tableOf(
   const inAll = session.namespace === undefined;
   const heads = [
     ...(inAll ? ['NAMESPACE'] : []),
-    ...['NAME', 'PARTICIPANTS', 'MESSAGES', 'ON HOLD', 'UNFINISHED', 'STUCK', 'FAILING', 'HELD', 'AGE'],
+    ...['NAME', 'PARTICIPANTS', 'MESSAGES', 'ON HOLD', 'UNFINISHED', 'STUCK', 'FAILING', 'HELD', 'SUSPENDED', 'AGE'],
     ...(wide ? ['ENDPOINTS', 'TIMEOUT', 'STUCK AFTER', 'TTL'] : []),
   ];
   const rows = found.map(({ metadata, spec }) => {
@@ -90,7 +93,7 @@ function tableOf(
       spec.participants.map(({ name }) => name).join(','),
       (spec.messages ?? []).map(({ name }) => name).join(','),
       Object.keys(spec.hold ?? {}).join(','),
-      ...[of?.unfinished, of?.stuck, of?.failing, of?.held].map((count) => String(count ?? 0)),
+      ...[of?.unfinished, of?.stuck, of?.failing, of?.held, of?.suspended].map((count) => String(count ?? 0)),
       ageOf(metadata.creationTimestamp, session.now()),
       ...(wide
         ? [

@@ -6,6 +6,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
 import { branchesOf, messagesOf } from '../../src/transaction/phase.ts';
+import { tooLate } from '../act.ts';
 import { addActingFlags, type ActingFlags } from '../acting.ts';
 import { addFlowFlags, changeFlows, flowsOf, type Concerned, type FlowChange, type FlowFlags } from '../flow-acting.ts';
 import { counted } from '../output/table.ts';
@@ -29,6 +30,8 @@ export function addHold(program: Command, run: Run): void {
         question: (count) => `Put ${target} on hold in ${count}`,
         warning: 'Deadlines run on: what is not decided by its deadline is cancelled (docs/operating/maintenance.md).',
         spec: { hold: { [target]: flags.reason } },
+        before: ({ spec }) =>
+          spec.hold?.[target] === flags.reason ? tooLate(`${target} is on hold already, for that reason`) : undefined,
         isDone: ({ spec }) => spec.hold?.[target] === flags.reason,
         // A hold is in force as soon as it is stored; what was under way ends within its time-out.
         outcome: async (flow) => ({ result: 'settled', sentence: underWaySentence(flow, target) }),
@@ -47,6 +50,8 @@ export function addRelease(program: Command, run: Run): void {
         verb: 'release',
         question: (count) => `Release ${target} in ${count}`,
         spec: { hold: { [target]: null } },
+        before: ({ spec }) =>
+          Object.hasOwn(spec.hold ?? {}, target) ? undefined : tooLate(`${target} is not on hold`),
         isDone: ({ spec }) => !Object.hasOwn(spec.hold ?? {}, target),
         concerned: (flow) => heldBy(session, flow, target),
         outcome: (flow, held) => outcomeOf(session, flow, target, held),
@@ -58,7 +63,7 @@ export function addRelease(program: Command, run: Run): void {
 function underWaySentence({ spec }: TransactionFlow, target: string): string {
   const participant = spec.participants.find(({ name }) => name === target);
   return participant
-    ? `nothing is sent any more; what was under way ends within ${participant.timeoutSeconds} s`
+    ? `nothing is sent any more; what was under way ends within ${participant.timeoutSeconds} s; deadlines run on: what is not decided ${spec.timeoutSeconds} s after its creation is cancelled`
     : 'nothing is published any more; what lies on its stream is handled when its consumer reads it';
 }
 

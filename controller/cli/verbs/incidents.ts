@@ -2,9 +2,12 @@
  * incidents: what is wrong, by cause: however many transactions one holds up, it is one row.
  */
 import type { Command } from 'commander';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
+import { Beside, flowIn, holdSentence, streamOf, untouchedSentence } from '../beside.ts';
 import { shortAge } from '../durations.ts';
 import { incidentsOf, nextStepFor, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
+import { printable } from '../output/printable.ts';
 import { counted, table } from '../output/table.ts';
 import { flowsIfReadable, noIncident, reachOf, requireKnown } from '../reach.ts';
 import { selectorsOf } from '../selection.ts';
@@ -28,58 +31,89 @@ export function addIncidents(program: Command, run: Run): void {
   command.action((flags: IncidentFlags) => run(command, (session) => showIncidents(session, flags)));
 }
 
+interface Found {
+  readonly incidents: readonly Incident[];
+  readonly beside: Beside;
+  /** Undefined where they may not be read. */
+  readonly flows: readonly TransactionFlow[] | undefined;
+}
+
 async function showIncidents(session: Session, flags: IncidentFlags): Promise<void> {
-  const incidents = await findIncidents(session, flags);
-  const clear = incidents.length === 0 ? await allClear(session, flags) : '';
+  const { incidents, beside, flows } = await findIncidents(session, flags);
+  const clear = incidents.length === 0 ? await allClear(session, flags, flows, beside.untouched > 0) : '';
+  const holds = beside.holds(flags);
+  const known = flows ?? [];
   await session.render({
-    object: { apiVersion: 'ordertx.dev/v1alpha1', kind: 'IncidentList', items: incidents.map(itemOf) },
+    object: {
+      ...{ apiVersion: 'ordertx.dev/v1alpha1', kind: 'IncidentList' },
+      items: incidents.map((incident) => itemOf(incident, known)),
+      holds,
+      untouched: beside.untouched,
+    },
     names: incidents.map(({ id }) => id),
-    text: (wide) => tableOf(session, incidents, wide),
+    text: (wide) => tableOf(session, incidents, known, wide),
   });
   if (session.format.kind !== 'table') return;
+  const { terminal } = session;
+  terminal.say(incidents.length === 0 ? clear : totalOf(incidents));
+  for (const hold of holds) terminal.say(printable(holdSentence(session, hold)));
+  if (beside.untouched > 0) terminal.say(untouchedSentence(beside.untouched));
+}
+
+function totalOf(incidents: readonly Incident[]): string {
   // One that is held up by two causes is in two rows, and one transaction.
   const names = incidents.flatMap(({ namespace, transactions }) =>
     transactions.map(({ name }) => `${namespace}/${name}`),
   );
   const count = new Set(names).size;
-  const { terminal } = session;
-  if (incidents.length === 0) terminal.say(clear);
-  else {
-    terminal.say(
-      `\n${counted(count, 'transaction')}, ${counted(incidents.length, 'incident')}. Each SELECTOR is taken by list, retry, suspend, resume, cancel, settle and abandon.`,
-    );
-  }
+  return `\n${counted(count, 'transaction')}, ${counted(incidents.length, 'incident')}. Each SELECTOR is taken by list, retry, suspend, resume, cancel, settle and abandon.`;
 }
 
 /** What is well, and how far that reaches: whoever has typed another name than he meant sees it. */
-async function allClear(session: Session, flags: IncidentFlags): Promise<string> {
+async function allClear(
+  session: Session,
+  flags: IncidentFlags,
+  flows: readonly TransactionFlow[] | undefined,
+  isAnyUntouched: boolean,
+): Promise<string> {
   if (flags.incident !== undefined) throw new Trouble(noIncident(session, flags));
-  const flows = await flowsIfReadable(session);
   await requireKnown(session, flags, flows);
-  const clear = `Nothing is stuck and nothing fails ${reachOf(session, flags)}.`;
+  const reach = reachOf(session, flags);
+  // Where nobody works nobody says what fails.
+  if (isAnyUntouched) return `Nothing is said to be stuck or to fail ${reach}, and that may not be so:`;
+  const clear = `Nothing is stuck and nothing fails ${reach}.`;
   return flows?.length === 0 ? `${clear} There is no flow either: -n names another namespace, -A means all.` : clear;
 }
 
-async function findIncidents(
-  session: Session,
-  { flow, target, incident }: IncidentFlags,
-): Promise<readonly Incident[]> {
+async function findIncidents(session: Session, { flow, target, incident }: IncidentFlags): Promise<Found> {
+  const flows = await flowsIfReadable(session);
+  const beside = new Beside(flows ?? []);
   const selectors = selectorsOf(session, flow === undefined ? {} : { flow });
   const found = await session.api.transactions(
     session.namespace,
     { ...selectors, fieldSelector: joined(selectors.fieldSelector, NEEDS_WORK_SELECTOR) },
-    sufferingsOf,
+    (transaction) => {
+      beside.look(transaction, session.now());
+      return sufferingsOf(transaction);
+    },
+    () => beside.forget(),
   );
   const isMeant = ([, ailment]: Suffering): boolean => target === undefined || ailment.target === target;
-  const incidents = incidentsOf(found.flat().filter(isMeant));
-  return incident === undefined ? incidents : incidents.filter(({ ids }) => ids.includes(incident));
+  const all = incidentsOf(found.flat().filter(isMeant));
+  const incidents = incident === undefined ? all : all.filter(({ ids }) => ids.includes(incident));
+  return { incidents, beside, flows };
+}
+
+/** With what only the flow says: who reads a message's stream. */
+export function nextStepBy(flows: readonly TransactionFlow[], incident: Incident): string {
+  return nextStepFor(incident, streamOf(flowIn(flows, incident.namespace, incident.flow), incident.target));
 }
 
 export function selectorOf(session: Session, { id, namespace }: Incident): string {
   return `${session.namespace === undefined ? `-n ${namespace} ` : ''}--incident ${id}`;
 }
 
-function itemOf(incident: Incident): object {
+function itemOf(incident: Incident, flows: readonly TransactionFlow[]): object {
   const { id, namespace, flow, target, operation, sentence, reason, isSuspended, stuck, oldestMs, transactions } =
     incident;
   return {
@@ -88,13 +122,18 @@ function itemOf(incident: Incident): object {
     count: transactions.length,
     stuck,
     oldest: new Date(oldestMs).toISOString(),
-    nextStep: nextStepFor(incident),
+    nextStep: nextStepBy(flows, incident),
     selector: `--incident=${id}`,
     transactions: transactions.map(({ name }) => name),
   };
 }
 
-function tableOf(session: Session, incidents: readonly Incident[], wide: boolean): string {
+function tableOf(
+  session: Session,
+  incidents: readonly Incident[],
+  flows: readonly TransactionFlow[],
+  wide: boolean,
+): string {
   if (incidents.length === 0) return '';
   const inAll = session.namespace === undefined;
   const heads = [
@@ -112,7 +151,7 @@ function tableOf(session: Session, incidents: readonly Incident[], wide: boolean
     shortAge(session.now() - incident.oldestMs),
     selectorOf(session, incident),
     incident.sentence,
-    nextStepFor(incident),
+    nextStepBy(flows, incident),
     ...(wide
       ? [
           incident.transactions

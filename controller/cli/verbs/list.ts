@@ -40,7 +40,8 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
   if (transactions.length === 0 && session.format.kind === 'table') {
     const none = `No transactions found${session.namespace === undefined ? '' : ` in ${session.namespace} namespace`}.`;
     session.terminal.say(none);
-    if (flags.incident !== undefined) session.terminal.say(`Does kubectl ordertx incidents still show ${flags.incident}?`);
+    if (flags.incident !== undefined)
+      session.terminal.say(`Does kubectl ordertx incidents still show ${flags.incident}?`);
   }
 }
 
@@ -53,9 +54,11 @@ async function live(session: Session, flags: ListFlags): Promise<readonly OrderT
       ? { key: lookUp(path, transaction)[0], transaction: isBrief ? brief(transaction) : transaction }
       : undefined,
   );
-  return among(found)
-    .toSorted((one, other) => compare(one.key, other.key))
-    .map(({ transaction }) => transaction);
+  const meant = among(found);
+  if (meant.length > 0 && meant.every(({ key }) => key === undefined)) {
+    throw new Trouble(`--sort-by: no transaction that was found has a field ${flags.sortBy}`);
+  }
+  return meant.toSorted((one, other) => compare(one.key, other.key)).map(({ transaction }) => transaction);
 }
 
 /** What a table shows, so that a hundred thousand need not be kept whole. */

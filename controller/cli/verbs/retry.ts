@@ -11,6 +11,7 @@ import { RETRY_ANNOTATION } from '../../src/transaction/requests.ts';
 import {
   endedAlready,
   GONE,
+  heldBack,
   patch,
   reasonAnnotation,
   settled,
@@ -34,9 +35,13 @@ export const retry: Act = {
   verb: 'retry',
   question: (count) => `Have ${count} tried again at once`,
   lateIsFailure: false,
-  before: (transaction) =>
-    endedAlready(transaction, 'try again') ??
-    (transaction.spec.suspend ? stillFailing('it is suspended: resume it first') : undefined),
+  before: (transaction, isDry) => {
+    const { spec, status } = transaction;
+    if (!isFinal(status?.phase) && spec.suspend) return heldBack('it is suspended: resume it first');
+    // Really asked, its stored sentence may be older than a release.
+    if (isDry && isAboutHold(status?.message)) return heldBack(status?.message ?? '');
+    return endedAlready(transaction, 'try again');
+  },
   ask: (transaction, asking) => {
     // Two requests of the same moment are two.
     const token = `${new Date().toISOString()} ${randomUUID().slice(0, 8)}`;
@@ -56,9 +61,9 @@ function judgeAttempt(now: OrderTransaction | undefined, asked: OrderTransaction
   if (now === undefined) return tooLate(GONE);
   const { spec, status = {} } = now;
   if (isFinal(status.phase)) return settled(status.phase);
-  if (spec.suspend) return stillFailing('it was suspended meanwhile');
+  if (spec.suspend) return heldBack('it was suspended meanwhile');
   if (!isTaken(now, asked)) return undefined;
-  if (isAboutHold(status.message)) return stillFailing(status.message ?? '');
+  if (isAboutHold(status.message)) return heldBack(status.message ?? '');
   const failing = failingPart(status);
   const isAnswered = failing?.lastError !== undefined && failing.nextAttemptTime !== undefined;
   return isAnswered && !isSilence(failing) ? stillFailing(status.message ?? '') : undefined;

@@ -3,18 +3,20 @@
  */
 import type { Command } from 'commander';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
 import { conditionIsTrue } from '../../src/transaction/conditions.ts';
 import { isAboutHold } from '../../src/transaction/hold.ts';
 import { isFinal, phaseOf } from '../../src/transaction/phase.ts';
 import { parseDurationMs, shortAge } from '../durations.ts';
-import { incidentsOf, nextStepFor, suffererOf, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
+import { incidentsOf, suffererOf, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
 import { counted, table } from '../output/table.ts';
 import { pause } from '../pause.ts';
 import { joined, type Session } from '../session.ts';
 import { usage } from '../trouble.ts';
 import type { Run } from '../verb.ts';
-import { selectorOf } from './incidents.ts';
+import { flowsIfReadable } from '../reach.ts';
+import { nextStepBy, selectorOf } from './incidents.ts';
 
 interface TopFlags {
   readonly interval: string;
@@ -29,6 +31,7 @@ interface Row {
   stuck: number;
   failing: number;
   held: number;
+  suspended: number;
   oldestMs: number;
 }
 
@@ -37,6 +40,7 @@ interface Snapshot {
   readonly unfinished: number;
   readonly flows: readonly Row[];
   readonly incidents: readonly Incident[];
+  readonly known: readonly TransactionFlow[];
 }
 
 const PHASES = ['Pending', 'Trying', 'Confirming', 'Cancelling', 'Delivering'] as const;
@@ -84,7 +88,7 @@ async function look(session: Session): Promise<Snapshot> {
     const key = `${namespace}/${spec.flow}`;
     const sufferer = suffererOf(transaction);
     const row: Row = flows.get(key) ?? {
-      ...{ namespace, flow: spec.flow, unfinished: 0, phases: {}, stuck: 0, failing: 0, held: 0 },
+      ...{ namespace, flow: spec.flow, unfinished: 0, phases: {}, stuck: 0, failing: 0, held: 0, suspended: 0 },
       oldestMs: sufferer.createdMs,
     };
     const phase = phaseOf(transaction);
@@ -92,15 +96,20 @@ async function look(session: Session): Promise<Snapshot> {
     row.phases[phase] = (row.phases[phase] ?? 0) + 1;
     row.oldestMs = Math.min(row.oldestMs, sufferer.createdMs);
     if (conditionIsTrue(status, 'Stuck')) row.stuck += 1;
-    if (isAboutHold(status?.message)) row.held += 1;
+    if (spec.suspend) row.suspended += 1;
+    else if (isAboutHold(status?.message)) row.held += 1;
     else if (status?.waitingFor) row.failing += 1;
     flows.set(key, row);
     return sufferingsOf(transaction);
   };
-  const ailing = await session.api.transactions(session.namespace, selectors, count, () => flows.clear());
+  const [ailing, known = []] = await Promise.all([
+    session.api.transactions(session.namespace, selectors, count, () => flows.clear()),
+    flowsIfReadable(session),
+  ]);
   const rows = [...flows.values()].toSorted((one, other) => other.unfinished - one.unfinished);
   const unfinished = rows.reduce((sum, row) => sum + row.unfinished, 0);
-  return { at: new Date(session.now()).toISOString(), unfinished, flows: rows, incidents: incidentsOf(ailing.flat()) };
+  const incidents = incidentsOf(ailing.flat());
+  return { at: new Date(session.now()).toISOString(), unfinished, flows: rows, incidents, known };
 }
 
 async function show(session: Session, snapshot: Snapshot, before: Snapshot | undefined): Promise<void> {
@@ -117,7 +126,7 @@ async function show(session: Session, snapshot: Snapshot, before: Snapshot | und
 
 function textOf(
   session: Session,
-  { at, unfinished, flows, incidents }: Snapshot,
+  { at, unfinished, flows, incidents, known }: Snapshot,
   before: Snapshot | undefined,
 ): string {
   const change = before === undefined ? '' : ` (${signed(unfinished - before.unfinished)})`;
@@ -130,14 +139,21 @@ function textOf(
     row.flow,
     String(row.unfinished),
     ...PHASES.map((phase) => String(row.phases[phase] ?? 0)),
-    ...[row.stuck, row.failing, row.held].map(String),
+    ...[row.stuck, row.failing, row.held, row.suspended].map(String),
     shortAge(session.now() - row.oldestMs),
   ]);
-  const byFlow = flows.length === 0 ? '' : table([...heads, 'STUCK', 'FAILING', 'HELD', 'OLDEST'], rows);
-  return [head, byFlow, incidentTable(session, incidents, flows.length)].filter((part) => part !== '').join('\n');
+  const byFlow = flows.length === 0 ? '' : table([...heads, 'STUCK', 'FAILING', 'HELD', 'SUSPENDED', 'OLDEST'], rows);
+  return [head, byFlow, incidentTable(session, incidents, known, flows.length)]
+    .filter((part) => part !== '')
+    .join('\n');
 }
 
-function incidentTable(session: Session, incidents: readonly Incident[], flows: number): string {
+function incidentTable(
+  session: Session,
+  incidents: readonly Incident[],
+  known: readonly TransactionFlow[],
+  flows: number,
+): string {
   if (incidents.length === 0) return '';
   const room = Math.max(INCIDENTS_MIN, session.terminal.rows - flows - OTHER_ROWS);
   // The ones that hold up most: there may be no room for all.
@@ -148,7 +164,7 @@ function incidentTable(session: Session, incidents: readonly Incident[], flows: 
     selectorOf(session, incident),
     incident.flow,
     incident.sentence,
-    nextStepFor(incident),
+    nextStepBy(known, incident),
   ]);
   const more = incidents.length - worst.length;
   const rest = more > 0 ? `and ${counted(more, 'other incident')}: kubectl ordertx incidents\n` : '';

@@ -6,7 +6,7 @@
  * carries addresses, ports and byte counts that change from attempt to attempt.
  */
 import { errors } from 'undici';
-import { NOT_CALLED, type Outcome } from '../transaction/outcome.ts';
+import { HOST_UNKNOWN, NOT_CALLED, type Outcome } from '../transaction/outcome.ts';
 import type { End } from './deadline.ts';
 
 export function ended(end: End): Outcome {
@@ -51,7 +51,7 @@ const SLOW_TO_CONNECT = 'no connection came about in time: is it running, and do
 
 const BY_CODE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refused the connection: is it running and listening on the port in the flow?',
-  ENOTFOUND: "its host name is unknown: does the flow's endpoint name an existing service and namespace?",
+  ENOTFOUND: `${HOST_UNKNOWN}: does the flow's endpoint name an existing service and namespace?`,
   EAI_AGAIN: 'its host name could not be looked up: is the DNS available?',
   EHOSTUNREACH: UNREACHABLE,
   ENETUNREACH: UNREACHABLE,

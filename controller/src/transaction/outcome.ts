@@ -20,6 +20,9 @@ export const REFUSED = 'refused: ';
 /** Of a message that could not be published. */
 export const BROKER_AWAY = 'Redis did not take it: check that the Redis of REDIS_URL is up, writable and not full';
 
+/** Nothing to mend at a participant: the flow's endpoint names none. */
+export const HOST_UNKNOWN = 'its host name is unknown';
+
 export type Outcome =
   /**
    * The operation is done, now or before. A try that finds its branch already Confirmed has succeeded as well, and more is
