@@ -16,7 +16,7 @@ import { waitFor } from './deadline.ts';
 import { keepRunning, type Part } from './parts.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
 import { openProcessGroup, type ProcessGroup } from './process-group.ts';
-import { progress, say } from './progress.ts';
+import { progress } from './progress.ts';
 import { startRedis, type Redis, type RedisOptions } from './redis.ts';
 import { Revival } from './revival.ts';
 import type { ServiceName } from './services.ts';
