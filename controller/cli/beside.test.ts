@@ -22,7 +22,10 @@ function transaction(status?: OrderTransaction['status'], suspend = false): Orde
 }
 
 const STUCK = {
-  ...{ type: 'Stuck', status: 'True', reason: 'TakingTooLong', message: 'it takes too long' },
+  type: 'Stuck',
+  status: 'True',
+  reason: 'TakingTooLong',
+  message: 'it takes too long',
   lastTransitionTime: '2026-03-01T12:01:00Z',
 } as const;
 
