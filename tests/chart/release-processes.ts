@@ -103,9 +103,16 @@ export class Release {
     const entries = await Promise.all(
       env.map(async (entry) => [entry.name, await this.#valueOf(entry, name)] as const),
     );
+    const known = new Map<string, string>();
+    // As a kubelet does: a variable is known to those that stand after it.
+    for (const [variable, value] of entries)
+      known.set(
+        variable,
+        value.replaceAll(/\$\((\w+)\)/g, (whole, other: string) => known.get(other) ?? whole),
+      );
     return {
       ...inheritedEnvironment(),
-      ...Object.fromEntries(entries),
+      ...Object.fromEntries(known),
       NODE_OPTIONS: `--import=${CLUSTER_NAMES} --disable-warning=ExperimentalWarning`,
       CLUSTER_NAMES: JSON.stringify(this.#names),
     };
