@@ -39,14 +39,13 @@ const CONNECTIONS_MAX = 200;
 
 export async function startPostgres(group: ProcessGroup, options: PostgresOptions = {}): Promise<Postgres> {
   const port = options.port ?? (await freePort());
-  const user = await serverUser();
-  const native = await reachableBinaries(group, user);
+  const { folder, user } = await postgresPrograms(group);
   const dataFolder = join(group.folder, 'postgres');
   const password = randomBytes(12).toString('hex');
   const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
   await mkdir(dataFolder);
   if (user) await chown(dataFolder, user.uid, user.gid);
-  await initialise(group, native, dataFolder, password, user);
+  await initialise(group, folder, dataFolder, password, user);
 
   const tls = options.tls && (await serverCertificate(dataFolder, options.tls, user));
   const settings: Record<string, string> = {
@@ -59,7 +58,7 @@ export async function startPostgres(group: ProcessGroup, options: PostgresOption
   };
   const spec: ProcessSpec = {
     name: 'postgres',
-    command: join(native, 'bin', 'postgres'),
+    command: join(folder, 'postgres'),
     args: ['-D', dataFolder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     cwd: dataFolder,
     stopSignal: 'SIGINT', // Fast shutdown: ends open connections instead of waiting for their clients.
@@ -67,6 +66,17 @@ export async function startPostgres(group: ProcessGroup, options: PostgresOption
   };
   const part = await runPart(group, { spec, ready: () => answers(url), readyMs: READY_MS });
   return { part, port, url };
+}
+
+/** The folder of the server's programs, and who has to run them: for whoever starts one in a way of his own. */
+export async function postgresPrograms(
+  group: ProcessGroup,
+): Promise<{ readonly folder: string; readonly user: ServerUser | undefined }> {
+  const user = await serverUser();
+  const folder = join(await reachableBinaries(group, user), 'bin');
+  for (const program of ['initdb', 'pg_ctl', 'postgres'])
+    await chmod(join(folder, program), 0o755).catch(() => undefined);
+  return { folder, user };
 }
 
 /** A key that others may read is refused by Postgres. */
@@ -160,7 +170,7 @@ async function linkLibraries(native: string): Promise<void> {
 
 async function initialise(
   group: ProcessGroup,
-  native: string,
+  folder: string,
   dataFolder: string,
   password: string,
   user?: ServerUser,
@@ -168,10 +178,9 @@ async function initialise(
   const passwordFile = join(group.folder, 'postgres-password');
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (user) await chown(passwordFile, user.uid, user.gid);
-  for (const program of ['initdb', 'postgres']) await chmod(join(native, 'bin', program), 0o755).catch(() => undefined);
   const args = ['--pgdata', dataFolder, '--auth=scram-sha-256', '--username=postgres', `--pwfile=${passwordFile}`];
   try {
-    await run(join(native, 'bin', 'initdb'), [...args, '--encoding=UTF8', '--locale=C', '--no-sync'], {
+    await run(join(folder, 'initdb'), [...args, '--encoding=UTF8', '--locale=C', '--no-sync'], {
       ...{ cwd: dataFolder, env: { PATH: process.env.PATH, LC_ALL: 'C' } },
       ...user,
     });

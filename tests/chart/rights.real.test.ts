@@ -113,7 +113,9 @@ let foreign: string;
 beforeAll(async () => {
   const { apiServerUrl: url, token: adminToken, certificate, kubeconfig } = world();
   helm = await openHelm(4);
-  [home, carried, foreign] = await Promise.all(['rights', 'carried', 'foreign'].map((name) => freshNamespace(name)));
+  [home = '', carried = '', foreign = ''] = await Promise.all(
+    ['rights', 'carried', 'foreign'].map((name) => freshNamespace(name)),
+  );
   admin = connect({ url, token: adminToken, certificate });
   const file = await helm.valuesFile(over(REQUIRED, { crds: { enabled: false }, watchNamespaces: [home, carried] }));
   await helm.run(['install', 'shop', CHART, '--namespace', home, '-f', file], kubeconfig);
