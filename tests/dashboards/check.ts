@@ -106,13 +106,14 @@ class Check {
     const isMeant = ({ uid }: Dashboard): boolean => (uid === 'ordertx-archive') === (source === 'archive');
     for (const dashboard of provisionedDashboards().filter(isMeant)) {
       const shown = new Map<Asked['target'], Awaited<ReturnType<typeof ask>>>();
-      for (const asked of everyQuery([dashboard])) shown.set(asked.target, await this.#ask(asked));
+      for (const asked of everyQuery([dashboard])) shown.set(asked.target, await this.#ask(asked, range));
       await writeFile(join(folder, `${dashboard.uid}.svg`), pictureOf(dashboard, range, shown));
     }
   }
 
-  #ask(asked: Asked): ReturnType<typeof ask> {
-    return ask(asked, { fromMs: this.#fromMs, toMs: Date.now() }, this.#sources).catch((error: unknown) => {
+  /** @param range of what is drawn, the same for all: what was asked for later would lie beyond its edge */
+  #ask(asked: Asked, range = { fromMs: this.#fromMs, toMs: Date.now() }): ReturnType<typeof ask> {
+    return ask(asked, range, this.#sources).catch((error: unknown) => {
       throw new Error(`${nameOf(asked)}: ${(error as Error).message}`, { cause: error });
     });
   }
