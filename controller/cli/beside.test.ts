@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { TransactionFlow } from '../../crds/generated/transactionflow.ts';
-import { Beside, untouchedSentence } from './beside.ts';
+import { Beside, unattendedSentence } from './beside.ts';
 
 const CREATED_MS = Date.parse('2026-03-01T12:00:00Z');
 const LATE_MS = CREATED_MS + 121_000;
@@ -51,7 +51,10 @@ test.each([
 test('late is by its flow’s stuckAfterSeconds, and the sentence says where to look', () => {
   const patient: TransactionFlow = { ...FLOW, spec: { ...FLOW.spec, stuckAfterSeconds: 600 } };
   expect(untouched(transaction(), LATE_MS, patient)).toBe(0);
-  expect(untouchedSentence(2)).toMatch(/^2 transactions .* is a controller running\? kubectl ordertx check$/);
+  expect(unattendedSentence(0, true)).toBe(
+    'no controller holds its Lease any more: is a controller running? kubectl ordertx check',
+  );
+  expect(unattendedSentence(2, false)).toMatch(/^2 transactions .* is a controller running\? kubectl ordertx check$/);
 });
 
 test('a hold is told with its reason and how many wait, where the flow is meant', () => {

@@ -113,8 +113,15 @@ export function holdSentence(session: Session, { namespace, flow, target, reason
   );
 }
 
-export function untouchedSentence(count: number): string {
-  return `${counted(count, 'transaction')} should have ended or be Stuck by now, and nothing says why not: is a controller running? kubectl ordertx check`;
+/** @param isLeaseless whether Leases of controllers are there, and none is held */
+export function unattendedSentence(untouched: number, isLeaseless: boolean): string {
+  const parts = [
+    ...(isLeaseless ? ['no controller holds its Lease any more'] : []),
+    ...(untouched > 0
+      ? [`${counted(untouched, 'transaction')} should have ended or be Stuck by now, and nothing says why not`]
+      : []),
+  ];
+  return `${parts.join('; ')}: is a controller running? kubectl ordertx check`;
 }
 
 /** Who reads a message's stream: the flow says it, and whoever is to mend it looks for a service. */

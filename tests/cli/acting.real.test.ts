@@ -339,6 +339,7 @@ describe('the controller’s port', () => {
     expect(look).not.toContain('tea');
     const { out } = await ordertx('describe', name, '--controller', controller.url);
     expect(out).toContain('under way: inventory');
+    expect(out).toMatch(/the deadline is at 20\S+Z \(in \d+ s\): it is cancelled then/);
     expect((await ordertx('version', '--controller', controller.url)).out).toMatch(/Controller:\s+\d+\.\d+\.\d+ \(/);
     resolve('pass');
     await shop.final(name);

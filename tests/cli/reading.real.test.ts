@@ -195,6 +195,26 @@ describe('incidents', () => {
     expect((await run('incidents', '--incident', row?.id ?? '', '-o', 'name')).out).toBe(`${row?.id ?? ''}\n`);
   });
 
+  test('where every Lease of controllers has run out nobody is told that nothing fails', async () => {
+    const fresh = await freshNamespace('leaseless');
+    await storeFlow(fresh);
+    const lease = (name: string, renewTime: string) => ({
+      ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name } },
+      spec: { holderIdentity: 'controller-1', leaseDurationSeconds: 10, renewTime },
+    });
+    const leases = `/apis/coordination.k8s.io/v1/namespaces/${fresh}/leases`;
+    await api.request('POST', leases, lease('ordertx-shard-0-of-1', '2026-01-01T00:00:00.000000Z'));
+    const { code, out, err } = await plugin.run(['incidents', '-n', fresh]);
+    expect({ code, out }).toEqual({ code: 0, out: '' });
+    expect(err).toBe(
+      `Nothing is said to be stuck or to fail in the namespace ${fresh}, and that may not be so:\n` +
+        'no controller holds its Lease any more: is a controller running? kubectl ordertx check\n',
+    );
+    // One that is left over from another number of shards says nothing beside one that is held.
+    await api.request('POST', leases, lease('ordertx-shard-0-of-2', '2099-01-01T00:00:00.000000Z'));
+    expect((await plugin.run(['incidents', '-n', fresh])).err).toContain('Nothing is stuck and nothing fails');
+  });
+
   test('what is on hold is told beside the rows, also while nothing waits for it', async () => {
     const fresh = await freshNamespace('on-hold');
     await storeFlow(fresh);

@@ -18,6 +18,8 @@ interface Lease extends StoredObject {
 }
 
 const SHARD = 'ordertx-shard-';
+/** So many times its duration a Lease was not renewed before nobody is believed to be there. */
+const GIVEN_UP_AFTER = 3;
 
 export async function checkLeases(session: Session): Promise<readonly Finding[]> {
   const what = 'Leases';
@@ -42,6 +44,24 @@ export async function checkLeases(session: Session): Promise<readonly Finding[]>
           sentence: `nobody has renewed it for ${shortAge(ageMs)}: is a controller running?`,
         };
   });
+}
+
+/**
+ * Whether Leases can be read, are there, and nobody holds any: then nothing that is stored says what fails. An API server that takes
+ * seconds for each renewal is no such thing.
+ */
+export async function isNobodyHoldingLeases(session: Session): Promise<boolean> {
+  const answer = await session.api.ask<ObjectList<Lease>>({
+    method: 'GET',
+    path: collectionOf(LEASES, session.namespace),
+  });
+  if (answer.kind !== 'ok') return false;
+  const leases = answer.body.items.filter(({ metadata }) => metadata.name.startsWith(SHARD));
+  return leases.length > 0 && leases.every(({ spec }) => isGivenUp(spec, session.now()));
+}
+
+function isGivenUp({ holderIdentity, renewTime, leaseDurationSeconds = 0 }: Lease['spec'], nowMs: number): boolean {
+  return !holderIdentity || nowMs - Date.parse(renewTime ?? '') > GIVEN_UP_AFTER * leaseDurationSeconds * 1_000;
 }
 
 export async function checkControllers(session: Session): Promise<readonly Finding[]> {

@@ -4,7 +4,8 @@
 import type { Command } from 'commander';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
-import { Beside, flowIn, holdSentence, streamOf, untouchedSentence } from '../beside.ts';
+import { Beside, flowIn, holdSentence, streamOf, unattendedSentence } from '../beside.ts';
+import { isNobodyHoldingLeases } from '../checks/running.ts';
 import { shortAge } from '../durations.ts';
 import { incidentsOf, nextStepFor, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
 import { printable } from '../output/printable.ts';
@@ -39,8 +40,12 @@ interface Found {
 }
 
 async function showIncidents(session: Session, flags: IncidentFlags): Promise<void> {
-  const { incidents, beside, flows } = await findIncidents(session, flags);
-  const clear = incidents.length === 0 ? await allClear(session, flags, flows, beside.untouched > 0) : '';
+  const [{ incidents, beside, flows }, isLeaseless] = await Promise.all([
+    findIncidents(session, flags),
+    isNobodyHoldingLeases(session),
+  ]);
+  const isUnattended = isLeaseless || beside.untouched > 0;
+  const clear = incidents.length === 0 ? await allClear(session, flags, flows, isUnattended) : '';
   const holds = beside.holds(flags);
   const known = flows ?? [];
   await session.render({
@@ -57,7 +62,7 @@ async function showIncidents(session: Session, flags: IncidentFlags): Promise<vo
   const { terminal } = session;
   terminal.say(incidents.length === 0 ? clear : totalOf(incidents));
   for (const hold of holds) terminal.say(printable(holdSentence(session, hold)));
-  if (beside.untouched > 0) terminal.say(untouchedSentence(beside.untouched));
+  if (isUnattended) terminal.say(unattendedSentence(beside.untouched, isLeaseless));
 }
 
 function totalOf(incidents: readonly Incident[]): string {
@@ -74,13 +79,13 @@ async function allClear(
   session: Session,
   flags: IncidentFlags,
   flows: readonly TransactionFlow[] | undefined,
-  isAnyUntouched: boolean,
+  isUnattended: boolean,
 ): Promise<string> {
   if (flags.incident !== undefined) throw new Trouble(noIncident(session, flags));
   await requireKnown(session, flags, flows);
   const reach = reachOf(session, flags);
   // Where nobody works nobody says what fails.
-  if (isAnyUntouched) return `Nothing is said to be stuck or to fail ${reach}, and that may not be so:`;
+  if (isUnattended) return `Nothing is said to be stuck or to fail ${reach}, and that may not be so:`;
   const clear = `Nothing is stuck and nothing fails ${reach}.`;
   return flows?.length === 0 ? `${clear} There is no flow either: -n names another namespace, -A means all.` : clear;
 }
