@@ -100,7 +100,7 @@ function ofTransactions(gauge: MakeGauge, sources: Sources, { flows, targets }: 
   );
   tallied(
     'ordertx_transactions_failing',
-    'Unfinished transactions that fail just now, by flow and the participant or message they fail on (status.waitingFor); none where the flow itself is missing. What waits for the end of a hold does not fail.',
+    'Unfinished transactions that fail just now, by flow and the participant or message they fail on (status.waitingFor); none where the flow itself is missing. What is suspended or waits for the end of a hold does not fail.',
     'target',
     () => figures().failing,
   );

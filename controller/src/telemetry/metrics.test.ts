@@ -119,8 +119,14 @@ describe('what is to be done', () => {
     });
   });
 
-  test('what fails just now is told from what is on hold', async () => {
-    const text = await new FedMetrics({ transactions }).text();
+  test('what fails just now is told from what is on hold or suspended', async () => {
+    const { spec, ...rest } = transactionOf(8, 'pay-order', {
+      phase: 'Trying',
+      waitingFor: 'order',
+      message: 'suspended: x',
+    });
+    const suspended = { ...rest, spec: { ...spec, suspend: true } };
+    const text = await new FedMetrics({ transactions: [...transactions, suspended] }).text();
     expect(valuesOf(text, 'ordertx_transactions_failing')).toEqual({
       'create-order inventory': 2,
       'pay-order order': 1,

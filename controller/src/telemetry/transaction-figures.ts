@@ -75,13 +75,13 @@ function figuresOf({ transactions, owns, flowOf, targetOf, isOnHold, nowMs }: Fi
   for (const transaction of transactions()) {
     if (!owns(transaction)) continue;
     const flow = flowOf(transaction);
-    const { status, metadata } = transaction;
+    const { spec, status, metadata } = transaction;
     const phase = phaseOf(transaction);
     held.update(flow, phase, plusOne);
     if (isFinal(phase)) continue;
     const { waitingFor = '' } = status ?? {};
     const target = waitingFor === '' || waitsForFlow(transaction) ? '' : targetOf(waitingFor);
-    if (waitingFor !== '' && !isOnHold(transaction)) failing.update(flow, target, plusOne);
+    if (waitingFor !== '' && !spec.suspend && !isOnHold(transaction)) failing.update(flow, target, plusOne);
     if (!conditionIsTrue(status, 'Stuck')) continue;
     stuck.update(flow, target, plusOne);
     const ageSeconds = Math.max(0, now - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
