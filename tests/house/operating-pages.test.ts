@@ -128,3 +128,24 @@ test('every stuck sentence begins as the index says', () => {
     expect(index).toContain(words.trim());
   }
 });
+
+test('no table is cut: each begins with its head', () => {
+  for (const [name, page] of pages) {
+    const text = page.replaceAll(/^ *```[^]*?^ *```$/gm, '');
+    const tables = text.match(/(?:^ *\|.*\n?)+/gm) ?? [];
+    const cut = tables.filter((each) => !/^ *\|.*\n *\|[-:| ]+\|/.test(each));
+    expect([name, cut]).toEqual([name, []]);
+  }
+});
+
+test('a service’s command comes with the database that it needs', () => {
+  const page = read('docs/reference/messages.md') + [...pages.values()].join('\n');
+  const commands = [
+    ...page.matchAll(/^.*node scripts\/run\.mjs services\/(\w+)\/src\/main\.ts (?:outbox|settle).*$/gm),
+  ];
+  expect(commands.length).toBeGreaterThan(3);
+  const without = commands.filter(
+    ([line, name = '']) => !line.includes(`DATABASE_URL="$${name.toUpperCase()}_DATABASE_URL"`),
+  );
+  expect(without.map(([line]) => line)).toEqual([]);
+});
