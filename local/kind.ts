@@ -73,8 +73,8 @@ async function steps(
 
   // Pods of another tag are other pods: what was built again is what runs.
   const tag = `try-${Date.now().toString(36)}`;
-  await buildAndLoad(tag, ['kind', 'load', 'docker-image', '--name', cluster], signal);
-  const target = { ...TRY_OUT, kubeconfig, tag, values };
+  await buildAndLoad({ tag, load: ['kind', 'load', 'docker-image', '--name', cluster] }, signal);
+  const target = { ...TRY_OUT, kubeconfig, tag, values: [values] };
   await install(target, signal);
   await testRelease(target, signal);
   await shipAnOrder(target, group);

@@ -9,6 +9,6 @@ export type Target = {
   readonly release: string;
   /** Of the images. */
   readonly tag: string;
-  /** The chart's values: the file that helm is given. */
-  readonly values: string;
+  /** The chart's values: the files that helm is given, the later over the earlier. */
+  readonly values: readonly string[];
 };

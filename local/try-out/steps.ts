@@ -23,18 +23,30 @@ const TEST_TIMEOUT = '5m';
 
 export const imagesOf = (tag: string): readonly string[] => PROCESSES.map(({ name }) => `ordertx/${name}:${tag}`);
 
-/** Builds them with docker, and brings each to the nodes by `load`, a command that takes an image's name at its end. */
-export async function buildAndLoad(tag: string, load: readonly string[], signal: AbortSignal): Promise<void> {
-  await run([process.execPath, join(ROOT, 'scripts', 'images', 'build.ts'), '--tag', tag], signal);
+export type Images = {
+  readonly tag: string;
+  /** A command that brings an image to the nodes; its name is put at the end. */
+  readonly load: readonly string[];
+  /** What builds them; default: docker. */
+  readonly docker?: readonly string[];
+  /** For `docker build`. */
+  readonly buildArgs?: readonly string[];
+};
+
+export async function buildAndLoad(images: Images, signal: AbortSignal): Promise<void> {
+  const { tag, load, docker = ['docker'], buildArgs = [] } = images;
+  const own = ['--tag', tag, '--docker', docker.join(' ')];
+  await run([process.execPath, join(ROOT, 'scripts', 'images', 'build.ts'), ...own, '--', ...buildArgs], signal);
   for (const image of imagesOf(tag)) await run([...load, image], signal);
 }
 
 /** Installs the chart, or brings what is installed to this version; ends when all is ready. */
 export async function install(target: Target, signal: AbortSignal): Promise<void> {
   const { release, tag, values } = target;
+  const files = values.flatMap((file) => ['--values', file]);
   await helm(
     target,
-    ['upgrade', '--install', release, CHART, '--create-namespace', '--values', values],
+    ['upgrade', '--install', release, CHART, '--create-namespace', ...files],
     ['--set-string', `imageTag=${tag}`, '--wait', '--timeout', INSTALL_TIMEOUT],
     signal,
   );
@@ -42,6 +54,11 @@ export async function install(target: Target, signal: AbortSignal): Promise<void
 
 export async function testRelease(target: Target, signal: AbortSignal): Promise<void> {
   await helm(target, ['test', target.release], ['--logs', '--timeout', TEST_TIMEOUT], signal);
+}
+
+/** Back to what was installed before; ends when all is ready. */
+export async function rollBack(target: Target, signal: AbortSignal): Promise<void> {
+  await helm(target, ['rollback', target.release], ['--wait', '--timeout', INSTALL_TIMEOUT], signal);
 }
 
 /** An order is placed, paid, shipped and received, by requests to the services in the cluster; each is printed with its answer. */
