@@ -1,6 +1,7 @@
 /**
  * The chart without a kubelet: installed into a real API server, its processes run under its own accounts and with the environment that it
- * renders. The whole chain works with exactly the rights that it gives, and with none besides.
+ * renders: with the users of Redis that it has written down, and a role of each database that owns nothing. The whole chain works with
+ * exactly the rights that it gives, and with none besides.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
@@ -11,9 +12,13 @@ import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts'
 import { connect, type ApiServer } from '../../local/control-plane/api.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { inheritedEnvironment, openProcessGroup, type ProcessGroup } from '../../local/process-group.ts';
+import { startRedis } from '../../local/redis.ts';
+import { adminLine, hashOf } from '../broker/rendered-acl.ts';
+import { RIGHTS } from '../broker/redis-users.ts';
+import { startSecuredPostgres, type SecuredPostgres } from '../broker/secured-postgres.ts';
 import { checkInvariants } from '../invariants/check-invariants.ts';
 import { PageWalk } from '../world/page-commands.ts';
-import { freshDatabase, freshNamespace, freshRedis, world } from '../world/world.ts';
+import { freshNamespace, world } from '../world/world.ts';
 import { CHART, objectsOf, openHelm, over, REQUIRED, type Helm } from './chart.ts';
 import { Release, type PodSpec } from './release-processes.ts';
 
@@ -28,11 +33,20 @@ let helm: Helm;
 let admin: ApiServer;
 let namespace: string;
 let release: Release;
-const databases: Record<string, { readonly url: string; readonly drop: () => Promise<void> }> = {};
+let postgres: SecuredPostgres;
 const clients: ApiServer[] = [];
 
+const PASSWORD = randomUUID();
+const USERS = Object.keys(RIGHTS.users);
 const VALUES = over(REQUIRED, {
   crds: { enabled: false },
+  databases: { migrations: { existingSecret: 'owners' } },
+  redis: {
+    acl: {
+      passwordHashes: Object.fromEntries(USERS.map((user) => [user, [hashOf(PASSWORD)]])),
+      extraUsers: [adminLine('admin', PASSWORD)],
+    },
+  },
   services: {
     order: { prices: 'trusted', quotes: { existingSecret: '' } },
     payment: { provider: { auth: 'off', existingSecret: '' } },
@@ -43,20 +57,22 @@ beforeAll(async () => {
   const { apiServerUrl: url, token, certificate, kubeconfig } = world();
   [group, helm, namespace] = await Promise.all([openProcessGroup(), openHelm(4), freshNamespace('chart')]);
   admin = connect({ url, token, certificate });
-  const redis = await freshRedis();
-  for (const name of SERVICES) databases[name] = await freshDatabase(`chart-${name}`);
-  const databaseUrls = Object.fromEntries(Object.entries(databases).map(([name, database]) => [name, database.url]));
-  const redisUrls = Object.fromEntries(['controller', ...SERVICES].map((name) => [name, redis]));
+  const file = await helm.valuesFile(VALUES);
+  await helm.run(['install', 'shop', CHART, '--namespace', namespace, '-f', file], kubeconfig);
+  release = new Release({ group, admin, namespace, fullname: FULLNAME });
+  // As whoever runs Redis would: with the users that the release has written down.
+  const acl = await release.secret(`${FULLNAME}-redis-acl`, 'users.acl');
+  const redis = await startRedis(group, { url: '', users: { acl, admin: 'admin', password: PASSWORD } });
+  postgres = await startSecuredPostgres(group);
+  const byService = (role: 'serving' | 'owner') =>
+    Object.fromEntries(SERVICES.map((name) => [name, postgres.url(name, role)]));
   const secrets = {
-    databases: databaseUrls,
-    redis: redisUrls,
+    ...{ databases: byService('serving'), owners: byService('owner') },
+    redis: Object.fromEntries(USERS.map((user) => [user, redis.url.replace('//admin:', `//${user}:`)])),
   };
   for (const [name, stringData] of Object.entries(secrets)) {
     await admin.request('POST', `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name }, stringData });
   }
-  const file = await helm.valuesFile(VALUES);
-  await helm.run(['install', 'shop', CHART, '--namespace', namespace, '-f', file], kubeconfig);
-  release = new Release({ group, admin, namespace, fullname: FULLNAME });
   await release.start();
 }, SETUP_MS);
 
@@ -66,7 +82,6 @@ afterAll(async () => {
   await helm.run(['uninstall', 'shop', '--namespace', namespace, '--ignore-not-found'], world().kubeconfig);
   await admin.close();
   await helm.close();
-  for (const { drop } of Object.values(databases)) await drop();
 }, TEST_MS);
 
 interface Answer {
@@ -133,10 +148,7 @@ test(
     });
     const transactions = await all();
     expect(transactions.map(({ status }) => status?.phase).toSorted()).toEqual(['Cancelled', 'Succeeded', 'Succeeded']);
-    const urls = Object.fromEntries(Object.entries(databases).map(([name, { url }]) => [name, url])) as {
-      order: string;
-      inventory: string;
-    };
+    const urls = { order: postgres.url('order', 'reader'), inventory: postgres.url('inventory', 'reader') };
     expect(await checkInvariants({ databases: urls, transactions })).toEqual([]);
   },
   TEST_MS,

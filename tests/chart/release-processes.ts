@@ -2,9 +2,11 @@
  * A release's pods as processes on this machine: each under the account, and with the environment, that its Deployment in the API server
  * gives it. Only what a kubelet would do is done here: secrets are looked up, and tokens of the account are asked for.
  */
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { connect, type ApiServer } from '../../local/control-plane/api.ts';
 import { writeKubeconfig } from '../../local/control-plane/kubeconfig.ts';
 import { runPart, type Part } from '../../local/parts.ts';
@@ -26,12 +28,17 @@ interface EnvEntry {
   };
 }
 
+interface Container {
+  readonly name: string;
+  readonly args?: readonly string[];
+  readonly env: readonly EnvEntry[];
+}
+
 export interface PodSpec {
   readonly serviceAccountName: string;
   readonly automountServiceAccountToken: boolean;
-  readonly containers: readonly [
-    { readonly name: string; readonly command?: readonly string[]; readonly env: readonly EnvEntry[] },
-  ];
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly [Container];
 }
 
 export interface ReleasePart {
@@ -99,9 +106,9 @@ export class Release {
   }
 
   /** What a container's process would find in its environment, and how it is told where other pods are. */
-  async environmentOf({ containers: [{ name, env }] }: PodSpec): Promise<Record<string, string>> {
+  async environmentOf({ containers: [own] }: PodSpec, { env }: Container = own): Promise<Record<string, string>> {
     const entries = await Promise.all(
-      env.map(async (entry) => [entry.name, await this.#valueOf(entry, name)] as const),
+      env.map(async (entry) => [entry.name, await this.#valueOf(entry, own.name)] as const),
     );
     const known = new Map<string, string>();
     // As a kubelet does: a variable is known to those that stand after it.
@@ -118,15 +125,19 @@ export class Release {
     };
   }
 
-  async #valueOf({ name, value, valueFrom }: EnvEntry, pod: string): Promise<string> {
+  async #valueOf({ value, valueFrom }: EnvEntry, pod: string): Promise<string> {
     if (valueFrom?.fieldRef?.fieldPath === 'metadata.name') return `${pod}-1`;
     const reference = valueFrom?.secretKeyRef;
     if (reference === undefined) return value ?? '';
+    return this.secret(reference.name, reference.key);
+  }
+
+  /** What a secret has under a key. */
+  async secret(name: string, key: string): Promise<string> {
     const { admin, namespace } = this.#options;
-    const { body } = await admin.request('GET', `/api/v1/namespaces/${namespace}/secrets/${reference.name}`);
-    const encoded = (body as { readonly data?: Readonly<Record<string, string>> }).data?.[reference.key];
-    if (encoded === undefined)
-      throw new Error(`${name} is in key ${reference.key} of secret ${reference.name}, which is not there`);
+    const { body } = await admin.request('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`);
+    const encoded = (body as { readonly data?: Readonly<Record<string, string>> }).data?.[key];
+    if (encoded === undefined) throw new Error(`there is no key ${key} of a secret ${name}`);
     return Buffer.from(encoded, 'base64').toString();
   }
 
@@ -134,6 +145,10 @@ export class Release {
     const { group, namespace, fullname } = this.#options;
     const component = pod.containers[0].name;
     const main = component === 'controller' ? 'controller/src/main.ts' : `services/${component}/src/main.ts`;
+    for (const first of pod.initContainers ?? []) {
+      const env = await this.environmentOf(pod, first);
+      await promisify(execFile)(process.execPath, [join(ROOT, main), ...(first.args ?? [])], { env, cwd: ROOT });
+    }
     const [port = 0, adminPort = 0] = [8080, 8081].map((each) => this.#names[`${fullname}-${component}:${each}`]);
     const env = {
       ...(await this.environmentOf(pod)),

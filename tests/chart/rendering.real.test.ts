@@ -48,9 +48,12 @@ describe('what is rendered', () => {
       '--kube-version',
       '1.36.0',
     ];
-    const both = await Promise.all([helm, helm3].map((one) => one.template(REQUIRED, ...api)));
-    const sorted = both.map((objects) => objects.toSorted((a, b) => idOf(a).localeCompare(idOf(b))));
-    expect(sorted[1]).toEqual(sorted[0]);
+    const tryOut = parse(await readFile(join(CHART, 'values-try.yaml'), 'utf8')) as Values;
+    for (const values of [REQUIRED, tryOut]) {
+      const both = await Promise.all([helm, helm3].map((one) => one.template(values, ...api)));
+      const sorted = both.map((objects) => objects.toSorted((a, b) => idOf(a).localeCompare(idOf(b))));
+      expect(sorted[1]).toEqual(sorted[0]);
+    }
   });
 
   test('is refused on a cluster that is too old', async () => {
