@@ -221,6 +221,10 @@ export function idOf({ namespace, flow, target, operation, sentence, isSuspended
 /** Enough for as many causes as there will ever be at once, and short enough to be typed. */
 const ID_CHARS = 8;
 
+export function isIncidentId(text: string): boolean {
+  return text.length === ID_CHARS && /^[0-9a-f]*$/.test(text);
+}
+
 export function suffererOf({ metadata, spec }: OrderTransaction): Sufferer {
   return { name: metadata.name, orderId: spec.orderId, createdMs: Date.parse(metadata.creationTimestamp ?? '') || 0 };
 }

@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { NEEDS_WORK_SELECTOR, pathOf, TRANSACTIONS } from '../src/kubernetes/stored-object.ts';
-import { ofIncident } from './incident.ts';
+import { isIncidentId, ofIncident } from './incident.ts';
 import { flowsIfReadable, noIncident, requireKnown } from './reach.ts';
 import { addFilterFlags, isNarrowed, picksOf, selectorsOf, type Filter } from './selection.ts';
 import { joined, type Session } from './session.ts';
@@ -57,7 +57,10 @@ export async function targetsOf(session: Session, names: readonly string[], flag
 async function refuseUnknown(session: Session, flags: TargetFlags, found: readonly Chosen[]): Promise<void> {
   const { incident, flow, target } = flags;
   if (flow !== undefined || target !== undefined) await requireKnown(session, flags, await flowsIfReadable(session));
-  if (incident !== undefined && ofIncident(incident, found).length === 0) throw new Trouble(noIncident(session, flags));
+  if (incident === undefined || ofIncident(incident, found).length > 0) return;
+  // What was mended is mostly over before anybody retries it, and that is no failure; what is no id never was one.
+  if (!isIncidentId(incident)) throw new Trouble(noIncident(session, flags));
+  session.terminal.say(`Nothing is left to do: ${noIncident(session, flags)}`);
 }
 
 async function named(session: Session, names: readonly string[]): Promise<Targets> {

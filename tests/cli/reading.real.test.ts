@@ -187,6 +187,11 @@ describe('incidents', () => {
       expect(await run(...args)).toMatchObject({ code: 1, out: '', err: expect.stringContaining(told) });
     }
     expect(await run('retry', '--flow', 'create-order', '--yes')).toMatchObject({ code: 0 });
+    // An incident that is over is what everybody hopes for.
+    expect(await run('retry', '--incident', '3fa9c2d1', '--yes')).toMatchObject({
+      ...{ code: 0, out: 'retry: 0 transactions\n' },
+      err: expect.stringContaining('Nothing is left to do: there is no incident 3fa9c2d1'),
+    });
     expect(await run('list', '--incident', 'zzz')).toMatchObject({ code: 0, err: expect.stringContaining('zzz?') });
     // A flow that is gone is still what its transactions wait for.
     await store('orphan', { flow: 'gone' }, undefined, fresh);
