@@ -73,7 +73,15 @@ test('a build gets the sources of what it makes, and nothing else', () => {
         .join('/'),
     ),
   );
-  const services = [...SERVICES.map(({ name }) => name), 'broker', 'kit', 'metrics', 'protocol', 'tracing'];
+  const services = [
+    ...SERVICES.map(({ name }) => name),
+    'broker',
+    'kit',
+    'kube-config',
+    'metrics',
+    'protocol',
+    'tracing',
+  ];
   const expected = [
     ...['.npmrc', 'LICENSE', 'package.json', 'package-lock.json'],
     ...['controller/src', 'crds/generated', 'scripts/bundling.ts', 'scripts/images'],
