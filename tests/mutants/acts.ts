@@ -102,4 +102,12 @@ export const acts: readonly Mutant[] = [
       'isOwnedInAnother: managedFields.some((entry) => isOfAnother(entry, place)) && place.group === place.version',
     tests: ['controller/cli/migrate.test.ts', 'tests/crds/versions.real.test.ts'],
   },
+  {
+    name: 'the delete guard lets what is being confirmed pass as finished',
+    breaks: 'what is unfinished is not deleted by mistake',
+    file: 'crds/guards.yaml',
+    find: "!(oldObject.status.phase in ['Succeeded', 'Cancelled'])\n  variables:",
+    replace: "!(oldObject.status.phase in ['Confirming', 'Succeeded', 'Cancelled'])\n  variables:",
+    tests: ['tests/crds/guards.real.test.ts'],
+  },
 ];

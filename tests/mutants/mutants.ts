@@ -7,6 +7,7 @@
  */
 import { acts } from './acts.ts';
 import { breakerAndHold } from './breaker-and-hold.ts';
+import { chart } from './chart.ts';
 import { manyAndEnded } from './many-and-ended.ts';
 import { measured } from './measured.ts';
 import type { Mutant } from './mutant.ts';
@@ -17,6 +18,7 @@ import { usualCases } from './usual-cases.ts';
 export const mutants: readonly Mutant[] = [
   ...acts,
   ...breakerAndHold,
+  ...chart,
   ...manyAndEnded,
   ...measured,
   ...plugin,
@@ -29,14 +31,6 @@ export const mutants: readonly Mutant[] = [
     find: "m.operation == 'Update' && !m.manager.startsWith('kubectl')",
     replace: "m.manager != ''",
     tests: ['tests/crds/people-write.real.test.ts'],
-  },
-  {
-    name: 'the delete guard lets what is being confirmed pass as finished',
-    breaks: 'what is unfinished is not deleted by mistake',
-    file: 'crds/guards.yaml',
-    find: "!(oldObject.status.phase in ['Succeeded', 'Cancelled'])\n  variables:",
-    replace: "!(oldObject.status.phase in ['Confirming', 'Succeeded', 'Cancelled'])\n  variables:",
-    tests: ['tests/crds/guards.real.test.ts'],
   },
   {
     name: 'a migration waits for its table for as long as it takes',

@@ -1,0 +1,45 @@
+/** Ways to break who may do what in a cluster that the chart was installed in. */
+import type { Mutant } from './mutant.ts';
+
+export const chart: readonly Mutant[] = [
+  {
+    name: 'the controller may change transactions, not their status alone',
+    breaks: 'a process may do in the cluster what its work is, and nothing else',
+    file: 'helm/ordertx/templates/controller/rbac.yaml',
+    find: 'verbs: [get, list, watch, delete, deletecollection]',
+    replace: 'verbs: [get, list, watch, patch, delete, deletecollection]',
+    tests: ['tests/chart/rights.real.test.ts'],
+  },
+  {
+    name: 'Redis lets in whoever names nobody',
+    breaks: 'a stranger does nothing in Redis',
+    file: 'helm/ordertx/templates/_redis-acl.tpl',
+    find: 'user default off',
+    replace: '# nobody',
+    tests: ['tests/broker/redis-acl.real.test.ts'],
+  },
+  {
+    name: 'the consumer of a stream of one’s own has dispatch’s stream',
+    breaks: 'a consumer hears its own stream, and no other',
+    file: 'helm/ordertx/templates/_redis-acl.tpl',
+    find: '(replace ":dispatch" (printf ":%s" $stream) .)',
+    replace: '.',
+    tests: ['tests/broker/redis-acl.real.test.ts'],
+  },
+  {
+    name: 'the try-out’s Postgres believes whoever reaches it',
+    breaks: 'what is tried has the roles that production has',
+    file: 'helm/ordertx/files/try/pg_hba.conf',
+    find: 'host all all all scram-sha-256',
+    replace: 'host all all all trust',
+    tests: ['tests/broker/try-stores.real.test.ts'],
+  },
+  {
+    name: 'the inventory service reaches Redis',
+    breaks: 'only the paths that there are',
+    file: 'helm/ordertx/templates/try/network-policies.yaml',
+    find: 'if and $theirs.redis (hasKey $parts $component)',
+    replace: 'if hasKey $parts $component',
+    tests: ['tests/chart/try-out.real.test.ts'],
+  },
+];
