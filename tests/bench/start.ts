@@ -2,7 +2,7 @@
  * What does a bundle do for a start? `npm run bench:start [-- --rounds 5 --settleMs 2000]`
  *
  * Each process is started from its sources, whose types Node strips, and from what its image holds, by turns: milliseconds from its start
- * to ready, resident memory a while later, and what there is to be read on disk. The schema is current before.
+ * to ready, CPU time by then, resident memory a while later, and what there is to be read on disk. The schema is current before.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,6 +24,7 @@ import { readLock } from '../../scripts/images/bill-of-materials.ts';
 import { bundleProcess } from '../../scripts/images/bundle.ts';
 import { PROCESSES } from '../../scripts/images/processes.ts';
 import { runCommand } from './command.ts';
+import { cpuMsOf } from './cpu-time.ts';
 import { describeMachine } from './machine.ts';
 import { readNumbers } from './number-options.ts';
 import { spread } from './spread.ts';
@@ -39,6 +40,8 @@ type Start = (bundle: string | undefined) => Promise<{ readonly url: string; rea
 
 interface Measured {
   readonly readyMs: number;
+  /** Of its own by then: on a busy machine the clock measures the neighbours. */
+  readonly cpuMs: number;
   readonly residentMiB: number;
 }
 
@@ -87,10 +90,11 @@ async function measure(start: Start, bundle: string | undefined, settleMs: numbe
     };
     await waitFor(ready, { what: `${spec.name} to get ready`, deadlineMs: READY_MS, everyMs: POLL_MS, giveUp });
     const readyMs = performance.now() - begunMs;
+    const cpuMs = cpuMsOf(child.pid ?? 0);
     const settled = performance.now() + settleMs;
     const passed = async () => performance.now() > settled;
     await waitFor(passed, { what: 'the time to pass', deadlineMs: 2 * settleMs + READY_MS });
-    return { readyMs, residentMiB: residentMiB(child.pid ?? 0) };
+    return { readyMs, cpuMs, residentMiB: residentMiB(child.pid ?? 0) };
   } finally {
     child.kill('SIGTERM');
     await ended;
@@ -143,8 +147,9 @@ async function bench(): Promise<boolean> {
       }
       const figures = WAYS.map((way) => {
         const ready = spread(all[way].map(({ readyMs }) => readyMs));
+        const cpu = spread(all[way].map(({ cpuMs }) => cpuMs));
         const resident = spread(all[way].map(({ residentMiB }) => residentMiB));
-        return `${way} ready after ${ready.median.toFixed(0)} ms (${ready.min.toFixed(0)} to ${ready.max.toFixed(0)}), ${resident.median.toFixed(0)} MiB resident`;
+        return `${way} ready after ${ready.median.toFixed(0)} ms (${ready.min.toFixed(0)} to ${ready.max.toFixed(0)}), ${cpu.median.toFixed(0)} ms of CPU, ${resident.median.toFixed(0)} MiB resident`;
       });
       say(`${name}: ${figures.join('; ')}; bundle ${megabytes(filesIn(folder)).toFixed(1)} MB`);
     }
