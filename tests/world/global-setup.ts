@@ -29,6 +29,8 @@ const PROGRAMS: Readonly<Record<string, (group: ProcessGroup) => Promise<void>>>
   },
   long: async (group) => {
     await findControllerManager(group);
+    await findHelm(group, 4);
+    await findHelm(group, 3);
   },
 };
 
