@@ -230,6 +230,12 @@ describe('processes', () => {
     });
   });
 
+  test('a large number is given in digits, not as a power of ten', async () => {
+    const seconds = 2_592_000;
+    const values = { services: { order: { paymentTimeoutSeconds: seconds } } };
+    expect(environment(await render(values), 'shop-ordertx-order').ORDER_PAYMENT_TIMEOUT_SECONDS).toBe('2592000');
+  });
+
   test('an entry of extraEnv replaces what the chart says, and stands there once', async () => {
     const objects = await render({
       controller: {
@@ -259,6 +265,27 @@ describe('processes', () => {
     expect(container(objects, 'shop-ordertx-order').image).toBe('registry.example:5000/shop/ordertx/order:1.3');
     expect(container(objects, 'shop-ordertx-wms').image).toBe('registry.example:5000/shop/ordertx/wms:9.9');
     expect(container(await render(), 'shop-ordertx-wms').image).toBe('ordertx/wms:0.1.0');
+  });
+});
+
+describe('network policies', () => {
+  type Rule = { readonly from?: readonly unknown[] | null; readonly to?: readonly unknown[] | null };
+  type Spec = { readonly ingress?: readonly Rule[]; readonly egress?: readonly Rule[] };
+
+  test.each<[string, Values]>([
+    ['by default', {}],
+    ['of the controller alone', { ...ALONE, flows: { create: false } }],
+    ['of no participant but one', { services: { inventory: { enabled: false } }, flows: { create: false } }],
+  ])('%s let nobody in or out by naming nobody: to Kubernetes such a rule is everybody', async (_, values) => {
+    const policies = (await render(values)).filter(({ kind }) => kind === 'NetworkPolicy');
+    expect(policies.length).toBeGreaterThan(1);
+    for (const { metadata, ...rest } of policies) {
+      const spec = rest.spec as Spec;
+      const unnamed = (spec.ingress ?? []).filter(({ from }) => (from ?? []).length === 0);
+      expect([metadata.name, unnamed]).toEqual([metadata.name, []]);
+      const empty = (spec.egress ?? []).filter((rule) => 'to' in rule && (rule.to ?? []).length === 0);
+      expect([metadata.name, empty]).toEqual([metadata.name, []]);
+    }
   });
 });
 

@@ -7,6 +7,15 @@ no variable stands there twice.
 {{- toYaml (dict "name" .name "valueFrom" (dict "secretKeyRef" (dict "name" .secret "key" .key))) -}}
 {{- end -}}
 
+{{/* A value as a process reads it. Numbers of values are floats, whose usual text for a million is 1e+06. */}}
+{{- define "ordertx.env.text" -}}
+{{- if kindIs "float64" . -}}
+{{- ternary (int64 . | toString) (toString .) (eq (int64 . | float64) .) -}}
+{{- else -}}
+{{- toString . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The list that a container's `env` is: (dict "env" $map "extraEnv" list). */}}
 {{- define "ordertx.env.list" -}}
 {{- $env := deepCopy .env -}}
@@ -14,7 +23,7 @@ no variable stands there twice.
 {{- $entries := list -}}
 {{- range $name := keys $env | sortAlpha -}}
 {{- $entry := get $env $name -}}
-{{- $entries = append $entries (ternary $entry (dict "name" $name "value" ($entry | toString)) (kindIs "map" $entry)) -}}
+{{- $entries = append $entries (ternary $entry (dict "name" $name "value" (include "ordertx.env.text" $entry)) (kindIs "map" $entry)) -}}
 {{- end -}}
 {{- $entries | toYaml -}}
 {{- end -}}

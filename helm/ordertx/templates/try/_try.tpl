@@ -45,9 +45,9 @@ alter role ordertx_reader password '{{ include "ordertx.try.password" "ordertx_r
 {{/* Of pods and containers: as Restricted Pod Security wants them; (dict "user" 999). */}}
 {{- define "ordertx.try.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .user }}
-runAsGroup: {{ .user }}
-fsGroup: {{ .user }}
+runAsUser: {{ .user | int64 }}
+runAsGroup: {{ .user | int64 }}
+fsGroup: {{ .user | int64 }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
