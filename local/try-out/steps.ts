@@ -3,13 +3,15 @@
  *
  * What differs between clusters is a parameter: the kubeconfig, and the command that brings an image to the nodes.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { PROCESSES } from '../../scripts/images/processes.ts';
 import { happyPath } from '../demo/scenarios.ts';
 import { Shop } from '../demo/demo-shop.ts';
 import type { ProcessGroup } from '../process-group.ts';
 import { say } from '../progress.ts';
+import { forgetCutOff } from './cut-off.ts';
 import { openPlace } from './place.ts';
 import type { Target } from './release.ts';
 
@@ -40,9 +42,17 @@ export async function buildAndLoad(images: Images, signal: AbortSignal): Promise
   for (const image of imagesOf(tag)) await run([...load, image], signal);
 }
 
-/** Installs the chart, or brings what is installed to this version; ends when all is ready. */
+/** Installs the chart, or brings what is installed, or was left half-way, to this version; ends when all is ready. */
 export async function install(target: Target, signal: AbortSignal): Promise<void> {
-  const { release, tag, values } = target;
+  const { kubeconfig, namespace, release, tag, values } = target;
+  const own = ['--kubeconfig', kubeconfig, '--namespace', namespace];
+  const kubectl = async (...args: readonly string[]): Promise<string> =>
+    (await promisify(execFile)('kubectl', [...own, ...args], { signal })).stdout;
+  const records = await forgetCutOff(target, kubectl);
+  if (records.length > 0)
+    say(
+      `release ${release} was left half-way by a run that was cut off; ${records.join(', ')} is removed, and it goes on from there`,
+    );
   const files = values.flatMap((file) => ['--values', file]);
   await helm(
     target,

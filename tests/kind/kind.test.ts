@@ -34,7 +34,7 @@ test(
     const { code, said } = await kind();
     expect(code).toBe(2);
     for (const tool of ['kind', 'helm', 'kubectl'])
-      expect(said).toMatch(new RegExp(`${tool} is not on the PATH; it .*https://`));
+      expect(said).toMatch(new RegExp(`${tool}(, .* or newer)? is not on the PATH; it .*https://`));
     expect(said).not.toContain('docker is not');
     expect(said).toContain('nothing was done');
     expect(programs.told).toEqual(['docker version --format {{.Server.Version}}']);
@@ -50,7 +50,36 @@ test(
     const { code, said } = await kind();
     expect(code).toBe(2);
     expect(said).toContain('its daemon does not answer; start it (Cannot connect to the Docker daemon)');
-    expect(programs.told).toHaveLength(1);
+    expect(programs.told.every((line) => / version( |$)/.test(line))).toBe(true);
+  },
+  TEST_MS,
+);
+
+test(
+  'what is too old is named with what is needed, and nothing is done',
+  async () => {
+    programs.add('docker', 'echo 19.03.15').add('kubectl');
+    programs.add('kind', 'echo "kind v0.31.0 go1.25.5 linux/amd64"').add('helm', 'echo v3.17.4');
+    const { code, said } = await kind();
+    expect(code).toBe(2);
+    expect(said).toContain('docker 19.3 is too old: 20.10 or newer is needed; it builds images');
+    expect(said).toContain('kind 0.31 is too old: 0.32 or newer is needed; it makes the cluster');
+    expect(said).toContain('helm 3.17 is too old: 3.18 or newer is needed; it installs the chart');
+    expect(said).toContain('nothing was done');
+    expect(programs.told.every((line) => / version( |$)/.test(line))).toBe(true);
+  },
+  TEST_MS,
+);
+
+test(
+  'a docker with little memory is said, and hinders nothing',
+  async () => {
+    programs.add('docker', 'case "$1" in version) echo 29.1.0;; info) echo 2067365888;; build) exit 1;; esac');
+    programs.add('kind', 'case "$1" in version) echo "kind v0.32.0 go1.26.0 linux/amd64";; esac');
+    programs.add('helm', 'echo v4.2.4').add('kubectl');
+    const { said } = await kind();
+    expect(said).toContain('docker has 1.9 GiB of memory, and this takes up to 4');
+    expect(programs.told).toContainEqual(expect.stringMatching(/^kind create cluster/));
   },
   TEST_MS,
 );
@@ -64,9 +93,8 @@ test(
     const { code, said } = await kind('--name', 'mine');
     expect(code).toBe(1);
     expect(said).toContain('kind: helm test failed (exit code 3); what it said is above');
-    const steps = programs.told.filter(
-      (line) => !line.includes('docker image inspect') && !line.startsWith('docker version'),
-    );
+    const looks = /^(docker (image inspect|info)|\w+ version|kubectl .*get secrets)/;
+    const steps = programs.told.filter((line) => !looks.test(line));
     const tag = /--set-string imageTag=(\S+)/.exec(programs.told.join('\n'))?.[1] ?? 'none';
     const images = imagesOf(tag);
     expect(steps).toEqual([
@@ -77,7 +105,7 @@ test(
       ...images.map((image) => expect.stringMatching(new RegExp(`^docker build .*--tag ${image} `))),
       ...images.map((image) => `kind load docker-image --name mine ${image}`),
       expect.stringMatching(
-        /^helm upgrade --install ordertx \S+\/helm\/ordertx .*values\.yaml .*--namespace shop .*--wait/,
+        /^helm upgrade --install ordertx \S+\/helm\/ordertx .*--values \S+\/values-try\.yaml --values \S+\/values\.yaml .*--namespace shop .*--wait/,
       ),
       expect.stringMatching(/^helm test ordertx .*--namespace shop/),
     ]);
@@ -94,6 +122,19 @@ test(
     expect(code).toBe(1);
     expect(programs.told.some((line) => line.startsWith('kind export kubeconfig --name ordertx'))).toBe(true);
     expect(programs.told.some((line) => line.startsWith('kind create'))).toBe(false);
+  },
+  TEST_MS,
+);
+
+test(
+  'a cluster that was cut off while it was made is told from one that works, with what to do',
+  async () => {
+    programs.add('docker').add('helm').add('kubectl');
+    programs.add('kind', 'case "$1 $2" in *clusters) echo ordertx;; export*) exit 1;; esac');
+    const { code, said } = await kind();
+    expect(code).toBe(1);
+    expect(said).toContain('is not in order: `kind delete cluster --name ordertx`, and run this again');
+    expect(programs.told.some((line) => line.startsWith('docker build'))).toBe(false);
   },
   TEST_MS,
 );
