@@ -59,7 +59,8 @@ function rowsOf(root: Schema, schema: Schema, value: unknown, prefix: string): r
     if (property.deprecated) return [];
     const path = `${prefix}${name}`;
     const own = isMap(value) ? value[name] : undefined;
-    const nested = property.properties !== undefined && isMap(own);
+    // What has no default has values all the same: those of flows.settings.
+    const nested = property.properties !== undefined && (isMap(own) || own === undefined);
     const row = `| \`${path}\` | ${nested ? '' : shown(own)} | ${cell(described(property))} |`;
     return nested ? [row, ...rowsOf(root, property, own, `${path}.`)] : [row];
   });

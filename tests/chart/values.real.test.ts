@@ -92,6 +92,10 @@ describe('values that are wrong are refused with where they are', () => {
     ],
     [{ redis: { acl: { extraUsers: ['admin'] } } }, /at '\/redis\/acl\/extraUsers\/0'/],
     [{ try: { redis: { image: { tag: '' } } } }, /at '\/try\/redis\/image\/tag': '' does not match pattern/],
+    [
+      { archive: { ca: { existingSecret: 'archive-ca' } } },
+      /there is no archive: name the secret with its URL in archive\.existingSecret, or take archive\.ca out/,
+    ],
     [{ retentionDays: 7 }, /at '\/retentionDays': minimum/],
     [{ replicaCount: 3 }, /there is no value replicaCount in this chart: set controller\.replicas, and services/],
     [{ installCRDs: true }, /there is no value installCRDs in this chart: set crds\.enabled/],
