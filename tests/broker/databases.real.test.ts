@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -219,6 +219,24 @@ test('the archive is its owner’s, month by month, and its readers find what wa
   const pool = new pg.Pool({ connectionString: databaseUrlOf(postgres.url('archive', 'reader'), postgres.caFile) });
   expect((await findByOrderId(pool, 'shop', 'o1')).map(({ metadata }) => metadata.name)).toEqual(['create-o1']);
   await pool.end();
+});
+
+test('what the page about dashboards grants Grafana is to read the archive, and nothing else', async () => {
+  const page = readFileSync(join(ROOT, 'docs/operating/dashboards.md'), 'utf8');
+  await (await admin('archive')).query(/^```sql\n([^]*?)^```$/m.exec(page)?.[1] ?? '');
+  const asGrafana = async (service: string) => {
+    const url = new URL(postgres.url(service, 'reader'));
+    Object.assign(url, { username: 'grafana', password: 'CHANGE-ME' });
+    const client = new pg.Client({ connectionString: databaseUrlOf(url.href, postgres.caFile) });
+    await client.connect();
+    clients.push(client);
+    return client;
+  };
+  const grafana = await asGrafana('archive');
+  const { rows } = await grafana.query('select name from ordertx_archive where order_id = $1', ['o1']);
+  expect(rows).toEqual([{ name: 'create-o1' }]);
+  await expect(grafana.query('delete from ordertx_archive')).rejects.toThrow('permission denied');
+  await expect(asGrafana('order')).rejects.toThrow('permission denied for database "ordertx_order"');
 });
 
 test('a server whose certificate another authority has signed is not talked to', async () => {

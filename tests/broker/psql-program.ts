@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runPsql } from './psql.ts';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     quiet: { type: 'boolean' },
     'no-psqlrc': { type: 'boolean' },
@@ -17,4 +18,5 @@ const { values } = parseArgs({
 });
 const socket = encodeURIComponent(process.env.PGHOST ?? '');
 const given = Object.fromEntries(values.variable.map((each) => each.split('=') as [string, string]));
-await runPsql(`postgres://${values.username}@${socket}/${values.dbname}`, readFileSync(values.file, 'utf8'), given);
+const [url = `postgres://${values.username}@${socket}/${values.dbname}`] = positionals;
+await runPsql(url, readFileSync(values.file, 'utf8'), given);

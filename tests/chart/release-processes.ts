@@ -54,6 +54,8 @@ export interface ReleaseOptions {
   readonly admin: ApiServer;
   readonly namespace: string;
   readonly fullname: string;
+  /** Ports on this machine of what is no part of the release, by `<host>:<port>` as pods know it. */
+  readonly others?: Readonly<Record<string, number>>;
 }
 
 export class Release {
@@ -64,6 +66,7 @@ export class Release {
 
   constructor(options: ReleaseOptions) {
     this.#options = options;
+    Object.assign(this.#names, options.others);
   }
 
   /** Starts one process of each Deployment; resolves when all are ready. */

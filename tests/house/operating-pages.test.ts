@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parse } from 'yaml';
 import { pageCommands } from '../world/page-commands.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -18,9 +19,11 @@ const OTHERS = [
   'api-version',
   'audit',
   'broker',
+  'controller-alone',
   'dashboards',
   'databases',
   'giving-up',
+  'installing',
   'maintenance',
   'plugin',
   'restore',
@@ -148,4 +151,43 @@ test('a service’s command comes with the database that it needs', () => {
     ([line, name = '']) => !line.includes(`DATABASE_URL="$${name.toUpperCase()}_DATABASE_URL"`),
   );
   expect(without.map(([line]) => line)).toEqual([]);
+});
+
+interface ChartValues {
+  readonly controller: { readonly replicas: number };
+  readonly services: Readonly<Record<string, { readonly replicas: number }>>;
+}
+const chartValues = parse(read('helm/ordertx/values.yaml')) as ChartValues;
+
+test('the connections to Postgres that sizing adds up are those of the defaults', () => {
+  const configuration = read('docs/reference/configuration.md');
+  const pools = [...configuration.matchAll(/^\| `DATABASE_POOL_\w+` \| `(\d+)` \|/gm)].map(([, size]) => Number(size));
+  expect(pools).toHaveLength(3);
+  const pod = pools.reduce((sum, size) => sum + size, 0) + 1;
+  const archive = Number(/CONNECTIONS_MAX = (\d+)/.exec(read('controller/src/archive/postgres-archive.ts'))?.[1]);
+  const all = (more: number) => {
+    const { controller, services } = chartValues;
+    const pods = Object.values(services).reduce((sum, { replicas }) => sum + (replicas + more) * pod, 0);
+    return pods + (services.order?.replicas ?? 0) + more + (controller.replicas + more) * archive;
+  };
+  const table = /^\| \| connections, at most[^]*?\n\n/m.exec(pages.get('sizing') ?? '')?.[0] ?? '';
+  const said = [...table.matchAll(/ (\d+) \|$/gm)].map(([, connections]) => Number(connections));
+  expect(said).toEqual([pod + 1, pod, archive, all(0), all(1)]);
+});
+
+test('the values that the index names for variables are the chart’s, and it sets those variables', () => {
+  const section = /^### On a release of the chart\n[^]*?^### /m.exec(index)?.[0] ?? '';
+  const rows = [...section.matchAll(/^\| ([^|]*`[A-Z_]+`[^|]*) \| ([^|]*) \|$/gm)];
+  const texts = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text);
+  const own = rows.filter(([row]) => !row.includes('extraEnv'));
+  expect(own.length).toBeGreaterThan(5);
+  const environment = read('helm/ordertx/templates/_env.tpl');
+  const valueAt = (path: string) =>
+    path
+      .split('.')
+      .reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>> | undefined)?.[key], chartValues);
+  for (const [, variables = '', values = ''] of own) {
+    expect(texts(variables).filter((name) => !environment.includes(`"${name}"`))).toEqual([]);
+    expect(texts(values).filter((path) => valueAt(path) === undefined)).toEqual([]);
+  }
 });
