@@ -215,6 +215,7 @@ const reconciler = new Reconciler({
   ownership: shards ?? ownsEverything,
   schedule: {
     soon: (key) => queue.add(key),
+    inTurn: (key) => queue.add(key, 'routine'),
     after: (key, delayMs) => queue.addAfter(key, delayMs),
     forget: (key) => queue.forget(key),
   },
@@ -251,7 +252,7 @@ shards?.onChange((concerns) => {
 /** Looks at every transaction that still needs work and that this `concerns`. */
 function lookAgain(concerns: (transaction: OrderTransaction) => boolean): void {
   for (const transaction of transactions.list()) {
-    if (needsWork(transaction.status) && concerns(transaction)) queue.add(keyOf(transaction));
+    if (needsWork(transaction.status) && concerns(transaction)) reconciler.wake(keyOf(transaction), transaction);
   }
 }
 /** Why the controller cannot work with what it should know; nothing where it knows all that it may. */

@@ -21,6 +21,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 
 /** A mistake may make a test wait for ever. Real servers take half a minute to start, the named tests less. */
 const RUN_SECONDS_MAX = 300;
+/** Of all the tests together, run first and one file after the other. */
+const FILE_SECONDS_MAX = 60;
 
 function copyTree(folder: string): void {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
@@ -32,6 +34,7 @@ function copyTree(folder: string): void {
 
 /** One jest run over these tests; undefined where it did not come to an end. */
 async function runTests(folder: string, tests: readonly string[]): Promise<Report | undefined> {
+  const seconds = Math.max(RUN_SECONDS_MAX, tests.length * FILE_SECONDS_MAX);
   const file = join(folder, 'mutants-report.json');
   rmSync(file, { force: true });
   const projects = new Set(tests.map((test) => (test.endsWith('.real.test.ts') ? 'real' : 'unit')));
@@ -39,7 +42,7 @@ async function runTests(folder: string, tests: readonly string[]): Promise<Repor
   const child = spawn(
     process.execPath,
     ['--experimental-vm-modules', ...jest, '--json', '--outputFile', file, '--runTestsByPath', ...tests],
-    { cwd: folder, stdio: 'ignore', timeout: RUN_SECONDS_MAX * 1_000, killSignal: 'SIGTERM' },
+    { cwd: folder, stdio: 'ignore', timeout: seconds * 1_000, killSignal: 'SIGTERM' },
   );
   await new Promise((ended) => child.once('exit', ended));
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined;

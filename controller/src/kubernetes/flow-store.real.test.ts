@@ -104,6 +104,7 @@ function startLoop(): { readonly drain: () => Promise<unknown> } {
     ownership: { owns: () => true },
     schedule: {
       soon: (key) => queue.add(key),
+      inTurn: (key) => queue.add(key, 'routine'),
       after: (key, delayMs) => queue.addAfter(key, delayMs),
       forget: (key) => queue.forget(key),
     },

@@ -62,6 +62,12 @@ export class ManualQueue implements Schedule {
   soon(key: Key): void {
     this.after(key, 0);
   }
+  /** How often somebody was content to wait for his turn. */
+  inTurns = 0;
+  inTurn(key: Key): void {
+    this.inTurns += 1;
+    this.after(key, 0);
+  }
   after(key: Key, delayMs: number): void {
     const atMs = this.#clock.now() + Math.max(0, delayMs);
     this.#due.set(key, Math.min(atMs, this.#due.get(key) ?? Infinity));

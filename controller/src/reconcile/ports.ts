@@ -116,7 +116,10 @@ export interface Messages {
 
 /** The work queue as the loop sees it. */
 export interface Schedule {
+  /** There is news of it. */
   soon(key: Key): void;
+  /** Nothing has happened to it: after what has news, but never kept waiting by it for ever. As what comes by `after`. */
+  inTurn(key: Key): void;
   /** After this time or earlier; measured without the clock on the wall, which may be set meanwhile. */
   after(key: Key, delayMs: number): void;
   /** Nothing is to be done for it any more: what was asked for by `after` need not come. */

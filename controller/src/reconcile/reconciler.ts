@@ -78,7 +78,14 @@ export class Reconciler {
   heard(key: Key): void {
     const transaction = this.#ports.transactions.get(key);
     const isOurs = transaction !== undefined && this.#ports.ownership.owns(transaction);
-    if (isOurs || this.#works.has(key)) this.#ports.schedule.soon(key);
+    if (this.#works.has(key)) this.#ports.schedule.soon(key);
+    else if (isOurs) this.wake(key, transaction);
+  }
+
+  /** After a start there may be thousands that fail or are suspended, and one that has just come. */
+  wake(key: Key, { status }: OrderTransaction): void {
+    if (status?.waitingFor || conditionIsTrue(status, 'Suspended')) this.#ports.schedule.inTurn(key);
+    else this.#ports.schedule.soon(key);
   }
 
   /** One pass for one key; the work queue makes sure that there is only one at a time. */
@@ -146,7 +153,7 @@ export class Reconciler {
 
   /** A participant answers again: who waits for the end of a back-off waits for nothing. */
   revived(): void {
-    for (const [key, work] of this.#works) if (work.isRevived) this.#ports.schedule.soon(key);
+    for (const [key, work] of this.#works) if (work.isRevived) this.#ports.schedule.inTurn(key);
   }
 
   /** Resolves once every call begun has ended. */

@@ -95,6 +95,44 @@ test('what comes in the same turn of the event loop is handled once, after all o
   expect(handled).toEqual(['a', 'b', 'c', 'a']);
 });
 
+describe('news and routine', () => {
+  test('what has news is handled before what the clock brings, and that in its turn', async () => {
+    const gate = new Gate();
+    const { clock, queue } = queueWith(gate.handle, { workersMax: 1 });
+    queue.add('busy');
+    for (const key of ['late-1', 'late-2']) queue.addAfter(key, 1_000);
+    queue.add('routine', 'routine');
+    await clock.advance(1_000);
+    for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+    for (const key of ['busy', 'a', 'b', 'c', 'routine', 'd', 'late-1', 'late-2']) await gate.finish(key);
+    expect(gate.started).toEqual(['busy', 'a', 'b', 'c', 'routine', 'd', 'late-1', 'late-2']);
+  });
+
+  test('of one key are handled once, with the news', async () => {
+    const gate = new Gate();
+    const { queue } = queueWith(gate.handle, { workersMax: 1 });
+    queue.add('busy');
+    for (const key of ['a', 'b']) queue.add(key, 'routine');
+    queue.add('b');
+    queue.add('b', 'routine');
+    for (const key of ['busy', 'b', 'a']) await gate.finish(key);
+    expect(gate.started).toEqual(['busy', 'b', 'a']);
+  });
+
+  test('of a key that is being handled come afterwards as what they are', async () => {
+    const gate = new Gate();
+    const { queue } = queueWith(gate.handle, { workersMax: 1 });
+    for (const key of ['a', 'b']) queue.add(key);
+    queue.add('a', 'routine');
+    await gate.finish('a');
+    queue.add('b', 'routine');
+    queue.add('b');
+    queue.add('c');
+    for (const key of ['b', 'c', 'b', 'a']) await gate.finish(key);
+    expect(gate.started).toEqual(['a', 'b', 'c', 'b', 'a']);
+  });
+});
+
 describe('a delayed add', () => {
   test('comes at its moment and not before', async () => {
     const gate = new Gate();

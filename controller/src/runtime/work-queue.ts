@@ -11,10 +11,12 @@
  *      too many is harmless, one too few is not.
  *  Q5  A handler that throws has a bug: it is reported, and the key comes again with growing delays. Nothing else stops.
  *  Q6  Delays are counted on the monotonic clock: one that is set while a key waits makes it neither early nor late.
+ *  Q7  News goes before routine, which is what was added for later and what is added as such, but never keeps it out (ready-keys.ts).
  */
 import { backoffMs, type BackoffPolicy } from './backoff.ts';
 import type { Cancel, Clock } from './clock.ts';
 import { DelayHeap } from './delay-heap.ts';
+import { ReadyKeys, type Rank } from './ready-keys.ts';
 
 /** What is counted; the names are those of client-go's metrics provider. */
 export interface WorkQueueMetrics {
@@ -43,17 +45,13 @@ export interface WorkQueueOptions {
 /** A bug seldom heals by itself: quick at first for a passing cause, then out of everyone's way. */
 const PANIC_BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 60_000, factor: 2, jitter: 0.5 };
 
-/** Taken from the front this often before the array is cut: shifting it every time would be quadratic. */
-const READY_CUT_ENTRIES = 1024;
-
 export class WorkQueue {
   readonly name: string;
   readonly #options: WorkQueueOptions;
-  /** Keys that wait for a worker, with the moment they came. A key being handled is never in here (Q1). */
-  #ready: { readonly key: string; readonly sinceMs: number }[] = [];
-  #readyTaken = 0;
+  /** Keys that wait for a worker. A key being handled is never in here (Q1). */
+  readonly #ready = new ReadyKeys();
   /** Every key that must still be handled, ready or, when it is being handled, afterwards (Q2, Q3). */
-  readonly #dirty = new Set<string>();
+  readonly #dirty = new Map<string, Rank>();
   readonly #startedMs = new Map<string, number>();
   readonly #delayed = new DelayHeap();
   readonly #panics = new Map<string, number>();
@@ -69,7 +67,7 @@ export class WorkQueue {
 
   /** Keys that wait for a worker. */
   get depth(): number {
-    return this.#ready.length - this.#readyTaken;
+    return this.#ready.size;
   }
 
   /** Keys that are scheduled for later. */
@@ -89,16 +87,19 @@ export class WorkQueue {
     return earliestMs === Infinity ? 0 : this.#options.clock.monotonicMs() - earliestMs;
   }
 
-  add(key: string): void {
-    if (this.#state === 'stopped' || this.#dirty.has(key)) return;
-    this.#options.metrics?.added();
-    this.#dirty.add(key);
+  /** @param rank default: there is news of it */
+  add(key: string, rank: Rank = 'news'): void {
+    const before = this.#dirty.get(key);
+    if (this.#state === 'stopped' || before === 'news' || before === rank) return;
+    this.#dirty.set(key, rank);
+    if (before === undefined) this.#options.metrics?.added();
     if (this.#startedMs.has(key)) return;
-    this.#enqueue(key);
+    if (before === undefined) this.#enqueue(key, rank);
+    else this.#ready.promote(key);
     this.#begin();
   }
 
-  /** Adds the key when that much time has passed; of several the earliest counts (Q4, Q6). */
+  /** Adds the key as routine when that much time has passed; of several the earliest counts (Q4, Q6). */
   addAfter(key: string, delayMs: number): void {
     if (this.#state === 'stopped') return;
     if (delayMs <= 0) {
@@ -140,8 +141,8 @@ export class WorkQueue {
     return this.running;
   }
 
-  #enqueue(key: string): void {
-    this.#ready.push({ key, sinceMs: this.#options.clock.monotonicMs() });
+  #enqueue(key: string, rank: Rank): void {
+    this.#ready.push(key, rank, this.#options.clock.monotonicMs());
   }
 
   #begin(): void {
@@ -160,13 +161,8 @@ export class WorkQueue {
 
   #work(): void {
     while (this.#state === 'running' && this.running < this.#options.workersMax) {
-      const next = this.#ready[this.#readyTaken];
+      const next = this.#ready.take();
       if (next === undefined) return;
-      this.#readyTaken += 1;
-      if (this.#readyTaken >= READY_CUT_ENTRIES || this.depth === 0) {
-        this.#ready = this.#ready.slice(this.#readyTaken);
-        this.#readyTaken = 0;
-      }
       void this.#handle(next.key, next.sinceMs);
     }
   }
@@ -185,7 +181,8 @@ export class WorkQueue {
     }
     metrics?.worked((clock.monotonicMs() - startedMs) / 1000);
     this.#startedMs.delete(key);
-    if (this.#dirty.has(key)) this.#enqueue(key);
+    const again = this.#dirty.get(key);
+    if (again !== undefined) this.#enqueue(key, again);
     if (this.running === 0) this.#whenIdle?.();
     this.#work();
   }
@@ -214,7 +211,8 @@ export class WorkQueue {
   #release(): void {
     this.#timer = undefined;
     const nowMs = this.#options.clock.monotonicMs();
-    for (let key = this.#delayed.takeDue(nowMs); key !== undefined; key = this.#delayed.takeDue(nowMs)) this.add(key);
+    for (let key = this.#delayed.takeDue(nowMs); key !== undefined; key = this.#delayed.takeDue(nowMs))
+      this.add(key, 'routine');
     this.#arm();
   }
 }

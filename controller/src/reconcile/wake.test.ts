@@ -1,0 +1,56 @@
+/** Who is looked at soon, and who in turn: a start finds thousands that fail, and one that has just come. */
+import { expect, test } from '@jest/globals';
+import { KEY, Shop, type Controller } from './shop-fake.ts';
+
+/** Of one step: how often it was content with a turn, and whether anything is due at all. */
+function ranks(controller: Controller, step: () => void): { readonly inTurns: number; readonly due: boolean } {
+  while (controller.queue.take() !== undefined);
+  const before = controller.queue.inTurns;
+  step();
+  return { inTurns: controller.queue.inTurns - before, due: controller.queue.take() !== undefined };
+}
+
+test('a new transaction is looked at soon, by whoever hears of it', () => {
+  const shop = new Shop();
+  shop.order();
+  const controller = shop.controller();
+  expect(ranks(controller, () => controller.heard())).toEqual({ inTurns: 0, due: true });
+});
+
+test('what fails is looked at in turn by a controller that has just started, and soon by one that works on it', async () => {
+  const shop = new Shop();
+  shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
+  shop.order();
+  const first = shop.controller();
+  await first.work();
+  expect(shop.now.status?.waitingFor).toBe('inventory');
+  expect(ranks(first, () => first.heard())).toEqual({ inTurns: 0, due: true });
+  first.crash();
+  const second = shop.controller();
+  expect(ranks(second, () => second.heard())).toEqual({ inTurns: 1, due: true });
+});
+
+test('what is suspended is looked at in turn after a start', async () => {
+  const shop = new Shop();
+  shop.order();
+  shop.server.edit(KEY, (transaction) => ({ ...transaction, spec: { ...transaction.spec, suspend: true } }));
+  const first = shop.controller();
+  await first.work();
+  first.crash();
+  const second = shop.controller();
+  expect(ranks(second, () => second.heard())).toEqual({ inTurns: 1, due: true });
+});
+
+test('what waits for a participant that answers again goes on in turn', async () => {
+  const shop = new Shop();
+  shop.participants.fault = ({ participant }) => (participant.name === 'inventory' ? 'lost' : 'none');
+  shop.participants.failFor('inventory', 3);
+  shop.order();
+  const controller = shop.controller();
+  await controller.passesFor(5_000);
+  const before = controller.queue.inTurns;
+  shop.participants.fault = () => 'none';
+  await controller.passesFor(5_000);
+  expect(shop.now.status?.phase).toBe('Succeeded');
+  expect(controller.queue.inTurns).toBeGreaterThan(before);
+});
