@@ -42,6 +42,7 @@ const ORDER_MS = 60_000;
 /** What is collected by then is not counted. */
 const AFTER_RESTART_MS = 5_000;
 const DAY_SECONDS = 86_400;
+const STORED_TOLD = 5_000;
 
 const KINDS = ['suspended', 'later', 'down'] as const;
 type Kind = (typeof KINDS)[number] | 'live';
@@ -163,12 +164,20 @@ class Drill {
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < count && !this.#end.signal.aborted) {
-        next += 1;
-        if (next % 5_000 === 0) say(`${String(next)} are stored`);
-        await this.#create(KINDS[next % KINDS.length] ?? 'live', next);
+        const number = (next += 1);
+        await this.#create(KINDS[number % KINDS.length] ?? 'live', number);
+        if (number % STORED_TOLD !== 0) continue;
+        say(`${String(number)} are stored`);
+        await this.#orderMeanwhile(count + number);
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
+  }
+
+  /** While the others are stored, taken up and told, which is all that the API server can do. */
+  async #orderMeanwhile(number: number): Promise<void> {
+    await this.#create('live', number);
+    say(`a new order meanwhile ended after ${(await this.#untilEnded(number)).toFixed(0)} ms`);
   }
 
   async #rest(controller: RunningController, seconds: number): Promise<void> {

@@ -252,7 +252,8 @@ export class Reconciler {
       if (this.#ports.stopping.aborted) return;
       if (result.kind !== 'withdrawn') {
         work.receive(this.#answer({ on: 'branch', target: branch, operation, outcome: result }));
-        this.#ports.schedule.soon(key);
+        if (isProgress(result) || work.owesAnswer) this.#ports.schedule.soon(key);
+        else this.#ports.schedule.inTurn(key);
       } else if (this.#works.get(key) === work && !work.mustRead) {
         this.#ports.schedule.soon(key);
       }
@@ -281,7 +282,8 @@ export class Reconciler {
         const isUnended = template.delivery === 'BestEffort' && outcome.kind === 'published';
         if (isUnended) work.unended.add(message);
         work.receive(this.#answer({ on: 'message', target: message, outcome }));
-        this.#ports.schedule.soon(key);
+        if (outcome.kind === 'published' || work.owesAnswer) this.#ports.schedule.soon(key);
+        else this.#ports.schedule.inTurn(key);
         if (isUnended) void this.#untilEnded(key, work, publication);
       });
     }
@@ -354,4 +356,9 @@ export class Reconciler {
   #answer<T extends object>(answer: T): T & { readonly atMs: number; readonly jitter: number } {
     return { ...answer, atMs: this.#ports.clock.now(), jitter: this.#ports.random() };
   }
+}
+
+/** Something can be decided by it, or the next be done. Else it is one more attempt in vain, of which there may be thousands. */
+function isProgress({ kind }: CallResult): boolean {
+  return kind === 'succeeded' || kind === 'refused';
 }

@@ -1,5 +1,6 @@
 /** Who is looked at soon, and who in turn: a start finds thousands that fail, and one that has just come. */
 import { expect, test } from '@jest/globals';
+import { RETRY_ANNOTATION } from '../transaction/requests.ts';
 import { KEY, Shop, type Controller } from './shop-fake.ts';
 
 /** Of one step: how often it was content with a turn, and whether anything is due at all. */
@@ -28,6 +29,34 @@ test('what fails is looked at in turn by a controller that has just started, and
   first.crash();
   const second = shop.controller();
   expect(ranks(second, () => second.heard())).toEqual({ inTurns: 1, due: true });
+});
+
+test('an attempt in vain is looked at in turn, a success soon', async () => {
+  const shop = new Shop();
+  shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
+  shop.order();
+  const controller = shop.controller();
+  await controller.work();
+  expect(controller.queue.inTurns).toBe(1);
+  shop.participants.fault = () => 'none';
+  await controller.workUntilFinal();
+  expect(controller.queue.inTurns).toBe(1);
+});
+
+test('an attempt that a person asked for is looked at soon, also in vain', async () => {
+  const shop = new Shop();
+  shop.participants.fault = (call) => (call.participant.name === 'inventory' ? 'lost' : 'none');
+  shop.order();
+  const controller = shop.controller();
+  await controller.work();
+  const before = controller.queue.inTurns;
+  const annotations = { [RETRY_ANNOTATION]: new Date(shop.clock.now()).toISOString() };
+  shop.server.edit(KEY, (stored) => ({ ...stored, metadata: { ...stored.metadata, annotations } }));
+  controller.queue.soon(KEY);
+  await controller.work();
+  expect(shop.now.status?.lastHandledRetryAt).toBeDefined();
+  expect(shop.now.status?.branches).toContainEqual(expect.objectContaining({ name: 'inventory', attempts: 2 }));
+  expect(controller.queue.inTurns).toBe(before);
 });
 
 test('what is suspended is looked at in turn after a start', async () => {

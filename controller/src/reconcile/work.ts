@@ -196,6 +196,11 @@ export class Work {
     for (const message of messagesOf(status)) if (messageIsOpen(message)) this.#asksForAnswer.add(message.name);
   }
 
+  /** A person waits for what was answered to the attempt that he asked for: it is not stored yet. */
+  get owesAnswer(): boolean {
+    return this.#owesAnswer;
+  }
+
   /** Until the attempt that was asked for is answered no back-off counts: whoever waits for that answer knows it by the next time. */
   #dueByRequest(status: OrderTransactionStatus): OrderTransactionStatus {
     if (this.#asksForAnswer.size === 0 || status.branches === undefined) return status;

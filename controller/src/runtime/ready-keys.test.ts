@@ -32,11 +32,23 @@ test('of a key that waits as routine there is news: it goes with the news, and h
   ready.promote('c');
   expect(ready.size).toBe(3);
   expect([ready.take(), ready.take(), ready.take()]).toEqual([
-    { key: 'c', sinceMs: 3 },
-    { key: 'b', sinceMs: 2 },
-    { key: 'a', sinceMs: 1 },
+    { key: 'c', rank: 'news', sinceMs: 3 },
+    { key: 'b', rank: 'news', sinceMs: 2 },
+    { key: 'a', rank: 'routine', sinceMs: 1 },
   ]);
   expect(ready.size).toBe(0);
+});
+
+test('where no worker is for routine, it waits, and has its turn as soon as one is', () => {
+  const ready = new ReadyKeys();
+  for (let number = 1; number <= 5; number += 1) ready.push(`n${String(number)}`, 'news', 0);
+  ready.push('r1', 'routine', 0);
+  for (let number = 1; number <= 4; number += 1) ready.take(false);
+  expect(ready.take()?.key).toBe('r1');
+  expect(ready.take(false)?.key).toBe('n5');
+  ready.push('r2', 'routine', 0);
+  expect(ready.take(false)).toBeUndefined();
+  expect(ready.take()?.key).toBe('r2');
 });
 
 test('whatever comes in whatever order, each key is taken once, and none waits for more than four times those that were before it', () => {

@@ -18,6 +18,7 @@ const CUT_ENTRIES = 1024;
 
 export interface ReadyKey {
   readonly key: string;
+  readonly rank: Rank;
   /** When it came, on the clock it was pushed by. */
   readonly sinceMs: number;
 }
@@ -65,7 +66,7 @@ export class ReadyKeys {
 
   /** A key that is not in here. */
   push(key: string, rank: Rank, nowMs: number): void {
-    const ready = { key, sinceMs: nowMs };
+    const ready = { key, rank, sinceMs: nowMs };
     this.#lanes[rank].push(ready);
     if (rank === 'routine') this.#routine.set(key, ready);
   }
@@ -76,12 +77,13 @@ export class ReadyKeys {
     if (ready === undefined) return;
     this.#routine.delete(key);
     this.#lanes.routine.drop(ready);
-    this.#lanes.news.push(ready);
+    this.#lanes.news.push({ ...ready, rank: 'news' });
   }
 
-  take(): ReadyKey | undefined {
+  /** @param routineToo whether there is a worker for routine just now */
+  take(routineToo = true): ReadyKey | undefined {
     const { news, routine } = this.#lanes;
-    const isRoutine = routine.size > 0 && (news.size === 0 || this.#newsInARow >= NEWS_IN_A_ROW_MAX);
+    const isRoutine = routineToo && routine.size > 0 && (news.size === 0 || this.#newsInARow >= NEWS_IN_A_ROW_MAX);
     this.#newsInARow = isRoutine || routine.size === 0 ? 0 : this.#newsInARow + 1;
     const taken = (isRoutine ? routine : news).take();
     if (isRoutine && taken !== undefined) this.#routine.delete(taken.key);

@@ -119,6 +119,19 @@ describe('news and routine', () => {
     expect(gate.started).toEqual(['busy', 'b', 'a']);
   });
 
+  test('leave three quarters of the workers to news, also where there is none', async () => {
+    const gate = new Gate();
+    const { queue } = queueWith(gate.handle, { workersMax: 8 });
+    for (const key of ['r1', 'r2', 'r3']) queue.add(key, 'routine');
+    expect(gate.running).toEqual(['r1', 'r2']);
+    for (const key of ['a', 'b']) queue.add(key);
+    expect(gate.running).toEqual(['r1', 'r2', 'a', 'b']);
+    await gate.finish('a');
+    expect(gate.running).toEqual(['r1', 'r2', 'b']);
+    await gate.finish('r1');
+    expect(gate.running).toEqual(['r2', 'b', 'r3']);
+  });
+
   test('of a key that is being handled come afterwards as what they are', async () => {
     const gate = new Gate();
     const { queue } = queueWith(gate.handle, { workersMax: 1 });
@@ -167,7 +180,7 @@ describe('a delayed add', () => {
     'comes at its moment although the clock is set by %d ms meanwhile',
     async (byMs) => {
       const gate = new Gate();
-      const { clock, queue } = queueWith(gate.handle);
+      const { clock, queue } = queueWith(gate.handle, { workersMax: 8 });
       queue.addAfter('a', 1_000);
       queue.addAfter('b', 3_000);
       await clock.advance(999);

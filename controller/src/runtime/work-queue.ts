@@ -12,11 +12,12 @@
  *  Q5  A handler that throws has a bug: it is reported, and the key comes again with growing delays. Nothing else stops.
  *  Q6  Delays are counted on the monotonic clock: one that is set while a key waits makes it neither early nor late.
  *  Q7  News goes before routine, which is what was added for later and what is added as such, but never keeps it out (ready-keys.ts).
+ *      Routine has a quarter of the workers at most: what they wait for (an API server that has no more to give) keeps the others waiting.
  */
 import { backoffMs, type BackoffPolicy } from './backoff.ts';
 import type { Cancel, Clock } from './clock.ts';
 import { DelayHeap } from './delay-heap.ts';
-import { ReadyKeys, type Rank } from './ready-keys.ts';
+import { ReadyKeys, type Rank, type ReadyKey } from './ready-keys.ts';
 
 /** What is counted; the names are those of client-go's metrics provider. */
 export interface WorkQueueMetrics {
@@ -42,6 +43,8 @@ export interface WorkQueueOptions {
   readonly random?: () => number;
 }
 
+const ROUTINE_SHARE = 1 / 4;
+
 /** A bug seldom heals by itself: quick at first for a passing cause, then out of everyone's way. */
 const PANIC_BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 60_000, factor: 2, jitter: 0.5 };
 
@@ -53,6 +56,7 @@ export class WorkQueue {
   /** Every key that must still be handled, ready or, when it is being handled, afterwards (Q2, Q3). */
   readonly #dirty = new Map<string, Rank>();
   readonly #startedMs = new Map<string, number>();
+  #routineRunning = 0;
   readonly #delayed = new DelayHeap();
   readonly #panics = new Map<string, number>();
   #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined;
@@ -161,17 +165,18 @@ export class WorkQueue {
 
   #work(): void {
     while (this.#state === 'running' && this.running < this.#options.workersMax) {
-      const next = this.#ready.take();
+      const next = this.#ready.take(this.#routineRunning < this.#options.workersMax * ROUTINE_SHARE);
       if (next === undefined) return;
-      void this.#handle(next.key, next.sinceMs);
+      void this.#handle(next);
     }
   }
 
-  async #handle(key: string, sinceMs: number): Promise<void> {
+  async #handle({ key, rank, sinceMs }: ReadyKey): Promise<void> {
     const { clock, handle, metrics } = this.#options;
     const startedMs = clock.monotonicMs();
     this.#dirty.delete(key);
     this.#startedMs.set(key, startedMs);
+    if (rank === 'routine') this.#routineRunning += 1;
     metrics?.waited((startedMs - sinceMs) / 1000);
     try {
       await handle(key);
@@ -181,6 +186,7 @@ export class WorkQueue {
     }
     metrics?.worked((clock.monotonicMs() - startedMs) / 1000);
     this.#startedMs.delete(key);
+    if (rank === 'routine') this.#routineRunning -= 1;
     const again = this.#dirty.get(key);
     if (again !== undefined) this.#enqueue(key, again);
     if (this.running === 0) this.#whenIdle?.();
