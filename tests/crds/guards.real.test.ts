@@ -99,22 +99,37 @@ describe('deleting a transaction', () => {
 
 describe('deleting a CRD', () => {
   /** Only tried, never done: other tests live in the same API server. */
-  const trial = (path: string) => remove(admin, `${path}?dryRun=All`);
+  const trial = (path: string, query = '') => remove(admin, `${path}?dryRun=All${query}`);
+  const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const NAMES = ['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'];
 
-  test.each(['ordertransactions.ordertx.dev', 'transactionflows.ordertx.dev'])(
-    'is refused for %s unless a reason is annotated',
-    async (name) => {
-      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
-      expect(await trial(path)).toMatchObject({
-        kind: 'refused',
-        message: expect.stringContaining(`deleting ${name} deletes every object of its kind, finished or not`),
-      });
-      await admin.request('PATCH', path, abandon('another cluster now'));
-      try {
-        expect(await trial(path)).toMatchObject({ kind: 'accepted' });
-      } finally {
-        await admin.request('PATCH', path, abandon(null));
-      }
-    },
-  );
+  test.each(NAMES)('is refused for %s unless a reason is annotated, by its name and in a collection', async (name) => {
+    const path = `${CRDS}/${name}`;
+    const inCollection = () => trial(CRDS, `&fieldSelector=metadata.name%3D${name}`);
+    const refused = {
+      kind: 'refused',
+      message: expect.stringContaining(`deleting ${name} deletes every object of its kind, finished or not`),
+    };
+    expect(await trial(path)).toMatchObject(refused);
+    expect(await inCollection()).toMatchObject(refused);
+    await admin.request('PATCH', path, abandon('another cluster now'));
+    try {
+      expect(await trial(path)).toMatchObject({ kind: 'accepted' });
+      expect(await inCollection()).toMatchObject({ kind: 'accepted' });
+    } finally {
+      await admin.request('PATCH', path, abandon(null));
+    }
+  });
+
+  test('of somebody else is nothing to the guard', async () => {
+    const [plural, group] = ['widgets', 'guards.example'];
+    const name = `${plural}.${group}`;
+    const names = { plural, singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
+    const schema = { openAPIV3Schema: { type: 'object' } };
+    const versions = [{ name: 'v1', served: true, storage: true, schema }];
+    const spec = { group, scope: 'Namespaced', names, versions };
+    const kind = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' };
+    expect((await admin.request('POST', CRDS, { ...kind, metadata: { name }, spec })).status).toBe(201);
+    expect(await remove(admin, `${CRDS}?fieldSelector=metadata.name%3D${name}`)).toMatchObject({ kind: 'accepted' });
+  });
 });

@@ -110,4 +110,12 @@ export const acts: readonly Mutant[] = [
     replace: "!(oldObject.status.phase in ['Confirming', 'Succeeded', 'Cancelled'])\n  variables:",
     tests: ['tests/crds/guards.real.test.ts'],
   },
+  {
+    name: 'the CRDs are guarded by the name that a request says, which a collection’s does not',
+    breaks: 'no CRD goes with all its objects, however it is deleted',
+    file: 'crds/guards.yaml',
+    find: "expression: oldObject.metadata.name in ['ordertransactions",
+    replace: "expression: request.name in ['ordertransactions",
+    tests: ['tests/crds/guards.real.test.ts'],
+  },
 ];
