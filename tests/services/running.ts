@@ -43,6 +43,7 @@ export const TEST_SETTINGS = {
   port: 0,
   host: '127.0.0.1',
   adminPort: undefined,
+  metricsPort: undefined,
   connectionsMax: 10_000,
   requestsMax: 5_000,
   requestsPerSecondMax: undefined,

@@ -71,6 +71,13 @@ export const serviceSettings = {
     optional: true,
     schema: wholeNumber(1, 65_535),
   },
+  metricsPort: {
+    name: 'METRICS_PORT',
+    description:
+      "Where /metrics is served besides, with /healthz and /readyz and no other route, so that who collects figures need not reach operators' routes.",
+    optional: true,
+    schema: wholeNumber(1, 65_535),
+  },
   connectionsMax: {
     name: 'HTTP_CONNECTIONS_MAX',
     description: 'Connections that each port holds at most; more are not let in.',
@@ -250,11 +257,19 @@ function checkShopNamespace(values: Partial<FollowerValues>): readonly SettingPr
 
 /** Of every service. How many connections the database takes is known only once it is asked: see postgres/pools.ts. */
 export function checkServiceSettings(values: Partial<ServiceValues>): readonly SettingProblem[] {
-  const { port, adminPort } = values;
-  const tls = checkDatabaseSettings(values);
-  if (adminPort === undefined || adminPort !== port) return tls;
-  const message = `must be another port than PORT, or not be set (both are ${adminPort})`;
-  return [{ name: serviceSettings.adminPort.name, message }, ...tls];
+  return [...checkPorts(values), ...checkDatabaseSettings(values)];
+}
+
+function checkPorts(values: Partial<ServiceValues>): readonly SettingProblem[] {
+  const ports = (['port', 'adminPort', 'metricsPort'] as const).flatMap((key) => {
+    const port = values[key];
+    return port === undefined ? [] : [{ name: serviceSettings[key].name, port }];
+  });
+  return ports.flatMap(({ name, port }, index) => {
+    const taken = ports.slice(0, index).find((other) => other.port === port);
+    if (taken === undefined) return [];
+    return [{ name, message: `must be another port than ${taken.name}, or not be set (both are ${port})` }];
+  });
 }
 
 const NEEDED_FOR_AUTH = ['audience', 'tokenIssuer', 'controllerSubject'] as const;

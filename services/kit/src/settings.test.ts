@@ -87,6 +87,16 @@ describe('settings of a service', () => {
     expect(problemsOf({ ...GOOD, PORT: 'x', ADMIN_PORT: 'x' })).toHaveLength(2);
   });
 
+  test('METRICS_PORT is another port than both', () => {
+    const ports = { PORT: '9000', ADMIN_PORT: '9001' };
+    const same = (other: string, port: number) => [
+      `METRICS_PORT must be another port than ${other}, or not be set (both are ${port})`,
+    ];
+    expect(problemsOf({ ...GOOD, ...ports, METRICS_PORT: '9000' })).toEqual(same('PORT', 9000));
+    expect(problemsOf({ ...GOOD, ...ports, METRICS_PORT: '9001' })).toEqual(same('ADMIN_PORT', 9001));
+    expect(problemsOf({ ...GOOD, ...ports, METRICS_PORT: '9002' })).toEqual([]);
+  });
+
   test('an empty variable counts as not set', () => {
     expect(problemsOf({ ...GOOD, PORT: '', ORDERTX_JWKS_FILE: '' })).toEqual([]);
     expect(problemsOf({ ...GOOD, ORDERTX_NAMESPACES: '' })).toHaveLength(1);

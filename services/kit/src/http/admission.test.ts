@@ -96,6 +96,31 @@ describe('a second port for operators and the controller', () => {
   });
 });
 
+describe('a port for figures', () => {
+  test('has them, and whether the process is well, and none of the routes', async () => {
+    const { url, adminUrl, metricsUrl } = await serve(UNLIMITED, { adminPort: 0, metricsPort: 0 });
+    expect(new Set([url, adminUrl, metricsUrl]).size).toBe(3);
+    expect(await status(`${metricsUrl}/metrics`)).toBe(200);
+    expect(await status(`${metricsUrl}/healthz`)).toBe(200);
+    expect(await status(`${metricsUrl}/goods`)).toBe(404);
+    expect(await status(`${metricsUrl}/goods`, 'PUT')).toBe(404);
+    expect(await status(`${metricsUrl}/metrics`, 'POST')).toBe(405);
+    expect(await (await fetch(`${metricsUrl}/openapi.json`)).json()).toMatchObject({ paths: {} });
+    expect(await status(`${adminUrl}/metrics`)).toBe(200);
+    expect(await status(`${url}/metrics`)).toBe(404);
+  });
+
+  test('has no routes where operators have no port of their own either', async () => {
+    const { url, metricsUrl } = await serve(UNLIMITED, { metricsPort: 0 });
+    expect([await status(`${metricsUrl}/goods`, 'PUT'), await status(`${url}/goods`, 'PUT')]).toEqual([404, 204]);
+  });
+
+  test('is that of operators where none is set', async () => {
+    const { adminUrl, metricsUrl } = await serve(UNLIMITED, { adminPort: 0 });
+    expect(metricsUrl).toBe(adminUrl);
+  });
+});
+
 describe('too many requests', () => {
   test('in flight are turned away at once with 503 and Retry-After; health and admin routes are not', async () => {
     const { url, release, begun } = await serve({ requestsMax: 2 });

@@ -17,7 +17,7 @@ import { createMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problem.ts';
 import { send, type Reply } from './reply.ts';
-import { onlyWhereServed, serves } from './sides.ts';
+import { onlyWhereMetricsAre, serves, servesMetrics } from './sides.ts';
 import { measureAs, type Route, type RouteDocument } from './route.ts';
 import { traceRequests } from './trace.ts';
 
@@ -76,7 +76,7 @@ export function createApp(options: AppOptions): App {
     send(response, await readiness(options, draining)),
   );
   const served = serveMetrics(metrics, { service: options.name });
-  app.get('/metrics', onlyWhereServed(true), measureAs('/metrics'), served);
+  app.get('/metrics', onlyWhereMetricsAre(), measureAs('/metrics'), served);
   app.get('/openapi.json', measureAs('/openapi.json'), (request, response) => {
     const here = documents.filter(({ admin = false }) => serves(request, admin));
     send(response, { status: 200, body: openApiDocument(options.name, options.version, here) });
@@ -136,7 +136,7 @@ const OWN_PATHS = ['/healthz', '/readyz', '/openapi.json'];
 
 /** 405 with Allow where the path exists under another method, else 404. */
 function unmatched(request: Request, documents: readonly RouteDocument[]): Reply {
-  const isOwn = OWN_PATHS.includes(request.path) || (request.path === '/metrics' && serves(request, true));
+  const isOwn = OWN_PATHS.includes(request.path) || (request.path === '/metrics' && servesMetrics(request));
   const own = isOwn ? ['GET'] : [];
   const allowed = documents
     .filter(({ path, admin = false }) => serves(request, admin) && pathPattern(path).test(request.path))

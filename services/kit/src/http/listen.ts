@@ -25,6 +25,8 @@ export interface ListenOptions {
   readonly host?: string | undefined;
   /** Where operators' and the controller's routes are served instead. Default: at `port` as well. */
   readonly adminPort?: number | undefined;
+  /** Where /metrics is served as well, and no route. Default: nowhere. */
+  readonly metricsPort?: number | undefined;
   /** Of each port; more are not let in. Default: as many as come. */
   readonly connectionsMax?: number;
   /** For requests that run when `close` is called. Default 10,000. */
@@ -37,20 +39,24 @@ export interface RunningServer {
   readonly url: string;
   /** The same for operators and the controller. */
   readonly adminUrl: string;
+  /** Of /metrics; that of operators without a port of its own. */
+  readonly metricsUrl: string;
   close(): Promise<void>;
 }
 
 /** Rejects when a port is taken. Port 0 takes a free one. */
 export async function listen(app: App, options: ListenOptions): Promise<RunningServer> {
-  const { port: wanted, adminPort, graceMs = GRACE_MS_DEFAULT } = options;
+  const { port: wanted, adminPort, metricsPort, graceMs = GRACE_MS_DEFAULT } = options;
   const main = await start(app, wanted, adminPort === undefined ? 'both' : 'public', options);
   const admin = adminPort === undefined ? undefined : await start(app, adminPort, 'admin', options);
-  const servers = [main, ...(admin === undefined ? [] : [admin])];
+  const metrics = metricsPort === undefined ? undefined : await start(app, metricsPort, 'metrics', options);
+  const servers = [main, admin, metrics].filter((server) => server !== undefined);
   const { port } = main.address() as AddressInfo;
   return {
     port,
     url: urlOf(main),
     adminUrl: urlOf(admin ?? main),
+    metricsUrl: urlOf(metrics ?? admin ?? main),
     close: async () => {
       app.drain();
       await Promise.all(servers.map((server) => closeServer(server, graceMs)));
