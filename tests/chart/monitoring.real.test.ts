@@ -131,10 +131,22 @@ describe('scrapes', () => {
     const scrapes = scrapesOf(await helm.template(values, ...SERVED));
     expect(scrapes.toSorted((a, b) => a.scrape.localeCompare(b.scrape))).toEqual(
       [
-        ...['controller:http', 'dispatch:admin', 'inventory:admin', 'member:admin'],
-        ...['notification:admin', 'order:admin', 'payment:admin'],
+        ...['controller:http', 'dispatch:metrics', 'inventory:metrics', 'member:metrics'],
+        ...['notification:metrics', 'order:metrics', 'payment:metrics'],
       ].map(through),
     );
+  });
+
+  test('are all that Prometheus is let in for: no port has a route that changes stock or ships', async () => {
+    const policies = ofKind(await render({}), 'NetworkPolicy') as unknown as readonly NetworkPolicy[];
+    const open = policies
+      .flatMap(({ spec }) => (spec.ingress ?? []).map((rule) => ({ spec, ...rule })))
+      .filter(({ from }) => JSON.stringify(from) === JSON.stringify(PROMETHEUS))
+      .map(({ spec, ports }) => [spec.podSelector.matchLabels['app.kubernetes.io/component'], ports.map((p) => p.port)]);
+    expect(open).toEqual([
+      [undefined, ['metrics']],
+      ['controller', ['http']],
+    ]);
   });
 
   test('come as often as values say, keep the processes’ own labels, and are found by labels', async () => {

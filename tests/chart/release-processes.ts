@@ -156,7 +156,7 @@ export class Release {
     const env = {
       ...(await this.environmentOf(pod)),
       ...{ HOST: '127.0.0.1', PORT: String(port) },
-      ...(component !== 'controller' && { ADMIN_PORT: String(adminPort) }),
+      ...(component !== 'controller' && { ADMIN_PORT: String(adminPort), METRICS_PORT: String(await freePort()) }),
       // A pod whose account's token is not mounted has no credentials at all.
       ...(pod.automountServiceAccountToken && { KUBECONFIG: await this.#kubeconfigOf(pod.serviceAccountName) }),
     };

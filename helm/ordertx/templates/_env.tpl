@@ -82,6 +82,7 @@ A reference to an existing secret; fails with a sentence where none is named:
 {{- $env := dict
   "PORT" "8080"
   "ADMIN_PORT" "8081"
+  "METRICS_PORT" "8082"
   "ORDERTX_NAMESPACES" $namespace
   "ORDERTX_RETENTION_DAYS" $root.Values.retentionDays
   "LOG_LEVEL" $root.Values.logLevel
