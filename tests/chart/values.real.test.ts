@@ -14,6 +14,16 @@ afterAll(() => helm.close());
 
 const OFF = { enabled: false };
 
+/** No service is here, and the participants are in another namespace. */
+const ELSEWHERE = {
+  networkPolicies: { participants: [{ namespaceSelector: { matchLabels: { team: 'shop' } } }] },
+  services: {
+    order: { ...OFF, elsewhere: { endpoint: { url: 'https://order.example' } } },
+    inventory: { ...OFF, elsewhere: { endpoint: { url: 'https://stock.example' } } },
+    ...{ payment: OFF, dispatch: OFF, wms: OFF, member: OFF, notification: OFF },
+  },
+};
+
 const refusal = (values: Values) => helm.text(values).then(() => 'it rendered', String);
 
 describe('what has to be given and is not fails the render with a sentence that names the value', () => {
@@ -56,6 +66,23 @@ describe('what has to be given and is not fails the render with a sentence that 
     ],
   ])('%s', async (_, values, sentence) => {
     expect(await refusal(values)).toMatch(sentence);
+  });
+});
+
+describe('values that contradict each other fail the render with a sentence', () => {
+  test.each<[string, Values, RegExp]>([
+    [
+      'services whose namespace nobody watches',
+      { watchNamespaces: ['north', 'south'] },
+      /watchNamespaces leaves out shop, the release's own namespace, where the transactions of its services lie \(dispatch, .*\): nobody would carry them; name it too, or turn the services off/,
+    ],
+    [
+      'flows in a namespace that nobody watches',
+      over({ watchNamespaces: ['north'], flows: { create: true } }, ELSEWHERE),
+      /watchNamespaces leaves out shop, .* where its flows lie, .*; name it too, or set flows\.create=false/,
+    ],
+  ])('%s', async (_, values, sentence) => {
+    expect(await refusal(over(REQUIRED, values))).toMatch(sentence);
   });
 });
 
