@@ -297,7 +297,7 @@ describe('people', () => {
         roleRef: {
           apiGroup: 'rbac.authorization.k8s.io',
           kind: 'ClusterRole',
-          name: `${namespace}-${FULLNAME}-${role}`,
+          name: `${namespace}.${FULLNAME}.${role}`,
         },
         subjects: [{ kind: 'User', name: `a-${role}`, apiGroup: 'rbac.authorization.k8s.io' }],
       });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { CHART, openHelm, over, REQUIRED, type Helm, type Rendered, type Values } from './chart.ts';
+import { CHART, objectsOf, openHelm, over, REQUIRED, type Helm, type Rendered, type Values } from './chart.ts';
 import { container, environment, named, type Workload } from './objects.ts';
 
 let helm: Helm;
@@ -108,6 +108,29 @@ describe('what is rendered', () => {
       'ValidatingAdmissionPolicyBinding',
     ]);
   });
+});
+
+test('no two releases have one name for what belongs to no namespace, or to another’s', async () => {
+  const file = await helm.valuesFile(
+    over(REQUIRED, { crds: { enabled: false }, ...ALONE, flows: { create: false }, watchNamespaces: ['north'] }),
+  );
+  const outside = async (namespace: string, release: string) => {
+    const printed = await helm.run(['template', release, CHART, '-n', namespace, '-f', file]);
+    return objectsOf(printed)
+      .filter(({ metadata }) => metadata.namespace !== namespace)
+      .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  };
+  const names = [
+    ...(await outside('shop', 'eu-ordertx')),
+    ...(await outside('shop-eu', 'ordertx')),
+    ...(await outside('shop', 'ordertx')),
+    ...(await outside('shop', 'ordertx-leases')),
+    ...(await outside('shop', 'ordertx-controller')),
+    ...(await outside('n'.repeat(63), `ordertx-${'r'.repeat(45)}`)),
+    ...(await outside(`${'n'.repeat(62)}m`, `ordertx-${'r'.repeat(45)}`)),
+  ];
+  expect(names).toHaveLength(7 * 11);
+  expect(new Set(names).size).toBe(names.length);
 });
 
 const idOf = ({ kind, metadata }: Rendered) => `${kind} ${metadata.namespace ?? ''} ${metadata.name}`;
@@ -302,9 +325,9 @@ describe('rights', () => {
     const objects = await render({ ...ALONE, flows: { create: false }, watchNamespaces: ['north', 'south'] });
     const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name.includes('controller'));
     expect(roles.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).toSorted()).toEqual([
-      'north/shop-shop-ordertx-controller',
+      'north/shop.shop-ordertx.controller',
       'shop/shop-ordertx-controller-home',
-      'south/shop-shop-ordertx-controller',
+      'south/shop.shop-ordertx.controller',
     ]);
     expect(environment(objects, 'shop-ordertx-controller').ORDERTX_NAMESPACES).toBe('north,south');
     const bindings = objects.filter(({ kind }) => kind === 'RoleBinding');

@@ -154,7 +154,7 @@ async function create(object: Rendered): Promise<void> {
 const bindingOf = (role: string, namespace: string): Rendered => ({
   ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding' },
   metadata: { name: `people-${role}`, namespace },
-  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `${home}-${FULLNAME}-${role}` },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `${home}.${FULLNAME}.${role}` },
   subjects: [{ kind: 'User', name: `a-${role}`, apiGroup: 'rbac.authorization.k8s.io' }],
 });
 

@@ -17,14 +17,12 @@ longer than 45 is cut, and told from others that begin alike by a digest of the 
 {{- printf "%s-%s" (include "ordertx.fullname" .root) .component -}}
 {{- end -}}
 
-{{/* A name for what belongs to no namespace, so that releases in different ones do not meet. */}}
+{{/*
+A name for what other namespaces see, so that releases in different ones do not meet: (dict "root" $ "part" "view"). Its three parts are
+told apart by dots, which none of them has: with hyphens, shop-eu/ordertx and shop/eu-ordertx would have one name. Such names may be long.
+*/}}
 {{- define "ordertx.clusterName" -}}
-{{- $name := printf "%s-%s" .Release.Namespace (include "ordertx.fullname" .) -}}
-{{- if gt (len $name) 50 -}}
-{{- printf "%s-%s" ($name | trunc 41 | trimSuffix "-") (sha256sum $name | trunc 8) -}}
-{{- else -}}
-{{- $name -}}
-{{- end -}}
+{{- printf "%s.%s.%s" .root.Release.Namespace (include "ordertx.fullname" .root) .part -}}
 {{- end -}}
 
 {{/* What a component's pods are selected by. A Deployment's selector can never be changed, so this cannot either. */}}
@@ -77,5 +75,5 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* The controller's Role in each namespace it watches; named by its release's namespace too, because two releases may watch one. */}}
 {{- define "ordertx.watchRoleName" -}}
-{{- printf "%s-controller" (include "ordertx.clusterName" .) -}}
+{{- include "ordertx.clusterName" (dict "root" . "part" "controller") -}}
 {{- end -}}
