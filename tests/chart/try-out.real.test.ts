@@ -89,6 +89,20 @@ test('images of Postgres and Redis are whole references: a digest counts before 
   expect(imagesOf('shop-ordertx-try-redis')).toEqual(['docker.io/library/redis:7.4-bookworm']);
 });
 
+test('a name that is long is shortened: pods of a StatefulSet carry it in a label with 11 characters more', async () => {
+  const file = await helm.valuesFile(VALUES);
+  const longest = `a${'b'.repeat(51)}c`;
+  const rendered = objectsOf(await helm.run(['template', longest, CHART, '--namespace', 'shop', '-f', file]));
+  const sets = rendered.filter(({ kind }) => kind === 'StatefulSet').map(({ metadata }) => metadata.name);
+  expect(sets).toHaveLength(2);
+  for (const name of sets) {
+    expect(name.length).toBeLessThanOrEqual(52);
+    expect(named(rendered, 'Service', name).metadata.name).toBe(name);
+  }
+  const url = new URL(secretOf(rendered, 'ordertx-try-databases').order ?? '');
+  expect(sets).toContain(url.hostname);
+});
+
 describe('who gets where', () => {
   test('every process is given a user and a role of its own, and every schema its owner', () => {
     const host = 'shop-ordertx-try-postgres:5432';

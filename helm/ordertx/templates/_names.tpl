@@ -1,20 +1,35 @@
 {{/*
 Names. A release's name may have 53 characters and a Service's 63, of which the longest component takes 13 (-notification): what is
-longer than 45 is cut, and told from others that begin alike by a digest of the whole.
+longer than 45 is cut, and told from others that begin alike by a digest of the whole. A release's name may have dots and begin with a
+digit, and a Service's may not. Where an umbrella chart has this one under an alias, the chart's name is that.
 */}}
 
 {{- define "ordertx.fullname" -}}
-{{- $full := .Values.fullnameOverride | default (ternary .Release.Name (printf "%s-ordertx" .Release.Name) (contains "ordertx" .Release.Name)) -}}
-{{- if gt (len $full) 45 -}}
-{{- printf "%s-%s" ($full | trunc 36 | trimSuffix "-") (sha256sum $full | trunc 8) -}}
+{{- $chart := .Chart.Name | lower | replace "_" "-" -}}
+{{- $full := .Values.fullnameOverride | default (ternary .Release.Name (printf "%s-%s" .Release.Name $chart) (contains $chart .Release.Name)) -}}
+{{- if not (regexMatch "^[a-z]" $full) -}}
+{{- fail (printf "the release's name %s begins with a digit, which the name of a Service may not: say in fullnameOverride what names begin with" .Release.Name) -}}
+{{- end -}}
+{{- $plain := replace "." "-" $full -}}
+{{- if or (gt (len $plain) 45) (ne $plain $full) -}}
+{{- printf "%s-%s" ($plain | trunc 36 | trimSuffix "-") (sha256sum $full | trunc 8) -}}
 {{- else -}}
 {{- $full -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The name of one of the release's parts: (dict "root" $ "component" "order"). */}}
+{{/*
+The name of one of the release's parts: (dict "root" $ "component" "order"). The stores for trying out are StatefulSets, whose pods carry the
+name and 11 characters more in a label.
+*/}}
 {{- define "ordertx.componentName" -}}
-{{- printf "%s-%s" (include "ordertx.fullname" .root) .component -}}
+{{- $full := include "ordertx.fullname" .root -}}
+{{- $name := printf "%s-%s" $full .component -}}
+{{- if and (hasPrefix "try-" .component) (gt (len $name) 52) -}}
+{{- printf "%s-%s-%s" ($full | trunc 30 | trimSuffix "-") (sha256sum $full | trunc 8) .component -}}
+{{- else -}}
+{{- $name -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -25,16 +40,23 @@ told apart by dots, which none of them has: with hyphens, shop-eu/ordertx and sh
 {{- printf "%s.%s.%s" .root.Release.Namespace (include "ordertx.fullname" .root) .part -}}
 {{- end -}}
 
-{{/* What a component's pods are selected by. A Deployment's selector can never be changed, so this cannot either. */}}
+{{/*
+What this chart's pods are told from all others by: of two copies in one release by the alias that each has. A Deployment's selector can
+never be changed, so this cannot either.
+*/}}
+{{- define "ordertx.instanceLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* What a component's pods are selected by. */}}
 {{- define "ordertx.selectorLabels" -}}
-app.kubernetes.io/name: ordertx
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{ include "ordertx.instanceLabels" .root }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "ordertx.commonLabels" -}}
-app.kubernetes.io/name: ordertx
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{ include "ordertx.instanceLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: ordertx

@@ -9,8 +9,8 @@ The Deployment of a process, the controller's or a service's:
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ include "ordertx.componentName" . }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ include "ordertx.componentName" . | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "ordertx.labels" . | nindent 4 }}
 spec:
@@ -36,7 +36,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
-      serviceAccountName: {{ .account }}
+      serviceAccountName: {{ .account | quote }}
       automountServiceAccountToken: {{ .token }}
       enableServiceLinks: false
       terminationGracePeriodSeconds: 30
@@ -45,7 +45,7 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with .values.priorityClassName | default .root.Values.priorityClassName }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       securityContext:
         runAsNonRoot: true
@@ -90,14 +90,14 @@ spec:
           {{- include "ordertx.containerRest" (dict "values" $.values "tls" $tls) | nindent 10 }}
       {{- end }}
       containers:
-        - name: {{ .component }}
+        - name: {{ .component | quote }}
           image: {{ include "ordertx.image" (dict "root" .root "image" .values.image) }}
           imagePullPolicy: {{ .root.Values.imagePullPolicy }}
           env:
             {{- include "ordertx.env.list" (dict "env" .env "extraEnv" .values.extraEnv) | nindent 12 }}
           ports:
             {{- range $name, $port := .ports }}
-            - name: {{ $name }}
+            - name: {{ $name | quote }}
               containerPort: {{ $port }}
               protocol: TCP
             {{- end }}
