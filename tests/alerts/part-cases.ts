@@ -68,20 +68,25 @@ const OF_PARTS: readonly Case[] = [
     alert: 'OrdertxNobodyWorks',
     fires: {
       series: {
-        'leader_election_master_status{name="ordertx-0",instance="a"}': stays(0),
-        'leader_election_master_status{name="ordertx-0",instance="b"}': stays(0),
+        'leader_election_master_status{name="ordertx-shard-0-of-2",instance="a"}': stays(0),
+        'leader_election_master_status{name="ordertx-shard-0-of-2",instance="b"}': stays(0),
       },
       at: '2m',
-      labels: { name: 'ordertx-0' },
-      summary: 'no controller works on the shard of Lease ordertx-0',
+      labels: { name: 'ordertx-shard-0-of-2' },
+      summary: 'no controller works on the shard of Lease ordertx-shard-0-of-2',
       command: 'kubectl ordertx check',
     },
     quiet: [
       {
+        why: 'the Lease is another operator’s',
+        series: { 'leader_election_master_status{name="cert-manager-controller"}': stays(0) },
+        at: '9m',
+      },
+      {
         why: 'one does',
         series: {
-          'leader_election_master_status{name="ordertx-0",instance="a"}': stays(0),
-          'leader_election_master_status{name="ordertx-0",instance="b"}': stays(1),
+          'leader_election_master_status{name="ordertx-shard-0-of-2",instance="a"}': stays(0),
+          'leader_election_master_status{name="ordertx-shard-0-of-2",instance="b"}': stays(1),
         },
         at: '9m',
       },
