@@ -1,7 +1,6 @@
 {{/*
 The Deployment of a process, the controller's or a service's:
-  (dict "root" $ "component" "order" "values" .Values.services.order "env" $env "account" name "token" true "ports" (dict "http" 8080)
-   "terminationGracePeriodSeconds" 30 "args" list)
+  (dict "root" $ "component" "order" "values" .Values.services.order "env" $env "account" name "token" true "ports" (dict "http" 8080))
 */}}
 {{- define "ordertx.deployment" -}}
 {{- $tls := include "ordertx.tls" . | fromYaml -}}
@@ -39,7 +38,7 @@ spec:
       serviceAccountName: {{ .account | quote }}
       automountServiceAccountToken: {{ .token }}
       enableServiceLinks: false
-      terminationGracePeriodSeconds: 30
+      terminationGracePeriodSeconds: {{ add 30 .root.Values.preStopSeconds }}
       {{- with .root.Values.imagePullSecrets }}
       imagePullSecrets:
         {{- toYaml . | nindent 8 }}
@@ -123,6 +122,13 @@ spec:
             periodSeconds: 5
             timeoutSeconds: 3
             failureThreshold: 2
+          {{- if .root.Values.preStopSeconds }}
+          lifecycle:
+            # Whoever sends requests here hears a little later that it is to end: until then it answers.
+            preStop:
+              sleep:
+                seconds: {{ int .root.Values.preStopSeconds }}
+          {{- end }}
           {{- include "ordertx.containerRest" (dict "values" .values "tls" $tls) | nindent 10 }}
       {{- with $tls.sources }}
       volumes:
