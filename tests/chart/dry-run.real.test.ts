@@ -20,12 +20,16 @@ afterAll(() => helm.close());
 
 const run = promisify(execFile);
 const OFF = { enabled: false };
+const WAREHOUSE = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'warehouse' } } }];
 const ELSEWHERE = { enabled: false, elsewhere: { endpoint: { service: { name: 'stock', namespace: 'warehouse' } } } };
 
 test.each<[string, Values]>([
   ['the defaults', {}],
   ['one of each', { controller: { replicas: 1 }, services: { order: { replicas: 1 }, inventory: { replicas: 1 } } }],
-  ['services elsewhere', { services: { inventory: ELSEWHERE, wms: OFF, member: OFF } }],
+  [
+    'services elsewhere',
+    { services: { inventory: ELSEWHERE, wms: OFF, member: OFF }, networkPolicies: { participants: WAREHOUSE } },
+  ],
   [
     'the controller alone',
     {
@@ -58,6 +62,7 @@ test.each<[string, Values]>([
           extraUsers: [`user admin on #${'0c'.repeat(32)} ~* &* +@all`],
         },
       },
+      networkPolicies: { participants: WAREHOUSE },
       archive: { existingSecret: 'archive', ca: { existingConfigMap: 'trusted' } },
       controller: {
         replicas: 3,

@@ -232,7 +232,9 @@ describe('CRDs, guards and flows', () => {
 
   test('a participant elsewhere is called there, which the controller is allowed', async () => {
     const service = { name: 'stock', namespace: 'warehouse', port: 9000 };
+    const networkPolicies = { participants: [{ ipBlock: { cidr: '192.0.2.0/24' } }] };
     const inService = await render({
+      networkPolicies,
       services: { inventory: { enabled: false, elsewhere: { endpoint: { service } } } },
     });
     expect(flow(inService, 'create-order').spec.participants[1]?.endpoint).toEqual({ service });
@@ -240,6 +242,7 @@ describe('CRDs, guards and flows', () => {
 
     const url = 'https://stock.example:8443';
     const byUrl = await render({
+      networkPolicies,
       controller: { allowEndpoints: ['http://more.example'] },
       services: { inventory: { enabled: false, elsewhere: { endpoint: { url } } } },
     });

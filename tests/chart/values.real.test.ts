@@ -81,8 +81,78 @@ describe('values that contradict each other fail the render with a sentence', ()
       over({ watchNamespaces: ['north'], flows: { create: true } }, ELSEWHERE),
       /watchNamespaces leaves out shop, .* where its flows lie, .*; name it too, or set flows\.create=false/,
     ],
+    [
+      'a participant elsewhere whom no network policy lets the controller call',
+      { services: { inventory: { ...OFF, elsewhere: { endpoint: { service: { name: 'stock' } } } } } },
+      /services\.inventory\.elsewhere\.endpoint is what flows call, and the network policies let the controller out to nobody there: say in networkPolicies\.participants .* or networkPolicies\.extraEgress where that is, or set networkPolicies\.enabled=false/,
+    ],
+    [
+      'endpoints that no network policy lets the controller call',
+      { controller: { allowEndpoints: ['http://stock.example'] } },
+      /controller\.allowEndpoints has http:\/\/stock\.example, and the network policies let the controller out to nobody there/,
+    ],
+    [
+      'a service elsewhere whom no network policy lets be asked',
+      { services: { payment: { ...OFF, elsewhere: { url: 'https://pay.example' } } } },
+      /services\.payment\.elsewhere\.url is what services\.order asks, and the network policies let order out to nobody there: say in networkPolicies\.extraEgress/,
+    ],
+    [
+      'a controller with the account of every pod',
+      { controller: { serviceAccount: { create: false, name: 'default' } } },
+      /controller\.serviceAccount\.name is default, the account of every pod that names none/,
+    ],
+    [
+      'a service that runs as the controller',
+      {
+        controller: { serviceAccount: { name: 'orders' } },
+        services: { wms: { serviceAccount: { create: false, name: 'orders' } } },
+      },
+      /controller\.serviceAccount\.name and services\.wms\.serviceAccount\.name are one account, orders, and each would have the other's rights/,
+    ],
+    [
+      'a service that runs as the one that creates transactions',
+      { services: { wms: { serviceAccount: { create: false, name: 'shop-ordertx-order' } } } },
+      /services\.order\.serviceAccount\.name and services\.wms\.serviceAccount\.name are one account, shop-ordertx-order/,
+    ],
+    [
+      'a user of Redis that is there anyway',
+      { redis: { acl: { streams: ['default'] } } },
+      /redis\.acl\.streams names default, which the chart has a user for: leave it out/,
+    ],
+    [
+      'a user of Redis that is written twice',
+      { redis: { acl: { extraUsers: ['user order on nopass'] } } },
+      /redis\.acl\.extraUsers names order, which the chart has a user for: leave it out/,
+    ],
+    [
+      'a user of Redis that is written twice by oneself',
+      { redis: { acl: { extraUsers: ['user admin off', 'user admin on nopass'] } } },
+      /redis\.acl\.extraUsers has two lines for admin: a user is one line/,
+    ],
+    [
+      'a user of Redis that is a stream’s',
+      { redis: { acl: { streams: ['loyalty'], extraUsers: ['user loyalty on nopass'] } } },
+      /redis\.acl\.extraUsers has a line for loyalty, and so has redis\.acl\.streams/,
+    ],
   ])('%s', async (_, values, sentence) => {
     expect(await refusal(over(REQUIRED, values))).toMatch(sentence);
+  });
+
+  test('with a path values elsewhere render, and services without rights may share an account', async () => {
+    const peers = [{ ipBlock: { cidr: '192.0.2.0/24' } }];
+    const elsewhere = {
+      inventory: { ...OFF, elsewhere: { endpoint: { service: { name: 'stock' } } } },
+      payment: { ...OFF, elsewhere: { url: 'https://pay.example' } },
+    };
+    const extraEgress = [{ to: peers }];
+    const shared = { serviceAccount: { create: false, name: 'default' } };
+    for (const values of [
+      { services: elsewhere, networkPolicies: { participants: peers, extraEgress } },
+      { services: elsewhere, networkPolicies: { enabled: false } },
+      { services: { inventory: elsewhere.inventory }, networkPolicies: { participants: peers } },
+      { services: { wms: shared, member: shared } },
+    ])
+      await expect(helm.template(over(REQUIRED, values))).resolves.not.toEqual([]);
   });
 });
 

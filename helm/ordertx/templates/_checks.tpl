@@ -4,6 +4,8 @@ What no schema can say of the values: values that contradict each other fail the
 {{- define "ordertx.check" -}}
 {{- include "ordertx.checkRenamed" . -}}
 {{- include "ordertx.checkNamespaces" . -}}
+{{- include "ordertx.checkPaths" . -}}
+{{- include "ordertx.checkAccounts" . -}}
 {{- end -}}
 
 {{/* The names of the release's services that run here, as a list. */}}
@@ -21,6 +23,59 @@ What no schema can say of the values: values that contradict each other fail the
 {{- end -}}
 {{- if .Values.flows.create -}}
 {{- fail (printf $sentence .Release.Namespace "its flows lie, and what they are for" "set flows.create=false") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Who is elsewhere is nobody whom default deny lets pass: values have to say where, or what they ask for is cut off. */}}
+{{- define "ordertx.checkPaths" -}}
+{{- $policies := .Values.networkPolicies -}}
+{{- if and $policies.enabled (not $policies.extraEgress) -}}
+{{- $sentence := "%s, and the network policies let %s out to nobody there: say in %s where that is, or set networkPolicies.enabled=false" -}}
+{{- if not $policies.participants -}}
+{{- $where := "networkPolicies.participants (who also fetch the controller's key set) or networkPolicies.extraEgress" -}}
+{{- range $component, $traits := include "ordertx.traits" . | fromYaml -}}
+{{- $values := index $.Values.services $component -}}
+{{- if and $traits.participates (not $values.enabled) -}}
+{{- with $values.elsewhere.endpoint -}}
+{{- if or .url .service.name -}}
+{{- fail (printf $sentence (printf "services.%s.elsewhere.endpoint is what flows call" $component) "the controller" $where) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.controller.allowEndpoints -}}
+{{- fail (printf $sentence (printf "controller.allowEndpoints has %s" (join ", " .)) "the controller" $where) -}}
+{{- end -}}
+{{- end -}}
+{{- range $asker, $asked := dict "order" "payment" "payment" "order" -}}
+{{- $other := index $.Values.services $asked -}}
+{{- if and (index $.Values.services $asker).enabled (not $other.enabled) $other.elsewhere.url -}}
+{{- fail (printf $sentence (printf "services.%s.elsewhere.url is what services.%s asks" $asked $asker) $asker "networkPolicies.extraEgress") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+An account that has rights is one process's alone. The namespace's account `default` is that of every pod that names none, and participants
+take whoever runs as the controller's account for the controller.
+*/}}
+{{- define "ordertx.checkAccounts" -}}
+{{- $controller := include "ordertx.controllerAccount" . -}}
+{{- $settings := dict $controller (list "controller.serviceAccount.name") -}}
+{{- $withRights := list $controller -}}
+{{- range $component := include "ordertx.servicesHere" . | fromYamlArray -}}
+{{- $account := include "ordertx.serviceAccount" (dict "root" $ "component" $component) -}}
+{{- $_ := set $settings $account (append (get $settings $account | default list) (printf "services.%s.serviceAccount.name" $component)) -}}
+{{- if (index (include "ordertx.traits" $ | fromYaml) $component).creates }}{{- $withRights = append $withRights $account -}}{{- end -}}
+{{- end -}}
+{{- range $account := $withRights | uniq -}}
+{{- $named := get $settings $account -}}
+{{- if eq $account "default" -}}
+{{- fail (printf "%s is default, the account of every pod that names none: they would have its rights; name another, or none" (join " and " $named)) -}}
+{{- else if gt (len $named) 1 -}}
+{{- fail (printf "%s are one account, %s, and each would have the other's rights: name two, or none" (join " and " $named) $account) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -6,10 +6,29 @@ one is there and cannot log in.
 {{- $rights := .Files.Get "files/redis-acl.yaml" | fromYaml -}}
 {{- $users := $rights.users -}}
 {{- $acl := .Values.redis.acl -}}
+{{- /* A Redis refuses a file that has somebody twice, all of it. */ -}}
+{{- $twice := "%s names %s, which the chart has a user for: leave it out" -}}
+{{- $taken := dict "default" true -}}
+{{- if .Values.try.enabled }}{{- $_ := set $taken "admin" true -}}{{- end -}}
+{{- range $user := keys $users }}{{- $_ := set $taken $user true -}}{{- end -}}
 {{- range $stream := $acl.streams -}}
-{{- if hasKey $users $stream -}}
-{{- fail (printf "redis.acl.streams names %s, which the chart has a user for: leave it out" $stream) -}}
+{{- if hasKey $taken $stream -}}
+{{- fail (printf $twice "redis.acl.streams" $stream) -}}
 {{- end -}}
+{{- end -}}
+{{- $extra := list -}}
+{{- range $line := $acl.extraUsers -}}
+{{- $user := index (regexSplit "\\s+" $line -1) 1 -}}
+{{- if hasKey $taken $user -}}
+{{- fail (printf $twice "redis.acl.extraUsers" $user) -}}
+{{- else if has $user $acl.streams -}}
+{{- fail (printf "redis.acl.extraUsers has a line for %s, and so has redis.acl.streams: name it in one of them" $user) -}}
+{{- else if has $user $extra -}}
+{{- fail (printf "redis.acl.extraUsers has two lines for %s: a user is one line" $user) -}}
+{{- end -}}
+{{- $extra = append $extra $user -}}
+{{- end -}}
+{{- range $stream := $acl.streams -}}
 {{- $_ := set $users "controller" (append $users.controller (printf "(~ordertx:messages:%s +xadd +xrange)" $stream)) -}}
 {{- end -}}
 {{- range $stream := $acl.streams -}}
