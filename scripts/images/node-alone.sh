@@ -22,7 +22,11 @@ for library in $(ldd "$node" | grep -o '/[^ ]*'); do
   esac
 done
 
-for file in /etc/passwd /etc/group /etc/nsswitch.conf /etc/os-release /etc/ssl/certs/ca-certificates.crt /usr/local/LICENSE; do
+# By which tools that look for flaws know the base: some go by os-release, others know Debian by debian_version alone.
+for file in /etc/os-release /etc/debian_version; do
+  [ ! -e "$file" ] || copy "$file"
+done
+for file in /etc/passwd /etc/group /etc/nsswitch.conf /etc/ssl/certs/ca-certificates.crt /usr/local/LICENSE; do
   [ ! -e "$file" ] || copy "$file"
 done
 mkdir -p "$folder/tmp" && chmod 1777 "$folder/tmp"

@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -49,4 +49,9 @@ test('names of users and packages are there, for the kubelet and for tools that 
   expect(readFileSync(join(folder, 'etc/passwd'), 'utf8')).toContain('root:');
   for (const path of find('var/lib/dpkg/status.d/*'))
     expect(readFileSync(join(folder, path), 'utf8')).toMatch(/^Package: \S+$/m);
+});
+
+test('whose packages these are is said in both files by which tools know it', () => {
+  for (const file of ['etc/os-release', 'etc/debian_version'].filter((path) => existsSync(join('/', path))))
+    expect(readFileSync(join(folder, file), 'utf8')).toBe(readFileSync(join('/', file), 'utf8'));
 });
