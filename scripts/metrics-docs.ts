@@ -175,8 +175,9 @@ export function renderMetrics(): string {
 
 # Metrics
 
-Every process serves \`/metrics\`: the controller on its own port, a service on its admin port. The format is Prometheus's text, or
-OpenMetrics for whom the Accept header says so (Prometheus does); exemplars are in OpenMetrics alone.
+Every process serves \`/metrics\`: the controller on its own port, a service on its admin port and, where it is set, on \`METRICS_PORT\`,
+which has nothing else. The format is Prometheus's text, or OpenMetrics for whom the Accept header says so (Prometheus does); exemplars are in
+OpenMetrics alone.
 
 - No label names a transaction or an order. Labels whose values people choose (flows, participants, streams) show the first hundred as they are and
   the others together as \`(others)\`.

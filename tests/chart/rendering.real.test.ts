@@ -322,27 +322,6 @@ describe('processes', () => {
   });
 });
 
-describe('network policies', () => {
-  type Rule = { readonly from?: readonly unknown[] | null; readonly to?: readonly unknown[] | null };
-  type Spec = { readonly ingress?: readonly Rule[]; readonly egress?: readonly Rule[] };
-
-  test.each<[string, Values]>([
-    ['by default', {}],
-    ['of the controller alone', { ...ALONE, flows: { create: false } }],
-    ['of no participant but one', { services: { inventory: { enabled: false } }, flows: { create: false } }],
-  ])('%s let nobody in or out by naming nobody: to Kubernetes such a rule is everybody', async (_, values) => {
-    const policies = (await render(values)).filter(({ kind }) => kind === 'NetworkPolicy');
-    expect(policies.length).toBeGreaterThan(1);
-    for (const { metadata, ...rest } of policies) {
-      const spec = rest.spec as Spec;
-      const unnamed = (spec.ingress ?? []).filter(({ from }) => (from ?? []).length === 0);
-      expect([metadata.name, unnamed]).toEqual([metadata.name, []]);
-      const empty = (spec.egress ?? []).filter((rule) => 'to' in rule && (rule.to ?? []).length === 0);
-      expect([metadata.name, empty]).toEqual([metadata.name, []]);
-    }
-  });
-});
-
 describe('rights', () => {
   type Role = {
     readonly rules: readonly {
@@ -383,6 +362,22 @@ describe('rights', () => {
       roleRef: { name: roles[0]?.metadata.name },
       subjects: [{ name: 'shop-ordertx-controller', namespace: 'shop' }],
     });
+  });
+
+  test('of Leases the controller writes those of its shards, and the cluster’s own role view has orders only where values say so', async () => {
+    const objects = await render({ controller: { shards: 2 } });
+    const home = named(objects, 'Role', 'shop-ordertx-controller-home') as unknown as Role;
+    expect(home.rules.filter(({ resources }) => resources.includes('leases'))).toEqual([
+      expect.not.objectContaining({ resourceNames: expect.anything() }),
+      expect.objectContaining({
+        resourceNames: ['ordertx-shard-0-of-2', 'ordertx-shard-1-of-2'],
+        verbs: ['get', 'update'],
+      }),
+    ]);
+    const label = 'rbac.authorization.k8s.io/aggregate-to-view';
+    const view = (of: readonly Rendered[]) => named(of, 'ClusterRole', 'shop.shop-ordertx.view').metadata.labels;
+    expect(view(objects)).not.toHaveProperty([label]);
+    expect(view(await render({ roles: { aggregateToView: true } }))).toHaveProperty([label], 'true');
   });
 
   test('nobody may write a transaction’s spec, and tokens are of the controller’s own account', async () => {

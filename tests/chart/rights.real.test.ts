@@ -27,7 +27,8 @@ const otx: Asked = { group: 'ordertx.dev', resource: 'ordertransactions', name: 
 const status: Asked = { ...otx, subresource: 'status' };
 const probe: Asked = { ...otx, name: `${FULLNAME}-test` };
 const flow: Asked = { group: 'ordertx.dev', resource: 'transactionflows', name: 'create-order' };
-const lease: Asked = { group: 'coordination.k8s.io', resource: 'leases', name: 'ordertx-0' };
+const lease: Asked = { group: 'coordination.k8s.io', resource: 'leases', name: 'ordertx-shard-0-of-1' };
+const foreignLease: Asked = { ...lease, name: 'cert-manager-controller' };
 const event: Asked = { group: 'events.k8s.io', resource: 'events' };
 const token = (account: string): Asked => ({
   ...{ resource: 'serviceaccounts', subresource: 'token', name: `${FULLNAME}-${account}` },
@@ -69,6 +70,8 @@ const HOME: readonly Row[] = [
   ['try to write the status of the test’s transaction', 'patch', { ...probe, subresource: 'status' }, ['test']],
   ['read Leases', 'get list', lease, ['controller', ...ON_CALL]],
   ['take Leases', 'create update', lease, ['controller']],
+  ['take another’s Leases', 'update patch delete', foreignLease, []],
+  ['read another’s Leases', 'get', foreignLease, ON_CALL],
   ['delete Leases', 'delete deletecollection patch', lease, []],
   ['read Events', 'get list watch', event, ON_CALL],
   ['read Events of the older kind', 'get list watch', { resource: 'events' }, ON_CALL],

@@ -6,6 +6,7 @@ What no schema can say of the values: values that contradict each other fail the
 {{- include "ordertx.checkNamespaces" . -}}
 {{- include "ordertx.checkPaths" . -}}
 {{- include "ordertx.checkAccounts" . -}}
+{{- include "ordertx.checkPods" . -}}
 {{- end -}}
 
 {{/* The names of the release's services that run here, as a list. */}}
@@ -76,6 +77,43 @@ take whoever runs as the controller's account for the controller.
 {{- fail (printf "%s is default, the account of every pod that names none: they would have its rights; name another, or none" (join " and " $named)) -}}
 {{- else if gt (len $named) 1 -}}
 {{- fail (printf "%s are one account, %s, and each would have the other's rights: name two, or none" (join " and " $named) $account) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What other objects of the release go by, and what to do instead of setting it. */}}
+{{- define "ordertx.fixedVariables" -}}
+PORT: leave it out
+ADMIN_PORT: leave it out
+METRICS_PORT: leave it out
+ORDERTX_AUDIENCE: leave it out
+ORDERTX_CONTROLLER_SUBJECT: leave it out
+ORDERTX_NAMESPACE: leave it out
+ORDERTX_NAMESPACES: set watchNamespaces
+ORDERTX_POD: leave it out
+ORDERTX_REPLICA: leave it out
+ORDERTX_SERVICE_ACCOUNT: set controller.serviceAccount.name
+ORDERTX_SHARDS: set controller.shards
+{{- end -}}
+
+{{/* What is added to pods does not say anew what the chart says: twice is no YAML, and by another port nobody finds a process. */}}
+{{- define "ordertx.checkPods" -}}
+{{- $fixed := include "ordertx.fixedVariables" . | fromYaml -}}
+{{- range $component, $values := include "ordertx.parts" . | fromYaml -}}
+{{- $setting := ternary "controller" (printf "services.%s" $component) (eq $component "controller") -}}
+{{- $labels := include "ordertx.labels" (dict "root" $ "component" $component) | fromYaml -}}
+{{- $annotations := dict "kubectl.kubernetes.io/default-container" "" -}}
+{{- range $each := list (list "podLabels" $values.podLabels $labels) (list "podAnnotations" $values.podAnnotations $annotations) -}}
+{{- range $key, $_ := index $each 1 -}}
+{{- if hasKey (index $each 2) $key -}}
+{{- fail (printf "%s.%s has %s, which the chart says itself: leave it out" $setting (index $each 0) $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $entry := $values.extraEnv -}}
+{{- with get $fixed $entry.name -}}
+{{- fail (printf "%s.extraEnv sets %s, by which other objects of the release go: %s" $setting $entry.name .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -47,12 +47,7 @@ spec:
       priorityClassName: {{ . | quote }}
       {{- end }}
       securityContext:
-        runAsNonRoot: true
-        runAsUser: 1000
-        runAsGroup: 1000
-        fsGroup: 1000
-        seccompProfile:
-          type: RuntimeDefault
+        {{- include "ordertx.podSecurity" .root | nindent 8 }}
       {{- if gt (int .values.replicas) 1 }}
       topologySpreadConstraints:
         {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
@@ -139,6 +134,18 @@ spec:
             sources:
               {{- toYaml . | nindent 14 }}
       {{- end }}
+{{- end -}}
+
+{{/* As whom a pod runs: by number, for images name nobody, or as whom the cluster says. */}}
+{{- define "ordertx.podSecurity" -}}
+runAsNonRoot: true
+{{- if .Values.fixedUser }}
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
 {{- end -}}
 
 {{/* What every container of a process has: (dict "values" .Values.services.order "tls" $tls). */}}
