@@ -17,6 +17,6 @@ export const GUARDS: readonly Guard[] = [
   { name: 'ordertransactions-delete-guard', kind: 'validating', isOptional: false, digest: '081b1da44ec8694d' },
   { name: 'ordertransactions-return-warning', kind: 'validating', isOptional: true, digest: '3cc79e6ebd7141dc' },
   { name: 'ordertransactions-payload-guard', kind: 'validating', isOptional: false, digest: '0a8f564228be32ef' },
-  { name: 'ordertx-crd-guard', kind: 'validating', isOptional: false, digest: '77bab80ec1f66830' },
+  { name: 'ordertx-crd-guard', kind: 'validating', isOptional: false, digest: '69dfb4c867098e0a' },
   { name: 'ordertransactions-managed-fields', kind: 'mutating', isOptional: true, digest: '599c1da24e01fe4c' },
 ];

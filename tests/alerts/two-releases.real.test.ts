@@ -79,7 +79,10 @@ function testOf(one: Case, release: string, other: string): object {
   if (rule === undefined) throw new Error(`there is no alert ${one.alert}`);
   const series = {
     ...scrapedFrom(release, one.fires.series),
-    ...scrapedFrom(other, { ordertx_redis_up: stays(1), 'leader_election_master_status{name="ordertx-shard-0-of-2"}': stays(1) }),
+    ...scrapedFrom(other, {
+      ordertx_redis_up: stays(1),
+      'leader_election_master_status{name="ordertx-shard-0-of-2"}': stays(1),
+    }),
   };
   return {
     interval: EVERY,

@@ -168,7 +168,11 @@ describe('the role that serves', () => {
       `insert into ordertx_service_migrations (name, run_on) values ('9999_mine', now())`,
       /permission denied for table ordertx_service_migrations/,
     ],
-    ['have changes made again', 'delete from ordertx_kit_migrations', /permission denied for table ordertx_kit_migrations/],
+    [
+      'have changes made again',
+      'delete from ordertx_kit_migrations',
+      /permission denied for table ordertx_kit_migrations/,
+    ],
     ['become the owner', 'set role ordertx_order_owner', /permission denied to set role/],
     ['become another service', 'set role ordertx_payment', /permission denied to set role/],
     ['make a role', 'create role mine', /permission denied to create role/],

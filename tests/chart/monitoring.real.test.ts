@@ -142,7 +142,10 @@ describe('scrapes', () => {
     const open = policies
       .flatMap(({ spec }) => (spec.ingress ?? []).map((rule) => ({ spec, ...rule })))
       .filter(({ from }) => JSON.stringify(from) === JSON.stringify(PROMETHEUS))
-      .map(({ spec, ports }) => [spec.podSelector.matchLabels['app.kubernetes.io/component'], ports.map((p) => p.port)]);
+      .map(({ spec, ports }) => [
+        spec.podSelector.matchLabels['app.kubernetes.io/component'],
+        ports.map((p) => p.port),
+      ]);
     expect(open).toEqual([
       [undefined, ['metrics']],
       ['controller', ['http']],
@@ -201,7 +204,10 @@ async function groupsOf(alerts: Values): Promise<readonly Group[]> {
 }
 
 const SOURCE = (parse(readFileSync(RULES_FILE, 'utf8')) as { readonly groups: readonly Group[] }).groups.map(
-  ({ name, rules }) => ({ name, rules: rules.map((rule) => ({ ...rule, expr: rule.expr.trim(), labels: { ...rule.labels } })) }),
+  ({ name, rules }) => ({
+    name,
+    rules: rules.map((rule) => ({ ...rule, expr: rule.expr.trim(), labels: { ...rule.labels } })),
+  }),
 ) as readonly Group[];
 const ALERTS = alertsIn(RULES_FILE);
 const ofAll = (settings: Values) => Object.fromEntries(ALERTS.map(({ alert }) => [alert, settings]));

@@ -52,5 +52,8 @@ test('names are resolved where and by what ports values say: a cache on every no
   expect(await resolvers({})).toEqual({ ports: at(53), to: [cluster] });
   const cache = { ipBlock: { cidr: '169.254.20.10/32' } };
   const dns = { ports: [53, 5353], to: [cluster, cache] };
-  expect(await resolvers({ networkPolicies: { dns } })).toEqual({ ports: [...at(53), ...at(5353)], to: [cluster, cache] });
+  expect(await resolvers({ networkPolicies: { dns } })).toEqual({
+    ports: [...at(53), ...at(5353)],
+    to: [cluster, cache],
+  });
 });

@@ -115,26 +115,34 @@ test.each<[string, string]>([
   ['1e3', 'null'],
   ['shop', '123'],
   ['shop.eu', 'shop'],
-])('release %s in namespace %s: every name and label is a text, and a name that a Service may have', async (release, namespace) => {
-  const file = await helm.valuesFile(
-    over(REQUIRED, { fullnameOverride: release === '1e3' ? 'yes' : '', monitoring: { dashboards: { enabled: true } } }),
-  );
-  const objects = objectsOf(await helm.run(['template', release, CHART, '-n', namespace, '-f', file]));
-  for (const { kind, metadata } of objects) {
-    expect([kind, typeof metadata.name, metadata.name]).toEqual([kind, 'string', metadata.name]);
-    if ('namespace' in metadata) expect([kind, metadata.namespace]).toEqual([kind, namespace]);
-    for (const map of [metadata.labels ?? {}, metadata.annotations ?? {}])
-      for (const value of Object.values(map)) expect(typeof value).toBe('string');
-    expect(metadata.labels?.['app.kubernetes.io/instance']).toBe(release);
-    if (kind === 'Service') expect(metadata.name).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])$/);
-  }
-  const { spec } = objects.find(({ kind }) => kind === 'Deployment') as unknown as Workload;
-  expect(spec.selector.matchLabels['app.kubernetes.io/instance']).toBe(release);
-});
+])(
+  'release %s in namespace %s: every name and label is a text, and a name that a Service may have',
+  async (release, namespace) => {
+    const file = await helm.valuesFile(
+      over(REQUIRED, {
+        fullnameOverride: release === '1e3' ? 'yes' : '',
+        monitoring: { dashboards: { enabled: true } },
+      }),
+    );
+    const objects = objectsOf(await helm.run(['template', release, CHART, '-n', namespace, '-f', file]));
+    for (const { kind, metadata } of objects) {
+      expect([kind, typeof metadata.name, metadata.name]).toEqual([kind, 'string', metadata.name]);
+      if ('namespace' in metadata) expect([kind, metadata.namespace]).toEqual([kind, namespace]);
+      for (const map of [metadata.labels ?? {}, metadata.annotations ?? {}])
+        for (const value of Object.values(map)) expect(typeof value).toBe('string');
+      expect(metadata.labels?.['app.kubernetes.io/instance']).toBe(release);
+      if (kind === 'Service') expect(metadata.name).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])$/);
+    }
+    const { spec } = objects.find(({ kind }) => kind === 'Deployment') as unknown as Workload;
+    expect(spec.selector.matchLabels['app.kubernetes.io/instance']).toBe(release);
+  },
+);
 
 test('a release that begins with a digit has to say what names begin with', async () => {
   const file = await helm.valuesFile(REQUIRED);
-  const failed = await helm.run(['template', '2026', CHART, '-n', 'shop', '-f', file]).then(() => 'it rendered', String);
+  const failed = await helm
+    .run(['template', '2026', CHART, '-n', 'shop', '-f', file])
+    .then(() => 'it rendered', String);
   expect(failed).toContain("the release's name 2026 begins with a digit, which the name of a Service may not");
 });
 
@@ -164,10 +172,9 @@ test('no two releases have one name for what belongs to no namespace, or to anot
 const idOf = ({ kind, metadata }: Rendered) => `${kind} ${metadata.namespace ?? ''} ${metadata.name}`;
 
 function namesIn(text: string): readonly (readonly [kind: string, name: string])[] {
-  return [...text.matchAll(/^kind: (\w+)$[^]*?^metadata:$[^]*?^ {2}name: "?([^"\s]+)"?$/gm)].map(([, kind = '', name = '']) => [
-    kind,
-    name,
-  ]);
+  return [...text.matchAll(/^kind: (\w+)$[^]*?^metadata:$[^]*?^ {2}name: "?([^"\s]+)"?$/gm)].map(
+    ([, kind = '', name = '']) => [kind, name],
+  );
 }
 
 describe('CRDs, guards and flows', () => {
