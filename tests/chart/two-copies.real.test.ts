@@ -38,7 +38,7 @@ test('names and selectors of the two have nothing in common', async () => {
   const ids = objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   expect(new Set(ids).size).toBe(ids.length);
 
-  const deployments = objects.filter(({ kind }) => kind === 'Deployment') as readonly Selecting[];
+  const deployments = objects.filter(({ kind }) => kind === 'Deployment') as unknown as readonly Selecting[];
   expect(deployments).toHaveLength(16);
   expect(deployments.map(({ metadata }) => metadata.name)).toContain('shop-west-2-order');
   for (const { metadata, spec } of deployments) {
