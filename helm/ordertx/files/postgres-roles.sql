@@ -60,7 +60,9 @@ where :'service' <> 'archive' and not exists (select from pg_tables where schema
 \gexec
 reset role;
 
-select format('revoke insert, update, delete on %I from %I', tablename, :'serving'), format('grant references on %I to %I', tablename, :'serving')
+select
+  format('revoke insert, update, delete on %I from %I', tablename, :'serving') as less,
+  format('grant references on %I to %I', tablename, :'serving') as more
 from pg_tables
 where schemaname = 'public' and tablename in ('ordertx_kit_migrations', 'ordertx_service_migrations')
 \gexec
