@@ -58,7 +58,7 @@ beforeAll(async () => {
       ['helm install ordertx helm/ordertx', 'helm install ordertx helm/ordertx --set crds.enabled=false'],
       ['kubectl create namespace shop', `kubectl get namespace ${namespace}`],
       ['namespace shop', `namespace ${namespace}`],
-      ['--clusterrole=shop-', `--clusterrole=${namespace}-`],
+      ['--clusterrole=shop.', `--clusterrole=${namespace}.`],
     ],
   });
   const { body } = await admin.request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
