@@ -127,6 +127,23 @@ test(
 );
 
 test(
+  'a release that was left half-way is said, and installed all the same',
+  async () => {
+    programs.add('docker', 'case "$*" in *inspect*) echo 150000000;; esac').add('kind');
+    programs.add('kubectl', 'case "$*" in *"get secrets"*) echo secret/sh.helm.release.v1.ordertx.v1;; esac');
+    programs.add('helm', 'case "$1" in upgrade) exit 1;; esac');
+    const { said } = await kind();
+    expect(said).toContain('release ordertx was left half-way by a run that was cut off; secret/sh.helm.release.v1');
+    const steps = programs.told.filter((line) => /^(helm upgrade|kubectl .*delete)/.test(line));
+    expect(steps).toEqual([
+      expect.stringMatching(/--namespace shop delete secret\/sh\.helm\.release\.v1\.ordertx\.v1$/),
+      expect.stringMatching(/^helm upgrade --install ordertx/),
+    ]);
+  },
+  TEST_MS,
+);
+
+test(
   'a cluster that was cut off while it was made is told from one that works, with what to do',
   async () => {
     programs.add('docker').add('helm').add('kubectl');
