@@ -1,37 +1,30 @@
 /** `up` as a person or a tool outside the repository meets it: a process, its stack.json, and what it leaves behind. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import {
+  BACK_MS,
+  comesBack,
+  describedBy,
+  GONE_MS,
+  nothingIsLeft,
+  pidsOf,
+  placeOrder,
+  startUp,
+  untilUp,
+  UP_MS,
+  urlsOf,
+  type System,
+} from '../tests/world/up-system.ts';
 import { isAlive } from './alive.ts';
-import { startTcpProxy } from '../tests/world/tcp-proxy.ts';
 import { waitFor } from './deadline.ts';
 import { customerCommands } from './greeting.ts';
-import { freePort, isFree } from './ports.ts';
-import { inheritedEnvironment, openProcessGroup } from './process-group.ts';
-import { startRedis } from './redis.ts';
+import { isFree } from './ports.ts';
 import type { StackDescription } from './stack.ts';
-
-const UP_MS = 120_000;
-const GONE_MS = 20_000;
-const BACK_MS = 60_000;
-/** Of an end in which nothing that Redis was asked is answered. */
-const ENDED_MS = 20_000;
-
-type System = {
-  readonly up: ChildProcess;
-  /** On stdout, so far. */
-  readonly printed: () => string;
-  /** What it said on stderr so far. */
-  readonly said: () => string;
-  readonly folder: string;
-  /** The only place it may put temporary files. */
-  readonly temporary: string;
-  readonly exitCode: Promise<number | null>;
-};
 
 let root: string;
 
@@ -41,36 +34,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-async function start(name: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<System> {
-  const folder = join(root, name);
-  const temporary = join(root, `${name}-tmp`);
-  await mkdir(temporary, { recursive: true });
-  const up = spawn(process.execPath, [join(import.meta.dirname, 'up.ts'), '--dir', folder, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inheritedEnvironment(), TMPDIR: temporary, ...env },
-  });
-  let [said, printed] = ['', ''];
-  up.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-  up.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const exitCode = new Promise<number | null>((resolve) => up.once('exit', (code) => resolve(code)));
-  return { up, printed: () => printed, said: () => said, folder, temporary, exitCode };
-}
+const start = (name: string, args: readonly string[] = [], env: Record<string, string> = {}) =>
+  startUp(root, name, args, env);
 
-async function describedBy(system: System): Promise<StackDescription | undefined> {
-  const text = await readFile(join(system.folder, 'stack.json'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as StackDescription);
-}
-
-async function untilUp(system: System): Promise<StackDescription> {
-  return waitFor(() => describedBy(system), {
-    ...{ what: 'stack.json', deadlineMs: UP_MS },
-    giveUp: () => {
-      if (system.up.exitCode !== null) throw new Error(`up ended early: ${system.said()}`);
-    },
-  });
-}
-
-/** By the name that a restart test or a failure message uses. */
 /** As /proc spells them: 127.0.0.1, the same mapped into IPv6, ::1. */
 const LOOPBACK = ['0100007F', '0000000000000000FFFF00000100007F', '00000000000000000000000001000000'];
 const TCP_LISTEN = '0A';
@@ -88,47 +54,6 @@ async function listeningAddresses(pids: Readonly<Record<string, number>>): Promi
   return rows
     .filter(([, , , state, , , , , , inode = '']) => state === TCP_LISTEN && own.has(inode))
     .map(([, address = '']) => address.split(':')[0] ?? '');
-}
-
-function pidsOf({ services, controllers, ...servers }: StackDescription): Readonly<Record<string, number>> {
-  const { postgres, redis, apiserver, etcd } = servers;
-  return {
-    ...Object.fromEntries(Object.entries(services).map(([name, { pid }]) => [name, pid])),
-    ...Object.fromEntries(controllers.map(({ pid }, index) => [`controller ${index + 1}`, pid])),
-    ...{ postgres: postgres.pid, redis: redis.pid ?? 0, apiserver: apiserver.pid, etcd: etcd.pid },
-  };
-}
-
-function urlsOf({ services, controllers, redisUrl }: StackDescription): readonly string[] {
-  const ofServices = Object.values(services).map(({ url }) => url);
-  return [...ofServices, services.order.databaseUrl, redisUrl, ...controllers.map(({ url }) => url)];
-}
-
-async function nothingIsLeft(system: System, description: StackDescription): Promise<void> {
-  const pids = Object.values(pidsOf(description));
-  await waitFor(async () => !pids.some(isAlive), { what: 'every process to end', deadlineMs: GONE_MS });
-  await waitFor(async () => (await readdir(system.temporary)).length === 0, {
-    ...{ what: 'the temporary folder to disappear', deadlineMs: GONE_MS },
-  });
-  const ports = urlsOf(description).map((url) => Number(new URL(url).port));
-  expect(await Promise.all(ports.map(isFree))).toEqual(ports.map(() => true));
-  await waitFor(async () => (await readdir(system.folder)).join() === 'logs', {
-    ...{ what: 'only the logs to be left', deadlineMs: GONE_MS },
-  });
-}
-
-/** Returns the status and what was answered: 201 is an order whose stock is reserved. */
-async function placeOrder({ services }: StackDescription, key: string): Promise<readonly [number, string]> {
-  const json = { 'content-type': 'application/json' };
-  const stocked = JSON.stringify({ stocked: 1_000 });
-  await fetch(`${services.inventory.url}/stock/tea`, { method: 'PUT', headers: json, body: stocked });
-  const lines = [{ skuId: 'tea', quantity: 1, unitPriceCents: 450 }];
-  const answer = await fetch(`${services.order.url}/orders`, {
-    method: 'POST',
-    headers: { ...json, 'idempotency-key': key, prefer: 'wait=20' },
-    body: JSON.stringify({ userId: 'u1', lines }),
-  });
-  return [answer.status, await answer.text()];
 }
 
 describe('two systems on one machine', () => {
@@ -252,31 +177,10 @@ describe('two systems on one machine', () => {
     await nothingIsLeft(first, firstIs);
   }, 60_000);
 
-  test.each(['order', 'inventory', 'wms', 'controller 1', 'redis', 'postgres', 'apiserver', 'etcd'])(
+  // Of each kind of part one; all others: up.long.real.test.ts.
+  test.each(['inventory', 'controller 1', 'postgres', 'apiserver'])(
     'with --restart a killed %s comes back on its port, and orders go through again',
-    async (name) => {
-      const before = (await describedBy(second))!;
-      process.kill(pidsOf(before)[name]!, 'SIGKILL');
-      const after = await waitFor(
-        async () => {
-          const now = (await describedBy(second))!;
-          return pidsOf(now)[name] !== pidsOf(before)[name] && now;
-        },
-        { what: `${name} to come back`, deadlineMs: BACK_MS },
-      );
-      expect(isAlive(pidsOf(after)[name]!)).toBe(true);
-      expect(urlsOf(after)).toEqual(urlsOf(before));
-      let attempt = 0;
-      await waitFor(
-        async () => {
-          // An order that was placed too early may be cancelled for want of an answer; then the customer tries again.
-          const [status, answer] = await placeOrder(after, `${name.replace(' ', '-')}-${(attempt += 1)}`);
-          if (status !== 201) throw new Error(`it was answered ${status}: ${answer}`);
-          return true;
-        },
-        { what: 'an order to go through', deadlineMs: BACK_MS },
-      );
-    },
+    (name) => comesBack(second, name),
     2 * BACK_MS,
   );
 
@@ -287,32 +191,6 @@ describe('two systems on one machine', () => {
     await nothingIsLeft(second, description);
   }, 60_000);
 });
-
-test(
-  'interrupted while its Redis is half-open it ends in bounded time and leaves nothing',
-  async () => {
-    const group = await openProcessGroup();
-    const redis = await startRedis(group, { url: '' });
-    if (redis.kind !== 'own') throw new Error('a Redis of its own was asked for');
-    const proxy = await startTcpProxy(redis.port);
-    const system = await start('half-open', [], { REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
-    const description = await untilUp(system);
-    // Also those that are made from now on.
-    proxy.break('answers-lost');
-    proxy.swallowOpen();
-    expect((await placeOrder(description, 'k1'))[0]).toBe(201);
-    const sinceMs = performance.now();
-    system.up.kill('SIGINT');
-    expect(await system.exitCode).toBe(0);
-    expect(performance.now() - sinceMs).toBeLessThan(ENDED_MS);
-    // The Redis is not its own: it lives on.
-    const redisUrl = `redis://127.0.0.1:${await freePort()}`;
-    await nothingIsLeft(system, { ...description, redisUrl, redis: { pid: description.apiserver.pid } });
-    await proxy.close();
-    await group.close();
-  },
-  2 * UP_MS,
-);
 
 describe('a start that fails', () => {
   test('says why and leaves nothing', async () => {
