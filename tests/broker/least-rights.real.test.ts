@@ -262,6 +262,31 @@ describe('a stranger', () => {
     expect(await answered('member', '/members/bob')).toMatchObject({ points: 25 });
   });
 
+  test('who is payment may tell of a shipment in wms’s name, and is believed: both add to one stream', async () => {
+    const orderId = await customers.orderToPay([TEA]);
+    await customers.pay(orderId);
+    await customers.atRest();
+    const forged = {
+      ...{ specversion: '1.0', id: `wms/wms.shipped/${orderId}`, source: 'ordertx/wms', type: 'wms.shipped' },
+      ...{ subject: orderId, time: new Date().toISOString(), datacontenttype: 'application/json' },
+      ...{ replyto: 'ordertx:receipts:wms-1', receipttoken: 'of-the-stranger', attempt: 1, data: { orderId } },
+    };
+    await as('payment', 'XADD', 'ordertx:messages:order', '*', 'event', JSON.stringify(forged));
+    await customers.statusIs(orderId, 'SHIPPED');
+    expect(await answered('wms', `/shipments/${orderId}`)).toMatchObject({ state: 'OUTBOUND' });
+    // Once it has left the warehouse, what the forged message has said before is true.
+    expect((await customers.ship(orderId)).status).toBe(200);
+    await customers.atRest();
+  });
+
+  test('who is one consumer may take the controller’s receipts away, and every order ends all the same', async () => {
+    await as('dispatch', 'XADD', 'ordertx:receipts:controller-1', '*', 'receipt', '{}');
+    expect(await as('dispatch', 'EXPIRE', 'ordertx:receipts:controller-1', '0')).toBe(1);
+    await customers.pay(await customers.orderToPay([TEA], 'cid'));
+    await customers.atRest();
+    expect(await answered('member', '/members/cid')).toMatchObject({ points: 25 });
+  });
+
   test('without a certificate is not let in', async () => {
     const url = new URL(redis.url('order'));
     url.searchParams.delete('ssl_certfile');

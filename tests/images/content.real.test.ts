@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,6 +25,7 @@ import { freePort } from '../../local/ports.ts';
 import { inheritedEnvironment } from '../../local/process-group.ts';
 import { SERVICES } from '../../local/services.ts';
 import { PROCESSES } from '../../scripts/images/processes.ts';
+import { pageCommands } from '../world/page-commands.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 import { contextOf, filesBelow } from './instructions.ts';
 
@@ -145,6 +147,27 @@ describe('a process with nothing but its image’s content', () => {
     // By a code and not by the signal: as process 1 it would get none that it has no handler for.
     expect(await waiting.stop()).toEqual({ code: 143, signal: null });
     await holder.end();
+  });
+
+  test('does a service’s commands, as the page about a release has them, with a file by stdin', async () => {
+    const command = pageCommands('docs/operating/README.md').find((line) => line.startsWith('kubectl exec')) ?? '';
+    const [, settle = ''] = / -- node \/app\/main\.mjs (settle .*)$/.exec(command) ?? [];
+    const run = async (service: 'order' | 'inventory', args: string): Promise<string> => {
+      const env = {
+        ...{ ...inheritedEnvironment(), PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+        ...{ DATABASE_URL: shop.services[service].databaseUrl, ORDERTX_NAMESPACES: shop.namespace },
+      };
+      const program = join(contentOf(service), 'main.mjs');
+      return (await promisify(execFile)('sh', ['-c', `node '${program}' ${args}`], { env })).stdout;
+    };
+    expect(await run('order', settle.replace('shop/', `${shop.namespace}/`))).toContain('Cancelled');
+    const lines = [{ skuId: 'tea', quantity: 1, unitPriceCents: 450 }];
+    const payload = join(folder, 'payload.json');
+    writeFileSync(payload, JSON.stringify({ orderId: 'o77', userId: 'u1', lines, totalCents: 450 }));
+    const confirm = `settle --transaction ${shop.namespace}/create-o77 --branch inventory --path /tcc/create-order --as Confirmed`;
+    expect(await run('inventory', `${confirm} --reason 'row was lost' --payload /dev/stdin < ${payload}`)).toContain(
+      'Confirmed',
+    );
   });
 
   test('names its sources where it fails, if it is asked to', async () => {
