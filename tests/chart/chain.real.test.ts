@@ -354,7 +354,9 @@ test(
     const { body } = await admin.request('GET', path('transactionflows', 'create-order'));
     expect(body).toMatchObject({ metadata: { finalizers: ['ordertx.dev/in-use'] } });
     expect(await walk.next('kubectl delete txflow')).toMatchObject({ code: 0 });
-    expect(await walk.next('helm uninstall shop')).toMatchObject({ code: 0 });
+    expect(await walk.next('helm uninstall ordertx', { 'uninstall ordertx': 'uninstall shop' })).toMatchObject({
+      code: 0,
+    });
     const deployments = await admin.request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
     expect(deployments.body).toMatchObject({ items: [] });
   },

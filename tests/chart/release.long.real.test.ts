@@ -37,6 +37,8 @@ type Flow = {
   };
 };
 
+/** What a controller writes to every flow. */
+const IN_USE = '{"metadata":{"finalizers":["ordertx.dev/in-use"]}}';
 /** As long as a release's name may be. */
 const second = `second-${'x'.repeat(46)}`;
 const timeout = (timeoutSeconds: number): Values => ({ flows: { settings: { 'create-order': { timeoutSeconds } } } });
@@ -65,6 +67,10 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
   const flow = async () => JSON.parse(await kube('get', 'txflow', 'create-order', '-o', 'json')) as Flow;
   const inFlight = async () =>
     (await kube('get', 'otx', 'create-o1', '-o', 'jsonpath={.metadata.uid} {.metadata.resourceVersion}')).trim();
+  const crdFlows = async () =>
+    JSON.parse(await kube('get', 'crd', 'transactionflows.ordertx.dev', '-o', 'json')) as {
+      readonly metadata: { readonly deletionTimestamp?: string };
+    };
   const failed = (doing: Promise<string>) => doing.then(() => 'it did not fail', String);
 
   test(
@@ -144,12 +150,22 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
 
       await kube('patch', 'txflow', 'create-order', '--type=merge', '-p', '{"spec":{"timeoutSeconds":66}}');
       const env = { ...inheritedEnvironment(), KUBECONFIG: cluster.kubeconfig, HOME: group.folder };
-      const names = { 'template ordertx': 'template shop', '-f values.yaml': `-f ${await helm.valuesFile(REQUIRED)}` };
-      const [again = ''] = pageCommands('helm/ordertx/UPGRADING.md');
-      await runAsWritten(again, { kubectl: cluster.kubectl, plugins: dirname(helm.program), env, names });
+      const names = {
+        ...{ 'template ordertx': 'template shop', 'upgrade ordertx': 'upgrade shop' },
+        '-f values.yaml': `-f ${await helm.valuesFile(REQUIRED)}`,
+      };
+      const run = { kubectl: cluster.kubectl, plugins: dirname(helm.program), env, names };
+      const [upgrade = '', again = '', resources = '', ...others] = pageCommands('helm/ordertx/UPGRADING.md');
+      expect(others).toEqual([]);
+      await runAsWritten(again, run);
+      expect(await patched()).toEqual([30, 128]);
+      expect((await runAsWritten(resources, run)).stdout).toMatch(
+        /customresourcedefinition\.\S*\/ordertransactions\.ordertx\.dev serverside-applied/,
+      );
+      await runAsWritten(upgrade, run);
       expect(await patched()).toEqual([30, 128]);
     },
-    TEST_MS,
+    TEST_MS * 2,
   );
 
   test(
@@ -235,16 +251,31 @@ describe.each<HelmMajor>([4, 3])('helm %i', (major) => {
         const done = async (beginning: string, names = {}) =>
           expect(await walk.next(beginning, names)).toMatchObject({ code: 0 });
         await done('kubectl delete txflow');
-        await done('helm uninstall shop', { 'uninstall shop': 'uninstall again' });
+        await done('helm uninstall ordertx', { 'uninstall ordertx': 'uninstall again' });
+        const rest = await walk.next('kubectl get lease,secret,rolebinding,otx');
+        expect(rest.code).toBe(0);
         const left = await walk.next('kubectl get otx,txflow');
         expect(left.stdout).not.toContain('ordertransaction.');
         expect(left.stdout.match(/^north /gm)).toHaveLength(3);
+        await kubectl(cluster, '--namespace', 'north', 'patch', 'txflow', 'pay-order', '--type=merge', '-p', IN_USE);
+        await done('kubectl get txflow');
         await done('kubectl delete validatingadmissionpolicybinding ordertx-crd-guard');
         await waitFor(async () => kube('delete', 'crd', 'transactionflows.ordertx.dev', '--dry-run=server'), {
           what: 'the guard of the CRDs to be gone',
           deadlineMs: TEST_MS / 2,
         });
-        await done('kubectl delete crd');
+        // Somebody who has begun with the CRDs: the patch is taken while one waits for its flow.
+        await kubectl(cluster, '--namespace', 'north', 'patch', 'txflow', 'pay-order', '--type=merge', '-p', IN_USE);
+        const deleted = done('kubectl delete crd');
+        await waitFor(async () => (await crdFlows()).metadata.deletionTimestamp !== undefined, {
+          what: 'the CRD to be waited for',
+          deadlineMs: TEST_MS / 2,
+        });
+        const [unbind = ''] = pageCommands('docs/operating/uninstalling.md').filter((line) =>
+          line.includes('finalizers'),
+        );
+        await runAsWritten(unbind, run);
+        await deleted;
         await done('kubectl delete validatingadmissionpolicybindings,');
         await done('kubectl delete mutatingadmissionpolicybindings,');
         walk.end();
