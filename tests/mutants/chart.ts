@@ -42,4 +42,20 @@ export const chart: readonly Mutant[] = [
     replace: 'if hasKey $parts $component',
     tests: ['tests/chart/try-out.real.test.ts'],
   },
+  {
+    name: 'Prometheus is let in to the port where stock is changed',
+    breaks: 'who collects figures changes nothing',
+    file: 'helm/ordertx/templates/network-policies.yaml',
+    find: '- { port: metrics, protocol: TCP }',
+    replace: '- { port: admin, protocol: TCP }',
+    tests: ['tests/chart/monitoring.real.test.ts'],
+  },
+  {
+    name: 'an alert looks at the figures of every release',
+    breaks: 'a release that is well silences no other’s alerts',
+    file: 'helm/ordertx/templates/prometheusrule.yaml',
+    find: '"names" "ordertx_[a-z0-9_]+|leader_election_master_status"',
+    replace: '"names" "none_at_all"',
+    tests: ['tests/alerts/two-releases.real.test.ts'],
+  },
 ];
