@@ -82,6 +82,13 @@ test('to a stream of one’s own the controller sends, and its user hears that o
     await expect(attempt()).rejects.toThrow('NOPERM');
 });
 
+test('in another numbered database the rights are the same, so it keeps no release from another', async () => {
+  const loyalty = as('loyalty', NEW);
+  await loyalty.select(1);
+  await loyalty.xadd('ordertx:receipts:controller-1', '*', 'receipt', '{}');
+  await expect(loyalty.xadd('ordertx:messages:payment', '*', 'event', '{}')).rejects.toThrow('NOPERM');
+});
+
 test('a Redis that runs takes it line by line, as the page says, and has the same users then', async () => {
   const before = `user default off\n${ADMIN}\nuser order on nopass ~* +@all (~everything +get)\n`;
   const running = await startRedis(another, { url: '', users: { acl: before, admin: 'admin', password: PASSWORD } });
