@@ -22,8 +22,8 @@ export const manyAndEnded: readonly Mutant[] = [
     name: 'every replica looks at every transaction',
     breaks: 'a further replica costs what it hears, and nothing is done for what is another’s',
     file: 'controller/src/reconcile/reconciler.ts',
-    find: 'if (isOurs || this.#works.has(key)) this.#ports.schedule.soon(key);',
-    replace: 'if (isOurs || transaction !== undefined) this.#ports.schedule.soon(key);',
+    find: 'else if (isOurs) this.wake(key, transaction);',
+    replace: 'else if (isOurs || transaction !== undefined) this.wake(key, transaction);',
     tests: ['controller/src/reconcile/reconciler.test.ts'],
   },
   {
