@@ -1,7 +1,7 @@
 /**
  * What a person reads once trouble of another kind is over: what comes next is as new as the first was, and at once as the first was.
  */
-import { describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { WORKING_ON_IT, type Outcome } from '../transaction/outcome.ts';
 import { type Controller, flowNamed, KEY, Shop } from './shop-fake.ts';
 
@@ -118,4 +118,47 @@ test('and all the same a write a minute, where a flow comes and goes and sentenc
   const before = shop.server.writes;
   await controller.workFor(30 * MINUTE_MS);
   expect(shop.server.writes - before).toBeLessThanOrEqual(30);
+});
+
+describe('not at once, where a transaction that was stuck for long goes on', () => {
+  const RECEIPT = {
+    name: 'lock-wms',
+    when: 'Confirmed',
+    stream: 'wms',
+    type: 'stock.lock',
+    delivery: 'Reliable',
+  } as const;
+  let shop: Shop;
+  let controller: Controller;
+
+  beforeEach(async () => {
+    shop = new Shop();
+    const flow = patientFlow();
+    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [RECEIPT] } });
+    allAnswer(shop, unavailable);
+    shop.order();
+    controller = shop.controller();
+    await controller.workFor(2 * MINUTE_MS);
+    expect(shop.now.status?.conditions).toMatchObject([{ type: 'Stuck', status: 'True', reason: 'TakingTooLong' }]);
+    shop.participants.fault = () => 'none';
+  });
+
+  test('its decision and its end are all that is written', async () => {
+    const before = shop.server.writes;
+    while (shop.now.status?.decision === undefined) await controller.workFor(1_000);
+    await controller.workFor(2_000);
+    expect(shop.now.status).toMatchObject({ decision: 'Confirm', phase: 'Confirming', waitingFor: '', message: '' });
+    controller.receipt('lock-wms', { kind: 'delivered' });
+    await controller.work();
+    expect(shop.now.status).toMatchObject({ phase: 'Succeeded' });
+    expect(shop.server.writes - before).toBe(2);
+  });
+
+  test('a receipt that does not come is told all the same', async () => {
+    await controller.workFor(2 * MINUTE_MS);
+    expect(shop.now.status).toMatchObject({
+      ...{ phase: 'Delivering', waitingFor: 'lock-wms' },
+      message: expect.stringContaining('its consumer has sent no receipt: is it running?'),
+    });
+  });
 });

@@ -12,7 +12,7 @@ import { conditionIsTrue, findCondition } from './conditions.ts';
 import { fnv1a } from './fnv1a.ts';
 import { isAboutHold, waitsOnlyForHold } from './hold.ts';
 import { branchesOf, branchIsOpen, messagesOf, phaseOf } from './phase.ts';
-import { describeEach, describeSlow, raiseAlarm } from './sentences.ts';
+import { describeEach, describeSlow, isOnlySlow, raiseAlarm } from './sentences.ts';
 import { keepStoredAnswers } from './stored-answers.ts';
 import { createdAtMs, store, type Step, type View } from './step.ts';
 
@@ -75,7 +75,9 @@ function whenToWrite(
   if (quietMs - nowMs > QUIET_MAX * everyMs) return nowMs;
   if (!hasSentence) return quietMs + spreadMs;
   const soonMs = Math.max(nowMs, view.quietUntilMs - AHEAD * everyMs);
-  return view.wellSinceMs === undefined ? soonMs : Math.max(soonMs, view.wellSinceMs + WELL_FOR_MS);
+  // Stuck for long, it goes on: what it waits for just now is no trouble yet, and thousands may go on at once.
+  const wellSinceMs = view.wellSinceMs ?? (isOnlySlow(status) ? view.storedAtMs : undefined);
+  return wellSinceMs === undefined ? soonMs : Math.max(soonMs, wellSinceMs + WELL_FOR_MS);
 }
 
 /** What one write of a transaction's trouble is made up for by, with so many unfinished ones beside it. */

@@ -40,8 +40,7 @@ export function describe(status: OrderTransactionStatus): Description {
   );
   const message = failing.find(({ state }) => state === 'Refused') ?? failing[0];
   if (message) return ofMessage(message);
-  const isSlow = conditionIsTrue(status, 'Stuck') && findCondition(status, 'Stuck')?.reason === 'TakingTooLong';
-  return isSlow ? describeSlow(status) : { waitingFor: '', message: whyCancelled(status) };
+  return isTakingTooLong(status) ? describeSlow(status) : { waitingFor: '', message: whyCancelled(status) };
 }
 
 /**
@@ -64,6 +63,18 @@ export function describeSlow(status: OrderTransactionStatus): Description {
   if (branch) return ofBranch(branch, status);
   const message = messagesOf(status).find(messageIsOpen);
   return message ? ofMessage(message) : { waitingFor: '', message: 'it has not ended yet' };
+}
+
+function isTakingTooLong(status: OrderTransactionStatus): boolean {
+  return conditionIsTrue(status, 'Stuck') && findCondition(status, 'Stuck')?.reason === 'TakingTooLong';
+}
+
+/** It takes too long, and nobody that it waits for just now has an error, not even a "later": it may go on at any moment. */
+export function isOnlySlow(status: OrderTransactionStatus): boolean {
+  if (!isTakingTooLong(status)) return false;
+  const branches = branchesOf(status).filter((each) => branchIsOpen(each, status.decision));
+  const awaited = branches.length > 0 ? branches : messagesOf(status).filter(messageIsOpen);
+  return awaited.every(({ lastError }) => !lastError);
 }
 
 /** What a person reads while nothing is sent because a person has asked for it. */
