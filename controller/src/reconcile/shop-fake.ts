@@ -26,6 +26,15 @@ const CLOCKS_STARTED_MS = Date.parse('2020-01-01T00:00:00Z');
 
 export const KEY: Key = 'shop/create-o1';
 
+/** A message of a flow, to the warehouse. */
+export const LOCK_WMS = {
+  name: 'lock-wms',
+  when: 'Confirmed',
+  stream: 'wms',
+  type: 'stock.lock',
+  delivery: 'Reliable',
+} as const;
+
 export function flowNamed(name: string, participants: readonly string[] = ['order', 'inventory']): TransactionFlow {
   return {
     apiVersion: 'ordertx.dev/v1alpha1',

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RETRY_ANNOTATION } from '../transaction/requests.ts';
 import { WORKING_ON_IT, type Operation, type Outcome } from '../transaction/outcome.ts';
-import { type Controller, flowNamed, KEY, Shop } from './shop-fake.ts';
+import { type Controller, flowNamed, KEY, Shop, LOCK_WMS } from './shop-fake.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_SECONDS = 86_400;
@@ -422,14 +422,7 @@ describe('what is told', () => {
     const shop = patientShop();
     const flow = shop.flows.flows.get('create-order');
     if (!flow) throw new Error('there is no flow');
-    const message = {
-      name: 'lock-wms',
-      when: 'Confirmed',
-      stream: 'wms',
-      type: 'stock.lock',
-      delivery: 'Reliable',
-    } as const;
-    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [message] } });
+    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [LOCK_WMS] } });
     shop.order();
     const controller = shop.controller();
     await controller.workFor(5_000);

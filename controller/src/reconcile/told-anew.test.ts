@@ -3,7 +3,7 @@
  */
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { WORKING_ON_IT, type Outcome } from '../transaction/outcome.ts';
-import { type Controller, flowNamed, KEY, Shop } from './shop-fake.ts';
+import { type Controller, flowNamed, KEY, Shop, LOCK_WMS } from './shop-fake.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_SECONDS = 86_400;
@@ -121,20 +121,13 @@ test('and all the same a write a minute, where a flow comes and goes and sentenc
 });
 
 describe('not at once, where a transaction that was stuck for long goes on', () => {
-  const RECEIPT = {
-    name: 'lock-wms',
-    when: 'Confirmed',
-    stream: 'wms',
-    type: 'stock.lock',
-    delivery: 'Reliable',
-  } as const;
   let shop: Shop;
   let controller: Controller;
 
   beforeEach(async () => {
     shop = new Shop();
     const flow = patientFlow();
-    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [RECEIPT] } });
+    shop.flows.flows.set('create-order', { ...flow, spec: { ...flow.spec, messages: [LOCK_WMS] } });
     allAnswer(shop, unavailable);
     shop.order();
     controller = shop.controller();
