@@ -7,6 +7,7 @@ What no schema can say of the values: values that contradict each other fail the
 {{- include "ordertx.checkPaths" . -}}
 {{- include "ordertx.checkAccounts" . -}}
 {{- include "ordertx.checkPods" . -}}
+{{- include "ordertx.checkArchive" . -}}
 {{- end -}}
 
 {{/* The names of the release's services that run here, as a list. */}}
@@ -114,6 +115,15 @@ ORDERTX_SHARDS: set controller.shards
 {{- with get $fixed $entry.name -}}
 {{- fail (printf "%s.extraEnv sets %s, by which other objects of the release go: %s" $setting $entry.name .) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What says how the archive is reached is nobody's where there is none: it would be left out without a word. */}}
+{{- define "ordertx.checkArchive" -}}
+{{- with .Values.archive -}}
+{{- if and (not .existingSecret) (or .ca.existingSecret .ca.existingConfigMap) -}}
+{{- fail "archive.ca says who signed the archive's certificate, and there is no archive: name the secret with its URL in archive.existingSecret, or take archive.ca out" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
