@@ -3,10 +3,11 @@
  *
  * The whole system, and beside the shop's flows one that only the order service takes part in. Transactions of that one are carried
  * through in a closed loop, first while all is well, then while inventory is dead and so many orders, Stuck by now, wait for it. Then inventory is
- * started again, and the time is taken from its first readiness to the last order's end.
+ * started again, and the time is taken from its first readiness to the last order's end. How long as many new orders take while all is
+ * well says what the machine can do: a machine that carries fewer than a hundred orders a second cannot end 1,000 in 10 s.
  *
- * Fails when the last order ends more than 10 s after that, when the dead service was called more than six times a second, or when
- * the median of the others' transactions is above 1.2 times what it was.
+ * Fails when the last order ends more than 10 s after that and later than as many new ones took, when the dead service was called
+ * more than six times a second, or when the median of the others' transactions is above 1.2 times what it was.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -27,6 +28,7 @@ const CALLS_A_SECOND_MAX = 6;
 const SLOWER_MAX = 1.2;
 /** Nobody's order is to be cancelled by its deadline meanwhile: all of them are stuck in their try. */
 const PATIENCE_SECONDS = 3_600;
+const PLACING_LANES = 20;
 const WAITING_MS_MAX = 120_000;
 const LINES = [{ skuId: 'tea', quantity: 1, unitPriceCents: 450 }];
 
@@ -76,16 +78,27 @@ class Drill {
     return percentile(latenciesMs, 0.5);
   }
 
-  async place(orders: number): Promise<void> {
+  /** @param expected what each of them is to be answered: 201 while all is well, 202 where nothing is decided in time */
+  async place(orders: number, expected: readonly number[]): Promise<void> {
     const { order } = this.#stack.business.services;
-    const limits = { lanes: 20, milliseconds: Infinity, roundsMax: orders };
+    const limits = { lanes: PLACING_LANES, milliseconds: Infinity, roundsMax: orders };
     await closedLoop(limits, async () => {
       const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
       const body = JSON.stringify({ userId: 'u1', lines: LINES });
       const answer = await fetch(`${order.url}/orders`, { method: 'POST', headers, body });
-      if (answer.status !== 202) throw new Error(`POST /orders was answered ${answer.status}: ${await answer.text()}`);
+      if (!expected.includes(answer.status))
+        throw new Error(`POST /orders was answered ${answer.status}: ${await answer.text()}`);
       await answer.arrayBuffer();
     });
+  }
+
+  /** From the first of so many orders, placed while all is well, to the last one's end, in seconds: what this machine can do. */
+  async fresh(orders: number): Promise<number> {
+    const endedBefore = await this.ended();
+    const startedMs = performance.now();
+    await this.place(orders, [201, 202]);
+    await this.until('every fresh order to end', async () => (await this.ended()) - endedBefore >= orders, 250);
+    return (performance.now() - startedMs) / 1_000;
   }
 
   async waitingForInventory(): Promise<number> {
@@ -134,11 +147,12 @@ async function drill(): Promise<void> {
     await shop.prepare();
     await shop.others(lanes, 5);
     const wellMs = await shop.others(lanes, seconds);
+    const freshSeconds = await shop.fresh(orders);
     const endedBefore = await shop.ended();
 
     shop.inventory.process.kill('SIGKILL');
     await shop.inventory.process.exited;
-    await shop.place(orders);
+    await shop.place(orders, [202]);
     await shop.until(
       'every order to wait for inventory',
       async () => (await shop.waitingForInventory()) >= orders,
@@ -168,10 +182,14 @@ async function drill(): Promise<void> {
     say(
       `median of the others: ${wellMs.toFixed(0)} ms without, ${besideMs.toFixed(0)} ms beside it: ${ratio.toFixed(2)}`,
     );
-    say(`all orders ended ${drainedSeconds.toFixed(1)} s after inventory was ready again`);
+    say(
+      `all orders ended ${drainedSeconds.toFixed(1)} s after inventory was ready again; as many new ones took ${freshSeconds.toFixed(1)} s while all was well`,
+    );
     say(`cores meanwhile: ${cores}`);
     const wrong = [
-      ...(drainedSeconds > DRAINED_SECONDS_MAX ? [`the end may take ${String(DRAINED_SECONDS_MAX)} s`] : []),
+      ...(drainedSeconds > Math.max(DRAINED_SECONDS_MAX, freshSeconds)
+        ? [`the end may take ${String(DRAINED_SECONDS_MAX)} s, or what as many new orders took`]
+        : []),
       ...(callsASecond > CALLS_A_SECOND_MAX ? [`${String(CALLS_A_SECOND_MAX)} calls a second are enough`] : []),
       ...(ratio > SLOWER_MAX ? [`others may take ${String(SLOWER_MAX)} times as long`] : []),
     ];

@@ -17,7 +17,7 @@ import { decide } from '../transaction/decide.ts';
 import { illegalStep } from '../transaction/legality.ts';
 import { isFinal } from '../transaction/phase.ts';
 import { decisionDetail } from '../transaction/sentences.ts';
-import type { Call, Publication, Step } from '../transaction/step.ts';
+import { createdAtMs, type Call, type Publication, type Step } from '../transaction/step.ts';
 import { BranchCalls } from './branch-calls.ts';
 import { lookAt, type Look } from './look.ts';
 import type {
@@ -59,6 +59,9 @@ const STORES_PER_PASS_MAX = 8;
 const API_RETRY_INITIAL_MS = 100;
 const API_RETRY_MAX_MS = 10_000;
 
+/** A flow's own default: flows may be heard of after transactions. */
+const STUCK_AFTER_SECONDS = 60;
+
 /** A faster writer costs one conflict, or two; more show that what is read does not become what is written over. */
 const CONFLICTS_AT_ONCE_MAX = 3;
 
@@ -82,9 +85,11 @@ export class Reconciler {
     else if (isOurs) this.wake(key, transaction);
   }
 
-  /** After a start there may be thousands that fail or are suspended, and one that has just come. */
-  wake(key: Key, { status }: OrderTransaction): void {
-    if (status?.waitingFor || conditionIsTrue(status, 'Suspended')) this.#ports.schedule.inTurn(key);
+  /** After a start there may be thousands that fail, are suspended or have waited for long, and one that has just come. */
+  wake(key: Key, transaction: OrderTransaction): void {
+    const { status } = transaction;
+    if (status?.waitingFor || conditionIsTrue(status, 'Suspended') || this.#isOld(transaction))
+      this.#ports.schedule.inTurn(key);
     else this.#ports.schedule.soon(key);
   }
 
@@ -171,6 +176,14 @@ export class Reconciler {
     let waiting = 0;
     for (const work of this.#works.values()) waiting += work.waiting.size;
     return waiting;
+  }
+
+  /** So old that it takes too long, told or not. */
+  #isOld(transaction: OrderTransaction): boolean {
+    const { metadata, spec } = transaction;
+    const flow = this.#ports.flows.get(metadata.namespace ?? '', spec.flow);
+    const stuckAfterMs = (flow?.spec.stuckAfterSeconds ?? STUCK_AFTER_SECONDS) * 1000;
+    return this.#ports.clock.now() - createdAtMs(transaction) >= stuckAfterMs;
   }
 
   #forget(key: Key): void {

@@ -3,6 +3,9 @@ import { expect, test } from '@jest/globals';
 import { RETRY_ANNOTATION } from '../transaction/requests.ts';
 import { KEY, Shop, type Controller } from './shop-fake.ts';
 
+/** As flows say by default, and the shop's does. */
+const STUCK_AFTER_MS = 60_000;
+
 /** Of one step: how often it was content with a turn, and whether anything is due at all. */
 function ranks(controller: Controller, step: () => void): { readonly inTurns: number; readonly due: boolean } {
   while (controller.queue.take() !== undefined);
@@ -27,6 +30,18 @@ test('what fails is looked at in turn by a controller that has just started, and
   expect(shop.now.status?.waitingFor).toBe('inventory');
   expect(ranks(first, () => first.heard())).toEqual({ inTurns: 0, due: true });
   first.crash();
+  const second = shop.controller();
+  expect(ranks(second, () => second.heard())).toEqual({ inTurns: 1, due: true });
+});
+
+test('what nobody was told of and takes too long already is looked at in turn after a start', () => {
+  const shop = new Shop();
+  shop.order();
+  shop.clock.ms += STUCK_AFTER_MS - 1;
+  const first = shop.controller();
+  expect(ranks(first, () => first.heard())).toEqual({ inTurns: 0, due: true });
+  first.crash();
+  shop.clock.ms += 1;
   const second = shop.controller();
   expect(ranks(second, () => second.heard())).toEqual({ inTurns: 1, due: true });
 });
