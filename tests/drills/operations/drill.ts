@@ -20,8 +20,8 @@ const MENDED_MS = 180_000;
 const REST_MS = 300_000;
 const LANES = 20;
 const TEA = { skuId: 'tea', quantity: 1, unitPriceCents: 1_250 };
-/** It looks back over five minutes: it ends later than its cause. */
-const LOOKS_BACK = ['OrdertxMessagesRefused'];
+/** They look back over five minutes and more: they end later than their cause. */
+const LOOKS_BACK = ['OrdertxMessagesRefused', 'OrdertxTransactionsLate', 'OrdertxTransactionsLateForHours'];
 /** Longer than stuckAfterSeconds, and than any alert waits. */
 const HELD_FOR_MS = 100_000;
 
