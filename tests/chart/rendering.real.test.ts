@@ -418,23 +418,17 @@ describe('rights', () => {
   });
 });
 
-test('NOTES say the next three commands', async () => {
-  const file = await helm.valuesFile(REQUIRED);
-  const printed = await helm.run([
-    'install',
-    'shop',
-    CHART,
-    '-n',
-    'shop',
-    '-f',
-    file,
-    '--dry-run=client',
-    '--hide-secret',
-  ]);
+test.each<[string, Values, string]>([
+  ['of the whole shop', {}, 'shop'],
+  ['elsewhere', { ...ALONE, flows: { create: false }, watchNamespaces: ['south', 'north'] }, 'north'],
+])('NOTES say the next three commands, for transactions %s', async (_, values, namespace) => {
+  const file = await helm.valuesFile(over(REQUIRED, values));
+  const dryRun = ['--dry-run=client', '--hide-secret'];
+  const printed = await helm.run(['install', 'shop', CHART, '-n', 'shop', '-f', file, ...dryRun]);
   const commands = printed.slice(printed.indexOf('NOTES:')).match(/^ {2}(kubectl|helm) .*$/gm);
   expect(commands).toEqual([
     '  kubectl --namespace shop rollout status deployment/shop-ordertx-controller',
     '  helm test shop --namespace shop',
-    '  kubectl get ordertransactions --namespace shop --watch',
+    `  kubectl get ordertransactions --namespace ${namespace} --watch`,
   ]);
 });

@@ -115,6 +115,38 @@ describe('values that contradict each other fail the render with a sentence', ()
       /services\.order\.serviceAccount\.name and services\.wms\.serviceAccount\.name are one account, shop-ordertx-order/,
     ],
     [
+      'a participant elsewhere that is in two places',
+      {
+        networkPolicies: { participants: [{ ipBlock: { cidr: '192.0.2.0/24' } }] },
+        services: {
+          inventory: { ...OFF, elsewhere: { endpoint: { url: 'https://stock.example', service: { name: 'stock' } } } },
+        },
+      },
+      /services\.inventory\.elsewhere\.endpoint has a url and a Service, and flows call one of them/,
+    ],
+    [
+      'an account that two services create',
+      { services: { wms: { serviceAccount: { name: 'goods' } }, dispatch: { serviceAccount: { name: 'goods' } } } },
+      /services\.dispatch\.serviceAccount and services\.wms\.serviceAccount each create the account goods/,
+    ],
+    [
+      'a collector of traces whom no network policy lets anybody reach',
+      { controller: { extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4318' }] } },
+      /controller\.extraEnv sets OTEL_EXPORTER_OTLP_ENDPOINT, and the network policies let controller out to nobody there: set networkPolicies\.collector\.port/,
+    ],
+    [
+      'a webhook of a variable whom no network policy lets be called',
+      {
+        services: { notification: { extraEnv: [{ name: 'NOTIFICATION_WEBHOOK_URL', value: 'https://sms.example' }] } },
+      },
+      /the network policies let notification out to nobody there: set services\.notification\.webhook\.existingSecret/,
+    ],
+    [
+      'endpoints that a variable says besides the values',
+      { controller: { extraEnv: [{ name: 'ORDERTX_ALLOW_ENDPOINTS', value: 'http://stock.example' }] } },
+      /controller\.extraEnv sets ORDERTX_ALLOW_ENDPOINTS, .*: set controller\.allowEndpoints/,
+    ],
+    [
       'a user of Redis that is there anyway',
       { redis: { acl: { streams: ['default'] } } },
       /redis\.acl\.streams names default, which the chart has a user for: leave it out/,
@@ -146,11 +178,16 @@ describe('values that contradict each other fail the render with a sentence', ()
     };
     const extraEgress = [{ to: peers }];
     const shared = { serviceAccount: { create: false, name: 'default' } };
+    const goods = { serviceAccount: { name: 'goods' } };
+    const traces = { extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4318' }] };
     for (const values of [
       { services: elsewhere, networkPolicies: { participants: peers, extraEgress } },
       { services: elsewhere, networkPolicies: { enabled: false } },
       { services: { inventory: elsewhere.inventory }, networkPolicies: { participants: peers } },
       { services: { wms: shared, member: shared } },
+      { services: { wms: goods, member: over(goods, { serviceAccount: { create: false } }) } },
+      { controller: traces, networkPolicies: { collector: { port: 4318 } } },
+      { controller: traces, networkPolicies: { extraEgress } },
     ])
       await expect(helm.template(over(REQUIRED, values))).resolves.not.toEqual([]);
   });
@@ -194,6 +231,17 @@ describe('values that are wrong are refused with where they are', () => {
       /there is no archive: name the secret with its URL in archive\.existingSecret, or take archive\.ca out/,
     ],
     [{ retentionDays: 7 }, /at '\/retentionDays': minimum/],
+    [{ imageRegistry: 'https://registry.example' }, /at '\/imageRegistry': .* does not match pattern/],
+    [{ tokenIssuer: ' ' }, /at '\/tokenIssuer': ' ' does not match pattern/],
+    [{ databases: { existingSecret: 'My Secret' } }, /at '\/databases\/existingSecret': 'My Secret' does not match/],
+    [{ services: { order: { quotes: { key: '' } } } }, /at '\/services\/order\/quotes\/key': minLength/],
+    [{ controller: { allowEndpoints: ['*'] } }, /at '\/controller\/allowEndpoints\/0': '\*' does not match pattern/],
+    [
+      { services: { order: { elsewhere: { endpoint: { url: 'https://order.example/' } } } } },
+      /at '\/services\/order\/elsewhere\/endpoint\/url': .* does not match pattern/,
+    ],
+    [{ networkPolicies: { clients: { from: [{}] } } }, /at '\/networkPolicies\/clients\/from\/0': minProperties/],
+    [{ apiPriority: { matchingPrecedence: 1 } }, /at '\/apiPriority\/matchingPrecedence': minimum/],
     [{ replicaCount: 3 }, /there is no value replicaCount in this chart: set controller\.replicas, and services/],
     [{ installCRDs: true }, /there is no value installCRDs in this chart: set crds\.enabled/],
     [{ image: { tag: '1' } }, /there is no value image in this chart: set controller\.image/],

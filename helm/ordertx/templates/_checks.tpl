@@ -4,7 +4,9 @@ What no schema can say of the values: values that contradict each other fail the
 {{- define "ordertx.check" -}}
 {{- include "ordertx.checkRenamed" . -}}
 {{- include "ordertx.checkNamespaces" . -}}
+{{- include "ordertx.checkEndpoints" . -}}
 {{- include "ordertx.checkPaths" . -}}
+{{- include "ordertx.checkVariables" . -}}
 {{- include "ordertx.checkAccounts" . -}}
 {{- include "ordertx.checkPods" . -}}
 {{- include "ordertx.checkArchive" . -}}
@@ -25,6 +27,16 @@ What no schema can say of the values: values that contradict each other fail the
 {{- end -}}
 {{- if .Values.flows.create -}}
 {{- fail (printf $sentence .Release.Namespace "its flows lie, and what they are for" "set flows.create=false") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A flow calls one place. */}}
+{{- define "ordertx.checkEndpoints" -}}
+{{- range $component, $traits := include "ordertx.traits" . | fromYaml -}}
+{{- $values := index $.Values.services $component -}}
+{{- if and $traits.participates (not $values.enabled) $values.elsewhere.endpoint.url $values.elsewhere.endpoint.service.name -}}
+{{- fail (printf "services.%s.elsewhere.endpoint has a url and a Service, and flows call one of them: take the other out" $component) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -59,6 +71,28 @@ What no schema can say of the values: values that contradict each other fail the
 {{- end -}}
 {{- end -}}
 
+{{/* What a variable of extraEnv has a process ask, and by which value the network policies let it out to there. */}}
+{{- define "ordertx.checkVariables" -}}
+{{- $policies := .Values.networkPolicies -}}
+{{- if and $policies.enabled (not $policies.extraEgress) -}}
+{{- $settings := dict -}}
+{{- if not $policies.collector.port -}}
+{{- range list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" }}{{- $_ := set $settings . "networkPolicies.collector.port" -}}{{- end -}}
+{{- end -}}
+{{- if not .Values.archive.existingSecret }}{{- $_ := set $settings "ARCHIVE_DATABASE_URL" "archive.existingSecret" -}}{{- end -}}
+{{- if not .Values.services.payment.refunds.existingSecret }}{{- $_ := set $settings "PAYMENT_REFUND_WEBHOOK_URL" "services.payment.refunds.existingSecret" -}}{{- end -}}
+{{- if not .Values.services.notification.webhook.existingSecret }}{{- $_ := set $settings "NOTIFICATION_WEBHOOK_URL" "services.notification.webhook.existingSecret" -}}{{- end -}}
+{{- range $component, $values := include "ordertx.parts" . | fromYaml -}}
+{{- $setting := ternary "controller" (printf "services.%s" $component) (eq $component "controller") -}}
+{{- range $entry := $values.extraEnv -}}
+{{- with get $settings $entry.name -}}
+{{- fail (printf "%s.extraEnv sets %s, and the network policies let %s out to nobody there: set %s, say in networkPolicies.extraEgress where that is, or set networkPolicies.enabled=false" $setting $entry.name $component .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/*
 An account that has rights is one process's alone. The namespace's account `default` is that of every pod that names none, and participants
 take whoever runs as the controller's account for the controller.
@@ -67,9 +101,14 @@ take whoever runs as the controller's account for the controller.
 {{- $controller := include "ordertx.controllerAccount" . -}}
 {{- $settings := dict $controller (list "controller.serviceAccount.name") -}}
 {{- $withRights := list $controller -}}
+{{- $creators := dict -}}
+{{- if .Values.controller.serviceAccount.create }}{{- $_ := set $creators $controller (list "controller.serviceAccount") -}}{{- end -}}
 {{- range $component := include "ordertx.servicesHere" . | fromYamlArray -}}
 {{- $account := include "ordertx.serviceAccount" (dict "root" $ "component" $component) -}}
 {{- $_ := set $settings $account (append (get $settings $account | default list) (printf "services.%s.serviceAccount.name" $component)) -}}
+{{- if (index $.Values.services $component).serviceAccount.create -}}
+{{- $_ := set $creators $account (append (get $creators $account | default list) (printf "services.%s.serviceAccount" $component)) -}}
+{{- end -}}
 {{- if (index (include "ordertx.traits" $ | fromYaml) $component).creates }}{{- $withRights = append $withRights $account -}}{{- end -}}
 {{- end -}}
 {{- range $account := $withRights | uniq -}}
@@ -80,6 +119,11 @@ take whoever runs as the controller's account for the controller.
 {{- fail (printf "%s are one account, %s, and each would have the other's rights: name two, or none" (join " and " $named) $account) -}}
 {{- end -}}
 {{- end -}}
+{{- range $account, $settings := $creators -}}
+{{- if gt (len $settings) 1 -}}
+{{- fail (printf "%s each create the account %s, and it is created once: set create=false in all but one of them" (join " and " $settings) $account) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* What other objects of the release go by, and what to do instead of setting it. */}}
@@ -87,6 +131,7 @@ take whoever runs as the controller's account for the controller.
 PORT: leave it out
 ADMIN_PORT: leave it out
 METRICS_PORT: leave it out
+ORDERTX_ALLOW_ENDPOINTS: set controller.allowEndpoints
 ORDERTX_AUDIENCE: leave it out
 ORDERTX_CONTROLLER_SUBJECT: leave it out
 ORDERTX_NAMESPACE: leave it out

@@ -86,7 +86,7 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* The image of a component: (dict "root" $ "image" .Values.controller.image). A digest says more than a tag, so it wins. */}}
 {{- define "ordertx.image" -}}
-{{- $registry := .root.Values.imageRegistry -}}
+{{- $registry := .root.Values.imageRegistry | default "" -}}
 {{- $repository := ternary .image.repository (printf "%s/%s" (trimSuffix "/" $registry) .image.repository) (empty $registry) -}}
 {{- if .image.digest -}}
 {{- printf "%s@%s" $repository .image.digest -}}

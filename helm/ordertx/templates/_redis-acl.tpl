@@ -36,7 +36,7 @@ one is there and cannot log in.
 {{- range $users.dispatch }}{{- $rules = append $rules (replace ":dispatch" (printf ":%s" $stream) .) -}}{{- end -}}
 {{- $_ := set $users $stream $rules -}}
 {{- end -}}
-{{- $hashes := deepCopy $acl.passwordHashes -}}
+{{- $hashes := deepCopy ($acl.passwordHashes | default dict) -}}
 {{- if .Values.try.enabled -}}
 {{- range $user := keys $users -}}
 {{- $_ := set $hashes $user (append (get $hashes $user | default list) (include "ordertx.try.password" $user | sha256sum)) -}}

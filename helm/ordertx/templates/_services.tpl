@@ -51,7 +51,7 @@ notification: { participates: false, redis: true, creates: false }
 
 {{/* What the controller may call outside its transactions' namespaces, comma-separated: what flows of this chart name, and the values' own. */}}
 {{- define "ordertx.allowEndpoints" -}}
-{{- $allowed := .Values.controller.allowEndpoints -}}
+{{- $allowed := .Values.controller.allowEndpoints | default list -}}
 {{- range $component, $traits := include "ordertx.traits" . | fromYaml -}}
 {{- $values := index $.Values.services $component -}}
 {{- if and $traits.participates (not $values.enabled) -}}

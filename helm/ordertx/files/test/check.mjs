@@ -40,7 +40,7 @@ async function ready(url) {
   return { status: answer.status, text: await answer.text() };
 }
 
-for (const url of READY_URLS.split(','))
+for (const url of READY_URLS.split(',').filter(Boolean))
   await until(
     `${url} answers`,
     () => ready(url),
