@@ -151,6 +151,23 @@ const OF_PARTS: readonly Case[] = [
     ],
   },
   {
+    alert: 'OrdertxNamespaceForbidden',
+    fires: {
+      series: { 'ordertx_namespace_forbidden{watched="north"}': stays(1) },
+      at: '3m',
+      labels: { watched: 'north' },
+      summary: 'the controller may not read north: transactions there stand still',
+      command: 'kubectl get role,rolebinding --namespace north',
+    },
+    quiet: [
+      {
+        why: 'the namespace was made just now, and its Role a little later',
+        series: { 'ordertx_namespace_forbidden{watched="north"}': stays(1) },
+        at: '1m',
+      },
+    ],
+  },
+  {
     alert: 'OrdertxArchiveFails',
     fires: {
       series: { ordertx_archive_failing: stays(1) },

@@ -17,6 +17,7 @@ import { freePort } from '../../local/ports.ts';
 import { inheritedEnvironment, openProcessGroup, type ProcessGroup } from '../../local/process-group.ts';
 import { tokenCheck } from '../../services/kit/src/index.ts';
 import { pageBlocks, runBlocks } from '../world/page-blocks.ts';
+import { pageCommands } from '../world/page-commands.ts';
 import { freshNamespace, freshRedis, world } from '../world/world.ts';
 import { CHART, objectsOf, openHelm, type Helm, type Rendered } from './chart.ts';
 import { environment, named, secretOf } from './objects.ts';
@@ -166,6 +167,30 @@ test('the key set is where the page says: at a Service of the release, and at it
   expect(named(objects, 'Service', name).spec).toMatchObject({ ports: [{ port: Number(port) }] });
   expect(pathname).toBe('/jwks');
 });
+
+test(
+  'a namespace that has lost the controller’s Role gets it again by an upgrade with the same values',
+  async () => {
+    const [again = ''] = pageCommands('helm/ordertx/UPGRADING.md').filter((each) => each.startsWith('helm upgrade'));
+    const mayRead = (answer: string) =>
+      waitFor(
+        async () =>
+          (await typed(
+            `kubectl auth can-i list ordertransactions.ordertx.dev --namespace team --as system:serviceaccount:${home}:ordertx-controller || true`,
+          )) === `${answer}\n`,
+        { what: `whether the controller may read: ${answer}`, deadlineMs: TEST_MS / 2 },
+      );
+    await typed('kubectl delete role,rolebinding --namespace team --selector app.kubernetes.io/component=controller');
+    await mayRead('no');
+    await typed(
+      again
+        .replace('namespace shop', 'namespace ordertx --set crds.enabled=false')
+        .replace('-f values.yaml', '-f helm/ordertx/values-controller-only.yaml -f .ordertx/values.yaml'),
+    );
+    await mayRead('yes');
+  },
+  TEST_MS,
+);
 
 test('what the values are for is what comes of them', () => {
   expect(environment(objects, 'ordertx-controller')).toMatchObject({

@@ -57,7 +57,7 @@ const carried = (namespace: string, name: string) =>
 
 async function forbidden(): Promise<readonly (string | undefined)[]> {
   const text = await (await fetch(`${controller.url}/metrics`)).text();
-  return samplesOf(text, 'ordertx_namespace_forbidden').map(({ labels }) => labels.namespace);
+  return samplesOf(text, 'ordertx_namespace_forbidden').map(({ labels }) => labels.watched);
 }
 
 test(

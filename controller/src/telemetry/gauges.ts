@@ -55,9 +55,10 @@ export function registerGauges(registry: Registry, name: string, sources: Source
   gauge(
     'ordertx_namespace_forbidden',
     'Namespaces whose transactions this replica is to carry and may not read (1 each): it has no Role there, and carries none of them.',
-    ['namespace'],
+    // Not `namespace`: a scrape gives that to every series, and means the process's own.
+    ['watched'],
     (each) => {
-      for (const namespace of sources.forbiddenNamespaces()) each.set({ namespace }, 1);
+      for (const watched of sources.forbiddenNamespaces()) each.set({ watched }, 1);
     },
   );
   gauge(
