@@ -88,6 +88,7 @@ const SECTIONS: readonly Section[] = [
         callsWaiting: () => 0,
         removalOverdueMs: () => 0,
         breakers: () => new Map(),
+        windows: () => new Map(),
       });
       return metrics.registry;
     },

@@ -295,6 +295,7 @@ metrics.observe(CONTROLLER, {
   callsWaiting: () => reconciler.waiting,
   removalOverdueMs: () => remover.overdueMs(),
   breakers: () => caller.breakers(),
+  windows: () => caller.windows(),
 });
 const keySet = new KeySet(transport, clock);
 const server = await startTelemetryServer({

@@ -18,7 +18,7 @@ import {
 const ALIVE: Sign = { kind: 'alive', transaction: 'z' };
 
 function failureOf(transaction: string, revivals = 0): Sign {
-  return { kind: 'failed', transaction, revivals };
+  return { kind: 'failed', transaction, timedOut: false, revivals, reductions: 0 };
 }
 
 function openedAt(nowMs: number): Breaker {

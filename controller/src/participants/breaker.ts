@@ -66,6 +66,10 @@ export type Sign =
       readonly transaction: string;
       /** The breaker's `revivals` when the call began. */
       readonly revivals: number;
+      /** It had no answer in time. */
+      readonly timedOut: boolean;
+      /** The window's `reductions` when the call began. */
+      readonly reductions: number;
     };
 
 export const NEVER_OPENED: Breaker = { state: 'closed', revivals: 0, failed: [], poisonous: [] };

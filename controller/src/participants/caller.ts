@@ -26,7 +26,7 @@ import { Deadline, unlessEnded } from './deadline.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
 import { exchange, type Exchange } from './exchange.ts';
 import type { Sign } from './breaker.ts';
-import { EndpointLimits, type Claim, type LimitsSettings } from './limits.ts';
+import { EndpointLimits, type Claim, type EndpointHealth, type LimitsSettings } from './limits.ts';
 import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 import { signOfLife } from './sign-of-life.ts';
@@ -120,6 +120,11 @@ export class ParticipantCaller implements Participants {
     return target.kind === 'allowed' ? this.#limits.health(target.origin) : NEVER_CALLED;
   }
 
+  /** By endpoint, of those that are sent fewer calls at once than they may because some timed out: how many. */
+  windows(): ReturnType<EndpointLimits['windows']> {
+    return this.#limits.windows();
+  }
+
   /** By endpoint, of those that have failed: the breaker's state. */
   breakers(): ReturnType<EndpointLimits['breakers']> {
     return this.#limits.breakers();
@@ -166,9 +171,9 @@ export class ParticipantCaller implements Participants {
     request.sent();
     const trace = startTrace(call, target);
     const sending = { call, target, body, traceparent: trace.traceparent };
-    const { revivals } = this.#limits.health(target.origin);
+    const begun = this.#limits.health(target.origin);
     const result = await this.#exchangeWithToken(sending, token.value, signal);
-    told(signTo(call, result, revivals));
+    told(signTo(call, result, begun));
     const outcome = this.#meaningOf(call, result);
     trace.end(outcome, result);
     return outcome;
@@ -257,12 +262,14 @@ const MOVED: Moved = { kind: 'moved' };
 const WITHDRAWN = { kind: 'withdrawn' } as const;
 const NEVER_CALLED: Health = { downForMs: undefined, revivals: 0 };
 
-function signTo({ transaction }: BranchCall, result: Exchange, revivals: number): Sign | undefined {
+function signTo({ transaction }: BranchCall, result: Exchange, begun: EndpointHealth): Sign | undefined {
   const life = signOfLife(result);
   if (life === 'nothing') return undefined;
   const { namespace, name } = transaction.metadata;
   const key = `${namespace}/${name}`;
-  return life === 'alive' ? { kind: 'alive', transaction: key } : { kind: 'failed', transaction: key, revivals };
+  if (life === 'alive') return { kind: 'alive', transaction: key };
+  const { revivals, reductions } = begun;
+  return { kind: 'failed', transaction: key, timedOut: result.kind === 'timedOut', revivals, reductions };
 }
 
 function isSame(now: ResolvedEndpoint, target: Target): boolean {

@@ -14,6 +14,7 @@
  * 6. An endpoint that nobody calls takes no memory, unless its breaker has something to remember.
  * 7. What a person asks for goes first. It needs a place, but no breaker holds it back.
  * 8. A breaker that closes lets all that wait go, as places allow.
+ * 9. Where calls time out there are fewer places than maxConcurrency says (window.ts), until WINDOW_KEPT_MS after nobody calls any more.
  */
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import {
@@ -26,6 +27,7 @@ import {
   type Breaker,
   type Sign,
 } from './breaker.ts';
+import { afterAnswer, afterTimeOut, forgotten, UNBOUNDED, type Window } from './window.ts';
 
 /** What a person asked for; a confirm or cancel; a try that is asked for the first time although its deadline has come; any other try. */
 export type Rank = 'requested' | 'settling' | 'overdue' | 'trying';
@@ -44,6 +46,8 @@ export interface EndpointHealth {
   readonly downForMs: number | undefined;
   /** How often its breaker has closed again. */
   readonly revivals: number;
+  /** How often it has been sent fewer calls at once. */
+  readonly reductions: number;
 }
 
 export interface LimitsSettings {
@@ -57,6 +61,9 @@ export interface LimitsSettings {
  * deadline of 30 s; fewer would let tries reserve more while what is reserved already waits to be set free.
  */
 const SETTLING_IN_A_ROW_MAX = 3;
+
+/** Longer than the back-off of those that timed out: all of them may be waiting for its end. */
+const WINDOW_KEPT_MS = 120_000;
 
 interface Waiter {
   readonly holder: string;
@@ -73,6 +80,9 @@ interface Gate {
   /** Sets keep the order of arrival and let a withdrawn waiter leave from the middle. */
   readonly waiting: Readonly<Record<Rank, Set<Waiter>>>;
   breaker: Breaker;
+  window: Window;
+  /** When a call last timed out. */
+  timedOutAtMs: number;
   /** Until somebody who waits may go through the open breaker. */
   timer: { readonly atMs: number; readonly cancel: Cancel } | undefined;
 }
@@ -93,7 +103,7 @@ export class EndpointLimits {
     if (signal.aborted) return Promise.resolve(false);
     const gate = this.#gate(claim.endpoint);
     gate.limits.set(claim.holder, claim.maxConcurrency);
-    if (nobodyWaits(gate) && gate.running < claim.maxConcurrency && gate.breaker.state === 'closed') {
+    if (nobodyWaits(gate) && gate.running < placesOf(gate, claim.holder) && gate.breaker.state === 'closed') {
       gate.running += 1;
       return true;
     }
@@ -104,18 +114,28 @@ export class EndpointLimits {
   release(endpoint: string, sign?: Sign): void {
     const gate = this.#gates.get(endpoint);
     if (!gate) throw new Error(`release of ${endpoint} without acquire`);
-    gate.running -= 1;
     const before = gate.breaker.state;
-    if (sign) gate.breaker = heard(gate.breaker, sign, this.#settings.clock.monotonicMs());
+    if (sign) {
+      const nowMs = this.#settings.clock.monotonicMs();
+      gate.breaker = heard(gate.breaker, sign, nowMs);
+      measure(gate, sign, nowMs);
+    }
+    gate.running -= 1;
     this.#startWaiting(gate);
     this.#forgetIfIdle(gate);
     if (gate.breaker.state !== before) this.#settings.onBreaker?.(endpoint, gate.breaker.state);
   }
 
   health(endpoint: string): EndpointHealth {
-    const { breaker } = this.#gates.get(endpoint) ?? { breaker: NEVER_OPENED };
+    const { breaker, window } = this.#gates.get(endpoint) ?? { breaker: NEVER_OPENED, window: UNBOUNDED };
     const downForMs = breaker.state === 'open' ? this.#settings.clock.monotonicMs() - breaker.sinceMs : undefined;
-    return { downForMs, revivals: breaker.revivals };
+    return { downForMs, revivals: breaker.revivals, reductions: window.reductions };
+  }
+
+  /** By endpoint, of those that are sent fewer at once than maxConcurrency because calls timed out: how many. */
+  windows(): ReadonlyMap<string, number> {
+    const bounded = [...this.#gates.values()].filter(({ window }) => window.size < Infinity);
+    return new Map(bounded.map(({ endpoint, window }) => [endpoint, Math.floor(window.size)]));
   }
 
   /** Endpoints with calls running or waiting, and those whose breaker remembers something. */
@@ -134,7 +154,7 @@ export class EndpointLimits {
     if (!gate) {
       const waiting = { requested: none(), settling: none(), overdue: none(), trying: none() };
       const idle = { endpoint, running: 0, settledInARow: 0, limits: new Map<string, number>(), waiting };
-      gate = { ...idle, breaker: NEVER_OPENED, timer: undefined };
+      gate = { ...idle, breaker: NEVER_OPENED, window: UNBOUNDED, timedOutAtMs: -Infinity, timer: undefined };
       this.#gates.set(endpoint, gate);
     }
     return gate;
@@ -172,7 +192,7 @@ export class EndpointLimits {
       const as = admission(gate.breaker, gate.waiting.overdue.size > 0, nowMs);
       const queue = nextQueue(gate, as);
       const [first] = queue ?? [];
-      if (!queue || !first || gate.running >= (gate.limits.get(first.holder) ?? 1)) break;
+      if (!queue || !first || gate.running >= placesOf(gate, first.holder)) break;
       queue.delete(first);
       gate.running += 1;
       if (queue !== gate.waiting.requested) gate.breaker = gone(gate.breaker, as, nowMs);
@@ -204,9 +224,25 @@ export class EndpointLimits {
   }
 
   #forgetIfIdle(gate: Gate): void {
+    if (gate.running > 0 || !nobodyWaits(gate)) return;
+    const isLongAgo = this.#settings.clock.monotonicMs() - gate.timedOutAtMs >= WINDOW_KEPT_MS;
+    if (isLongAgo) gate.window = forgotten(gate.window);
     const { breaker } = gate;
     const remembersNothing = breaker.state === 'closed' && breaker.revivals === 0 && breaker.failed.length === 0;
-    if (gate.running === 0 && nobodyWaits(gate) && remembersNothing) this.#gates.delete(gate.endpoint);
+    if (remembersNothing && isLongAgo) this.#gates.delete(gate.endpoint);
+  }
+}
+
+function placesOf({ limits, window }: Gate, holder: string): number {
+  return Math.min(limits.get(holder) ?? 1, Math.floor(window.size));
+}
+
+function measure(gate: Gate, sign: Sign, nowMs: number): void {
+  if (sign.kind === 'alive') {
+    gate.window = afterAnswer(gate.window, Math.max(...gate.limits.values()));
+  } else if (sign.timedOut) {
+    gate.timedOutAtMs = nowMs;
+    gate.window = afterTimeOut(gate.window, gate.running, sign.reductions);
   }
 }
 

@@ -26,7 +26,8 @@ function claim(rank: Rank, endpoint = DEAD): Claim {
 }
 
 function failure(transaction: string): Sign {
-  return { kind: 'failed', transaction, revivals: limits.health(DEAD).revivals };
+  const { revivals, reductions } = limits.health(DEAD);
+  return { kind: 'failed', transaction, timedOut: false, revivals, reductions };
 }
 
 function open(): void {
@@ -153,14 +154,14 @@ test('a call under way that is answered after all closes it as well', async () =
   limits.release(DEAD, { kind: 'alive', transaction: 'another' });
   await settle();
   expect(went).toEqual(['0 waits']);
-  expect(limits.health(DEAD)).toEqual({ downForMs: undefined, revivals: 1 });
+  expect(limits.health(DEAD)).toEqual({ downForMs: undefined, revivals: 1, reductions: 0 });
 });
 
 test('it says for how long nobody was answered', async () => {
   open();
   await clock.advance(2_500);
-  expect(limits.health(DEAD)).toEqual({ downForMs: 2_500, revivals: 0 });
-  expect(limits.health('http://order.shop.svc:80')).toEqual({ downForMs: undefined, revivals: 0 });
+  expect(limits.health(DEAD)).toEqual({ downForMs: 2_500, revivals: 0, reductions: 0 });
+  expect(limits.health('http://order.shop.svc:80')).toEqual({ downForMs: undefined, revivals: 0, reductions: 0 });
   expect([...limits.breakers()]).toEqual([[DEAD, 'open']]);
 });
 

@@ -280,11 +280,9 @@ export class FencedParticipants implements Participants {
   /** Calls for so many other transactions, each time others, fail at this endpoint. */
   failFor(endpoint: string, transactions: number): void {
     for (let nth = 0; nth < transactions; nth += 1) {
-      this.#forOther(endpoint, {
-        kind: 'failed',
-        transaction: `other ${++this.#others}`,
-        revivals: this.#limits.health(endpoint).revivals,
-      });
+      const { revivals, reductions } = this.#limits.health(endpoint);
+      const transaction = `other ${++this.#others}`;
+      this.#forOther(endpoint, { kind: 'failed', transaction, timedOut: true, revivals, reductions });
     }
   }
 
@@ -330,7 +328,7 @@ export class FencedParticipants implements Participants {
         request.withdrawn,
       );
       if (place !== true && !(await place)) break;
-      const { revivals } = this.#limits.health(endpoint);
+      const { revivals, reductions } = this.#limits.health(endpoint);
       let sign: Sign | undefined;
       try {
         const now = request.current();
@@ -339,7 +337,7 @@ export class FencedParticipants implements Participants {
           const outcome = await this.#answer(now);
           sign =
             outcome.kind === 'unknown'
-              ? { kind: 'failed', transaction: keyOf(now.transaction), revivals }
+              ? { kind: 'failed', transaction: keyOf(now.transaction), timedOut: true, revivals, reductions }
               : { kind: 'alive', transaction: keyOf(now.transaction) };
           return outcome;
         }

@@ -16,6 +16,8 @@ export interface Sources extends Omit<FiguresSources, 'flowOf' | 'targetOf'> {
   readonly removalOverdueMs: () => number;
   /** The breaker's state by endpoint, of those that have failed. */
   readonly breakers: () => ReadonlyMap<string, 'open' | 'closed'>;
+  /** Calls at once by endpoint, of those that are sent fewer than they may because some timed out. */
+  readonly windows: () => ReadonlyMap<string, number>;
   /** What flows have put on hold. */
   readonly holds: () => Iterable<{ readonly flow: string; readonly target: string }>;
 }
@@ -135,6 +137,15 @@ function ofParticipants(gauge: MakeGauge, sources: Sources, { flows, targets }: 
     ['endpoint'],
     (each) => {
       for (const [endpoint, state] of openFirst(sources.breakers())) each.set({ endpoint }, state === 'open' ? 1 : 0);
+    },
+  );
+  gauge(
+    'ordertx_participant_calls_limit',
+    `How many calls this replica sends an endpoint at once, because it did not answer more in time. Endpoints that only maxConcurrency bounds are not listed, and of others ${ENDPOINTS_MAX}, the narrowest first.`,
+    ['endpoint'],
+    (each) => {
+      const narrowest = [...sources.windows()].toSorted(([, one], [, other]) => one - other).slice(0, ENDPOINTS_MAX);
+      for (const [endpoint, calls] of narrowest) each.set({ endpoint }, calls);
     },
   );
   gauge(

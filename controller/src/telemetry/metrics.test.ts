@@ -92,6 +92,14 @@ describe('names that people choose', () => {
   });
 });
 
+test('who is sent fewer calls at once than maxConcurrency says is listed with how many, the narrowest of thousands', async () => {
+  const wider = Array.from({ length: 2_000 }, (_, index) => [`http://10.0.0.1:${index}`, 32] as const);
+  const fed = new FedMetrics({ windows: new Map([...wider, ['http://slow', 4]]) });
+  const listed = samplesOf(await fed.text(), 'ordertx_participant_calls_limit');
+  expect(listed).toHaveLength(100);
+  expect(listed.find(({ value }) => value === 4)?.labels.endpoint).toBe('http://slow');
+});
+
 describe('what is to be done', () => {
   const transactions = [
     transactionOf(1, 'create-order'),

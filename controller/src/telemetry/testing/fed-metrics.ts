@@ -18,6 +18,7 @@ export interface FedOptions {
   readonly owns?: (transaction: OrderTransaction) => boolean;
   readonly flowExists?: (namespace: string, flow: string) => boolean;
   readonly breakers?: ReadonlyMap<string, 'open' | 'closed'>;
+  readonly windows?: ReadonlyMap<string, number>;
 }
 
 export class FedMetrics {
@@ -49,6 +50,7 @@ export class FedMetrics {
       callsWaiting: () => 0,
       removalOverdueMs: () => 0,
       breakers: () => options.breakers ?? new Map(),
+      windows: () => options.windows ?? new Map(),
     });
   }
 
