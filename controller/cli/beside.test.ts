@@ -51,10 +51,11 @@ test.each([
 test('late is by its flow’s stuckAfterSeconds, and the sentence says where to look', () => {
   const patient: TransactionFlow = { ...FLOW, spec: { ...FLOW.spec, stuckAfterSeconds: 600 } };
   expect(untouched(transaction(), LATE_MS, patient)).toBe(0);
-  expect(unattendedSentence(0, true)).toBe(
+  expect(unattendedSentence(0, 'every')).toBe(
     'no controller holds its Lease any more: is a controller running? kubectl ordertx check',
   );
-  expect(unattendedSentence(2, false)).toMatch(/^2 transactions .* is a controller running\? kubectl ordertx check$/);
+  expect(unattendedSentence(0, ['west'])).toMatch(/^no controller of west holds its Lease any more: /);
+  expect(unattendedSentence(2, [])).toMatch(/^2 transactions .* is a controller running\? kubectl ordertx check$/);
 });
 
 test('a hold is told with its reason and how many wait, where the flow is meant', () => {

@@ -113,10 +113,11 @@ export function holdSentence(session: Session, { namespace, flow, target, reason
   );
 }
 
-/** @param isLeaseless whether Leases of controllers are there, and none is held */
-export function unattendedSentence(untouched: number, isLeaseless: boolean): string {
+/** @param leaseless whose Leases are there, and none is held */
+export function unattendedSentence(untouched: number, leaseless: 'every' | readonly string[]): string {
+  const whose = leaseless === 'every' ? '' : ` of ${leaseless.join(' or ')}`;
   const parts = [
-    ...(isLeaseless ? ['no controller holds its Lease any more'] : []),
+    ...(leaseless.length > 0 ? [`no controller${whose} holds its Lease any more`] : []),
     ...(untouched > 0
       ? [`${counted(untouched, 'transaction')} should have ended or be Stuck by now, and nothing says why not`]
       : []),

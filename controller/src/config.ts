@@ -18,6 +18,7 @@ import {
   redisTlsSettings,
 } from '../../services/kit/src/tls-settings.ts';
 import { tracingSettings } from '../../services/tracing/src/settings.ts';
+import { LEASE_PREFIX_DEFAULT, LEASE_PREFIX_MAX } from './kubernetes/lease-names.ts';
 import { parseAllowList } from './participants/allow-list.ts';
 
 const list = z.string().transform((text): readonly string[] =>
@@ -85,6 +86,19 @@ export const controllerSettings = {
       'Into how many shards, each with a Lease, the work is divided; the same number for every replica. While numbers differ, each transaction has an owner for each: safe, but wasteful.',
     default: '1',
     schema: z.string().transform(Number).pipe(z.int().min(1).max(64, 'must be a number from 1 to 64')),
+  },
+  leasePrefix: {
+    name: 'ORDERTX_LEASE_PREFIX',
+    description:
+      'What the names of its Leases begin with, <prefix>-shard-0-of-1: the name of the installation, the same for every replica. Two installations in one namespace need two, or the transactions of one of them are carried by nobody.',
+    default: LEASE_PREFIX_DEFAULT,
+    schema: z
+      .string()
+      .max(LEASE_PREFIX_MAX, `must be ${LEASE_PREFIX_MAX} characters at most: Leases are named <prefix>-shard-0-of-1`)
+      .regex(
+        /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+        'must be lower-case letters, digits and -, and begin and end with a letter or digit: Leases are named <prefix>-shard-0-of-1',
+      ),
   },
   replica: {
     name: 'ORDERTX_REPLICA',

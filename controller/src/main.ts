@@ -161,7 +161,10 @@ const telling = {
 const events = new ApiEvents(telling);
 const actEvents = new ActEvents(telling);
 const finalizer = new FlowFinalizer({ transport, flows: flowInformers, transactions, clock, log });
-const leases = { transport, clock, log, namespace: namespaceOf(kubeConfig), shards: config.shards };
+const leases = {
+  ...{ transport, clock, log, namespace: namespaceOf(kubeConfig) },
+  ...{ prefix: config.leasePrefix, shards: config.shards },
+};
 const shards =
   config.leaderElection === 'off'
     ? undefined

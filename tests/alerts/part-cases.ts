@@ -68,12 +68,12 @@ const OF_PARTS: readonly Case[] = [
     alert: 'OrdertxNobodyWorks',
     fires: {
       series: {
-        'leader_election_master_status{name="ordertx-shard-0-of-2",instance="a"}': stays(0),
-        'leader_election_master_status{name="ordertx-shard-0-of-2",instance="b"}': stays(0),
+        'leader_election_master_status{name="shop-ordertx-shard-0-of-2",instance="a"}': stays(0),
+        'leader_election_master_status{name="shop-ordertx-shard-0-of-2",instance="b"}': stays(0),
       },
       at: '2m',
-      labels: { name: 'ordertx-shard-0-of-2' },
-      summary: 'no controller works on the shard of Lease ordertx-shard-0-of-2',
+      labels: { name: 'shop-ordertx-shard-0-of-2' },
+      summary: 'no controller works on the shard of Lease shop-ordertx-shard-0-of-2',
       command: 'kubectl ordertx check',
     },
     quiet: [

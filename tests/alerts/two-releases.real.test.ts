@@ -136,6 +136,27 @@ test('each alert is the one release’s whose figures they are, and the other th
   expect(await judged(trials)).toBe('');
 }, 240_000);
 
+test('a Prometheus that cannot tell two releases apart still has Leases of two names', async () => {
+  const all = await rulesOf(OURS, { matchers: 'namespace="shop"' });
+  const held = (release: string) => `leader_election_master_status{namespace="shop",name="${release}-shard-0-of-1"}`;
+  const name = `${OURS}-shard-0-of-1`;
+  const rule = alerts.get('OrdertxNobodyWorks');
+  const fires = {
+    exp_labels: { severity: 'page', namespace: NAMESPACE, release: OURS, name },
+    exp_annotations: { ...rule?.annotations, summary: `no controller works on the shard of Lease ${name}` },
+  };
+  const test = {
+    interval: EVERY,
+    input_series: [
+      { series: held(OURS), values: stays(0) },
+      { series: held(THEIRS), values: stays(1) },
+    ],
+    alert_rule_test: [{ eval_time: '2m', alertname: 'OrdertxNobodyWorks', exp_alerts: [fires] }],
+  };
+  const own = { [OURS]: forAlert(all, 'OrdertxNobodyWorks') };
+  expect(await judged([{ name: 'names', rules: own, tests: [test] }])).toBe('');
+}, 60_000);
+
 test('a Prometheus that labels them in another way is told how', async () => {
   const matchers = 'cluster="north",app="orders"';
   const all = await rulesOf('elsewhere', { matchers });

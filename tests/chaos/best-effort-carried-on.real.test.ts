@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { leaseName } from '../../controller/src/kubernetes/shards.ts';
+import { leaseName, LEASE_PREFIX_DEFAULT } from '../../controller/src/kubernetes/lease-names.ts';
 import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { messagesStream } from '../../services/protocol/src/index.ts';
@@ -46,7 +46,7 @@ async function kill({ part }: RunningController): Promise<void> {
   part.process.kill('SIGKILL');
   await part.process.exited;
   const leases = `/apis/coordination.k8s.io/v1/namespaces/${shop.namespace}/leases`;
-  expect((await shop.admin.request('DELETE', `${leases}/${leaseName(0, 1)}`)).status).toBe(200);
+  expect((await shop.admin.request('DELETE', `${leases}/${leaseName(LEASE_PREFIX_DEFAULT, 0, 1)}`)).status).toBe(200);
 }
 
 async function succeededWithOpenMessage(): Promise<string> {

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { waitFor } from '../../local/deadline.ts';
 import type { RunningController } from '../../local/controllers.ts';
-import { leaseName, shardOf } from '../../controller/src/kubernetes/shards.ts';
+import { leaseName, LEASE_PREFIX_DEFAULT } from '../../controller/src/kubernetes/lease-names.ts';
+import { shardOf } from '../../controller/src/kubernetes/shards.ts';
 import { sumOf } from '../world/prometheus-text.ts';
 import { openShop, type Shop } from '../world/shop.ts';
 
@@ -79,7 +80,7 @@ test.each([1, 2, 4])(
 /** Who stands in the Lease of the shard that this transaction falls into. */
 async function ownerOf(name: string): Promise<string> {
   const shard = shardOf(`${shop.namespace}/${name}`, SHARDS);
-  const path = `/apis/coordination.k8s.io/v1/namespaces/${shop.namespace}/leases/${leaseName(shard, SHARDS)}`;
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${shop.namespace}/leases/${leaseName(LEASE_PREFIX_DEFAULT, shard, SHARDS)}`;
   const { body } = await shop.admin.request('GET', path);
   return (body as { readonly spec: { readonly holderIdentity: string } }).spec.holderIdentity;
 }

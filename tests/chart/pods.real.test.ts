@@ -67,6 +67,10 @@ describe('what is added to pods', () => {
       { controller: { extraEnv: [{ name: 'ORDERTX_SHARDS', value: '4' }] } },
       'controller.extraEnv sets ORDERTX_SHARDS, by which other objects of the release go: set controller.shards',
     ],
+    [
+      { controller: { extraEnv: [{ name: 'ORDERTX_LEASE_PREFIX', value: 'ordertx' }] } },
+      'controller.extraEnv sets ORDERTX_LEASE_PREFIX, by which other objects of the release go: set fullnameOverride',
+    ],
   ])('%j would say twice what the chart says, and is refused', async (values, sentence) => {
     expect(await refusal(values)).toContain(sentence);
   });

@@ -74,9 +74,15 @@ export class Release {
     const { admin, namespace, fullname } = this.#options;
     const { body } = await admin.request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
     const { items } = body as {
-      readonly items: readonly { readonly spec: { readonly template: { readonly spec: PodSpec } } }[];
+      readonly items: readonly {
+        readonly metadata: { readonly name: string };
+        readonly spec: { readonly template: { readonly spec: PodSpec } };
+      }[];
     };
-    const pods = items.map(({ spec }) => spec.template.spec);
+    // Another release's may stand beside them.
+    const pods = items
+      .filter(({ metadata, spec }) => metadata.name === `${fullname}-${spec.template.spec.containers[0].name}`)
+      .map(({ spec }) => spec.template.spec);
     for (const pod of pods) {
       const host = `${fullname}-${pod.containers[0].name}`;
       for (const port of [8080, 8081]) {
@@ -129,7 +135,7 @@ export class Release {
   }
 
   async #valueOf({ value, valueFrom }: EnvEntry, pod: string): Promise<string> {
-    if (valueFrom?.fieldRef?.fieldPath === 'metadata.name') return `${pod}-1`;
+    if (valueFrom?.fieldRef?.fieldPath === 'metadata.name') return `${this.#options.fullname}-${pod}-1`;
     const reference = valueFrom?.secretKeyRef;
     if (reference === undefined) return value ?? '';
     return this.secret(reference.name, reference.key);
@@ -162,7 +168,7 @@ export class Release {
     };
     const url = `http://127.0.0.1:${port}`;
     const spec = {
-      name: `${namespace}-${component}`,
+      name: `${namespace}-${fullname}-${component}`,
       command: process.execPath,
       args: [join(ROOT, main)],
       env,

@@ -377,7 +377,7 @@ describe('rights', () => {
     expect(home.rules.filter(({ resources }) => resources.includes('leases'))).toEqual([
       expect.not.objectContaining({ resourceNames: expect.anything() }),
       expect.objectContaining({
-        resourceNames: ['ordertx-shard-0-of-2', 'ordertx-shard-1-of-2'],
+        resourceNames: ['shop-ordertx-shard-0-of-2', 'shop-ordertx-shard-1-of-2'],
         verbs: ['get', 'update'],
       }),
     ]);

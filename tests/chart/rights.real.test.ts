@@ -27,8 +27,9 @@ const otx: Asked = { group: 'ordertx.dev', resource: 'ordertransactions', name: 
 const status: Asked = { ...otx, subresource: 'status' };
 const probe: Asked = { ...otx, name: `${FULLNAME}-test` };
 const flow: Asked = { group: 'ordertx.dev', resource: 'transactionflows', name: 'create-order' };
-const lease: Asked = { group: 'coordination.k8s.io', resource: 'leases', name: 'ordertx-shard-0-of-1' };
+const lease: Asked = { group: 'coordination.k8s.io', resource: 'leases', name: `${FULLNAME}-shard-0-of-1` };
 const foreignLease: Asked = { ...lease, name: 'cert-manager-controller' };
+const otherRelease: Asked = { ...lease, name: 'ordertx-shard-0-of-1' };
 const event: Asked = { group: 'events.k8s.io', resource: 'events' };
 const token = (account: string): Asked => ({
   ...{ resource: 'serviceaccounts', subresource: 'token', name: `${FULLNAME}-${account}` },
@@ -71,6 +72,7 @@ const HOME: readonly Row[] = [
   ['read Leases', 'get list', lease, ['controller', ...ON_CALL]],
   ['take Leases', 'create update', lease, ['controller']],
   ['take another’s Leases', 'update patch delete', foreignLease, []],
+  ['take another release’s Leases', 'get update patch delete', otherRelease, []],
   ['read another’s Leases', 'get', foreignLease, ON_CALL],
   ['delete Leases', 'delete deletecollection patch', lease, []],
   ['read Events', 'get list watch', event, ON_CALL],

@@ -11,6 +11,14 @@ export const chart: readonly Mutant[] = [
     tests: ['tests/chart/rights.real.test.ts'],
   },
   {
+    name: 'a release has the names of another one’s Leases',
+    breaks: 'ADR 54: of Leases a controller writes its own installation’s, and those',
+    file: 'helm/ordertx/templates/controller/rbac.yaml',
+    find: '(include "ordertx.fullname" $) $shard $shards',
+    replace: '"ordertx" $shard $shards',
+    tests: ['tests/chart/rights.real.test.ts'],
+  },
+  {
     name: 'Redis lets in whoever names nobody',
     breaks: 'a stranger does nothing in Redis',
     file: 'helm/ordertx/templates/_redis-acl.tpl',

@@ -11,6 +11,22 @@ export const manyAndEnded: readonly Mutant[] = [
     tests: ['controller/src/kubernetes/shards.test.ts'],
   },
   {
+    name: 'every installation’s Leases have one name',
+    breaks: 'ADR 54: of two installations in one namespace each carries its own transactions',
+    file: 'controller/src/kubernetes/lease-names.ts',
+    find: 'return `${prefix}-shard-${shard}-of-${shards}`;',
+    replace: 'return `ordertx-shard-${shard}-of-${shards}`;',
+    tests: ['controller/src/kubernetes/shards.test.ts'],
+  },
+  {
+    name: 'another installation’s replicas are counted as one’s own',
+    breaks: 'ADR 54: a census counts the Leases of its own prefix',
+    file: 'controller/src/kubernetes/shard-census.ts',
+    find: 'if (lease?.prefix !== prefix || lease.shards === String(shards)) continue;',
+    replace: 'if (lease === undefined || lease.shards === String(shards)) continue;',
+    tests: ['controller/src/kubernetes/shards.test.ts'],
+  },
+  {
     name: 'a flow is told anew after every look',
     breaks: 'ADR 36: a flow is written once when it begins and once when it is over',
     file: 'controller/src/kubernetes/flow-removal-report.ts',

@@ -316,9 +316,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'replicas that count shards differently share their Leases',
     breaks: 'W4: whatever numbers of shards there are, no transaction is left to nobody',
-    file: 'controller/src/kubernetes/shards.ts',
-    find: 'return `ordertx-shard-${shard}-of-${shards}`;',
-    replace: 'return `ordertx-shard-${shard}`;',
+    file: 'controller/src/kubernetes/lease-names.ts',
+    find: 'return `${prefix}-shard-${shard}-of-${shards}`;',
+    replace: 'return `${prefix}-shard-${shard}`;',
     tests: ['controller/src/kubernetes/shards.test.ts'],
   },
   {

@@ -11,6 +11,22 @@ export const plugin: readonly Mutant[] = [
     tests: ['controller/cli/incident.test.ts'],
   },
   {
+    name: 'other software’s Leases are taken for controllers’',
+    breaks: 'ADR 54: whose a Lease is its label says',
+    file: 'controller/src/kubernetes/lease-names.ts',
+    find: 'return prefix === LEASE_PREFIX_DEFAULT ? { prefix, isMarked: false } : undefined;',
+    replace: 'return { prefix, isMarked: false };',
+    tests: ['controller/cli/checks/leases.test.ts', 'controller/src/kubernetes/lease-names.test.ts'],
+  },
+  {
+    name: 'an installation that nobody works for is well because another one is',
+    breaks: 'ADR 54: each installation’s Leases are judged by themselves',
+    file: 'controller/cli/checks/leases.ts',
+    find: 'const key = `${namespace}/${whose.prefix}`;',
+    replace: 'const key = namespace;',
+    tests: ['controller/cli/checks/leases.test.ts'],
+  },
+  {
     name: 'an incident finds those alone that tell it in the words of its id',
     breaks: 'each row’s selector finds all that the row counts',
     file: 'controller/cli/incident.ts',

@@ -1,68 +1,9 @@
 /**
- * What has to run: controllers that hold their Leases and reach Redis, and the archive where there is one.
+ * What has to run: controllers that are ready and reach Redis, and the archive where there is one. Their Leases are leases.ts'.
  */
-import { LEASES, type ObjectList, type StoredObject } from '../../src/kubernetes/stored-object.ts';
-import { collectionOf } from '../api.ts';
-import { shortAge } from '../durations.ts';
-import { explainRefusal } from '../refusal.ts';
 import type { Session } from '../session.ts';
 import type { Finding } from './finding.ts';
 import { readVersions } from '../verbs/version.ts';
-
-interface Lease extends StoredObject {
-  readonly spec: {
-    readonly holderIdentity?: string;
-    readonly renewTime?: string;
-    readonly leaseDurationSeconds?: number;
-  };
-}
-
-const SHARD = 'ordertx-shard-';
-/** So many times its duration a Lease was not renewed before nobody is believed to be there. */
-const GIVEN_UP_AFTER = 3;
-
-export async function checkLeases(session: Session): Promise<readonly Finding[]> {
-  const what = 'Leases';
-  const request = { method: 'GET', path: collectionOf(LEASES, session.namespace) } as const;
-  const answer = await session.api.ask<ObjectList<Lease>>(request);
-  if (answer.kind === 'error') return [{ what, state: 'unknown', sentence: explainRefusal(request, answer.error) }];
-  if (answer.kind === 'unanswered') return [{ what, state: 'unknown', sentence: answer.message }];
-  const leases = answer.body.items.filter(({ metadata }) => metadata.name.startsWith(SHARD));
-  if (leases.length === 0) {
-    const sentence = 'no controller has one in this namespace: none runs here, or ORDERTX_LEADER_ELECTION is off';
-    return [{ what, state: 'warning', sentence }];
-  }
-  return leases.map(({ metadata, spec }): Finding => {
-    const name = `Lease ${metadata.name}`;
-    const ageMs = session.now() - Date.parse(spec.renewTime ?? '');
-    const isHeld = Boolean(spec.holderIdentity) && ageMs < (spec.leaseDurationSeconds ?? 0) * 1_000;
-    return isHeld
-      ? { what: name, state: 'ok', sentence: `held by ${spec.holderIdentity ?? ''}` }
-      : {
-          what: name,
-          state: 'wrong',
-          sentence: `nobody has renewed it for ${shortAge(ageMs)}: is a controller running?`,
-        };
-  });
-}
-
-/**
- * Whether Leases can be read, are there, and nobody holds any: then nothing that is stored says what fails. An API server that takes
- * seconds for each renewal is no such thing.
- */
-export async function isNobodyHoldingLeases(session: Session): Promise<boolean> {
-  const answer = await session.api.ask<ObjectList<Lease>>({
-    method: 'GET',
-    path: collectionOf(LEASES, session.namespace),
-  });
-  if (answer.kind !== 'ok') return false;
-  const leases = answer.body.items.filter(({ metadata }) => metadata.name.startsWith(SHARD));
-  return leases.length > 0 && leases.every(({ spec }) => isGivenUp(spec, session.now()));
-}
-
-function isGivenUp({ holderIdentity, renewTime, leaseDurationSeconds = 0 }: Lease['spec'], nowMs: number): boolean {
-  return !holderIdentity || nowMs - Date.parse(renewTime ?? '') > GIVEN_UP_AFTER * leaseDurationSeconds * 1_000;
-}
 
 export async function checkControllers(session: Session): Promise<readonly Finding[]> {
   const { controllers } = session;

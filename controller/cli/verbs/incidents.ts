@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import { NEEDS_WORK_SELECTOR } from '../../src/kubernetes/stored-object.ts';
 import { Beside, flowIn, holdSentence, streamOf, unattendedSentence } from '../beside.ts';
-import { isNobodyHoldingLeases } from '../checks/running.ts';
+import { installationsWithoutHolder } from '../checks/leases.ts';
 import { shortAge } from '../durations.ts';
 import { incidentsOf, nextStepFor, sufferingsOf, type Incident, type Suffering } from '../incident.ts';
 import { printable } from '../output/printable.ts';
@@ -40,11 +40,11 @@ interface Found {
 }
 
 async function showIncidents(session: Session, flags: IncidentFlags): Promise<void> {
-  const [{ incidents, beside, flows }, isLeaseless] = await Promise.all([
+  const [{ incidents, beside, flows }, leaseless] = await Promise.all([
     findIncidents(session, flags),
-    isNobodyHoldingLeases(session),
+    installationsWithoutHolder(session),
   ]);
-  const isUnattended = isLeaseless || beside.untouched > 0;
+  const isUnattended = leaseless.length > 0 || beside.untouched > 0;
   const clear = incidents.length === 0 ? await allClear(session, flags, flows, isUnattended) : '';
   const holds = beside.holds(flags);
   const known = flows ?? [];
@@ -62,7 +62,7 @@ async function showIncidents(session: Session, flags: IncidentFlags): Promise<vo
   const { terminal } = session;
   terminal.say(incidents.length === 0 ? clear : totalOf(incidents));
   for (const hold of holds) terminal.say(printable(holdSentence(session, hold)));
-  if (isUnattended) terminal.say(unattendedSentence(beside.untouched, isLeaseless));
+  if (isUnattended) terminal.say(unattendedSentence(beside.untouched, leaseless));
 }
 
 function totalOf(incidents: readonly Incident[]): string {

@@ -29,6 +29,8 @@ export interface LeaseOptions {
   readonly clock: Clock;
   readonly namespace: string;
   readonly name: string;
+  /** It is given them by whoever holds it. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Unlike every other replica's. */
   readonly identity: string;
   readonly durationMs?: number;
@@ -168,7 +170,7 @@ export class Lease {
   }
 
   async #renew(copy: StoredLease, signal?: AbortSignal): Promise<'done' | 'conflict' | 'unknown'> {
-    const body = { ...copy, spec: { ...copy.spec, renewTime: this.#timestamp() } };
+    const body = { metadata: this.#marked(copy.metadata), spec: { ...copy.spec, renewTime: this.#timestamp() } };
     const answer = await this.#request('PUT', body, { signal });
     if (answer.kind === 'ok') {
       this.#sight = { kind: 'present', copy: answer.body };
@@ -184,7 +186,7 @@ export class Lease {
     const answer = await this.#request(
       copy === undefined ? 'POST' : 'PUT',
       {
-        metadata: copy === undefined ? { namespace, name: this.name } : without(copy, WANTED_BY).metadata,
+        metadata: this.#marked(copy === undefined ? { namespace, name: this.name } : without(copy, WANTED_BY).metadata),
         spec: {
           holderIdentity: identity,
           leaseDurationSeconds: Math.ceil(this.#durationMs / 1000),
@@ -198,6 +200,11 @@ export class Lease {
     if (answer.kind !== 'ok') return;
     this.#sight = { kind: 'present', copy: answer.body };
     this.#owned = true;
+  }
+
+  #marked(metadata: ObjectMeta): ObjectMeta {
+    const { labels } = this.#options;
+    return labels === undefined ? metadata : { ...metadata, labels: { ...metadata.labels, ...labels } };
   }
 
   /** Nobody holds it and nobody it was given up for; or its holder is silent, or has our name. */

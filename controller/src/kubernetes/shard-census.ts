@@ -4,10 +4,12 @@
  * That does no harm but costs work: each number is complete in itself (W4 of shards.ts), so every transaction has an owner
  * for each. It is how a change of ORDERTX_SHARDS looks while it is being rolled out, and a mistake when it stays.
  *
- * A Lease of another number counts while somebody is seen renewing it; renewTime is only compared with itself.
+ * A Lease of another number counts while somebody is seen renewing it; renewTime is only compared with itself. Another installation's,
+ * whose name begins otherwise, is none of this one's work.
  */
 import { delay, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import { readLeaseName } from './lease-names.ts';
 import { LEASE_DURATION_MS } from './lease.ts';
 import { LEASES, pathOf, type ObjectList, type StoredObject } from './stored-object.ts';
 import type { Transport } from './transport.ts';
@@ -17,6 +19,8 @@ export interface ShardCensusOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly namespace: string;
+  /** What this installation's Leases are named by. */
+  readonly prefix: string;
   readonly shards: number;
   /** After each look: how many replicas count differently. */
   readonly onCount: (replicas: number) => void;
@@ -37,8 +41,6 @@ interface Sign {
 const ROUND_MS = 10_000;
 /** A namespace holds a handful; what is beyond a page this large is not looked at. */
 const LEASES_MAX = 500;
-/** One without a number is of a version that did not write it. */
-const SHARD_LEASE = /^ordertx-shard-\d+(?:-of-(\d+))?$/;
 
 export class ShardCensus {
   readonly #options: ShardCensusOptions;
@@ -69,7 +71,7 @@ export class ShardCensus {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { transport, clock, namespace, shards, onCount } = this.#options;
+    const { transport, clock, namespace, prefix, shards, onCount } = this.#options;
     const answer = await transport.request<ObjectList<SeenLease>>({
       ...{ method: 'GET', path: pathOf(LEASES, namespace), query: { limit: String(LEASES_MAX) }, signal },
     });
@@ -83,12 +85,12 @@ export class ShardCensus {
     const signs = new Map<string, Sign>();
     const others = new Map<string, string>();
     for (const { metadata, spec } of answer.body.items) {
-      const match = SHARD_LEASE.exec(metadata.name);
-      if (match === null || match[1] === String(shards)) continue;
+      const lease = readLeaseName(metadata.name);
+      if (lease?.prefix !== prefix || lease.shards === String(shards)) continue;
       const sign = this.#signOf(metadata.name, spec?.renewTime, nowMs);
       signs.set(metadata.name, sign);
       const isAlive = sign.renewedMs !== undefined && nowMs - sign.renewedMs <= LEASE_DURATION_MS;
-      if (isAlive && spec?.holderIdentity) others.set(spec.holderIdentity, match[1] ?? 'an unnamed number of');
+      if (isAlive && spec?.holderIdentity) others.set(spec.holderIdentity, lease.shards ?? 'an unnamed number of');
     }
     this.#signs = signs;
     onCount(others.size);

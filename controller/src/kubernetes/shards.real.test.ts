@@ -2,11 +2,12 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import { waitFor } from '../../../local/deadline.ts';
-import { adminTransport } from '../../../tests/world/api-client.ts';
+import { adminTransport, expectOk } from '../../../tests/world/api-client.ts';
 import { startTcpProxy } from '../../../tests/world/tcp-proxy.ts';
 import { freshNamespace, world } from '../../../tests/world/world.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLog } from '../runtime/log.ts';
+import { LEASES, pathOf, type ObjectList, type StoredObject } from './stored-object.ts';
 import { shardOf, Shards } from './shards.ts';
 import type { Transport } from './transport.ts';
 
@@ -17,13 +18,14 @@ const SHARDS = 4;
 
 function start(
   identity: string,
-  more: { transport?: Transport; onHolding?: (lease: string, holding: boolean) => void } = {},
+  more: { transport?: Transport; prefix?: string; onHolding?: (lease: string, holding: boolean) => void } = {},
 ) {
   const shards = new Shards({
     transport: direct,
     clock: systemClock,
     log: silentLog,
     namespace,
+    prefix: 'ordertx',
     identity,
     shards: SHARDS,
     // As short as a Lease can be: whole seconds.
@@ -39,6 +41,9 @@ function start(
 const until = (what: string, ask: () => boolean) =>
   waitFor(async () => ask(), { what, deadlineMs: 15_000, everyMs: 10 });
 const countsOf = (...replicas: readonly Shards[]) => replicas.map((replica) => replica.held().length).sort();
+interface StoredLease extends StoredObject {
+  readonly spec: { readonly holderIdentity?: string };
+}
 const transaction = (name: string) => ({ metadata: { namespace: 'shop', name } }) as OrderTransaction;
 
 beforeEach(async () => {
@@ -91,6 +96,38 @@ test('what a replica gives back as it stops is the others’ at once', async () 
   await first.stop();
   expect(first.held()).toEqual([]);
   await until('the rest', () => second.held().length === SHARDS);
+});
+
+test('two installations in a namespace each have all of their own, under names and a label that say whose', async () => {
+  const [east, west] = [start('a', { prefix: 'east' }), start('b', { prefix: 'west-1' })];
+  await until('all shards of both', () => countsOf(east, west).join() === `${SHARDS},${SHARDS}`);
+  await east.stop();
+  const successor = start('c', { prefix: 'east' });
+  await until('what is the successor’s', () => successor.held().length === SHARDS);
+  expect(west.held()).toHaveLength(SHARDS);
+  const request = { method: 'GET', path: pathOf(LEASES, namespace) } as const;
+  const { items } = await expectOk<ObjectList<StoredLease>>(direct, request);
+  const lines = items.map(
+    ({ metadata, spec }) => `${metadata.name} ${metadata.labels?.['ordertx.dev/installation']} ${spec.holderIdentity}`,
+  );
+  expect(lines.toSorted()).toEqual([
+    ...[0, 1, 2, 3].map((shard) => `east-shard-${shard}-of-4 east c`),
+    ...[0, 1, 2, 3].map((shard) => `west-1-shard-${shard}-of-4 west-1 b`),
+  ]);
+});
+
+test('a Lease that was there before there was a label is given it by who holds it', async () => {
+  const metadata = { name: 'ordertx-shard-0-of-4', annotations: { note: 'kept' } };
+  const spec = { holderIdentity: 'a', leaseDurationSeconds: 1, renewTime: '2026-03-01T12:00:00.000000Z' };
+  const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
+  await expectOk(direct, { method: 'POST', path: pathOf(LEASES, namespace), body });
+  const shards = start('a');
+  await until('all shards', () => shards.held().length === SHARDS);
+  const request = { method: 'GET', path: pathOf(LEASES, namespace, metadata.name) } as const;
+  expect((await expectOk<StoredLease>(direct, request)).metadata).toMatchObject({
+    labels: { 'ordertx.dev/installation': 'ordertx' },
+    annotations: { note: 'kept' },
+  });
 });
 
 test('of a replica that loses the API server the others take over, and it gives way when it sees that', async () => {

@@ -31,10 +31,10 @@ class Replicas {
   readonly #kill = new Map<Shards, () => void>();
   answersInstead: AnswersInstead = () => undefined;
 
-  start(identity: string, shards: number, log: Log = silentLog): Shards {
+  start(identity: string, shards: number, log: Log = silentLog, prefix = 'ordertx'): Shards {
     const transport = this.#leases.transport((request) => (replica.dead ? CUT : this.answersInstead(request)));
     const replica = { dead: false };
-    const started = new Shards({ transport, clock: this.clock, log, namespace: 'system', identity, shards });
+    const started = new Shards({ transport, clock: this.clock, log, namespace: 'system', prefix, identity, shards });
     started.start();
     this.#alive.push(started);
     this.#numbers.set(started, shards);
@@ -46,9 +46,9 @@ class Replicas {
     return this.#numbers.get(replica);
   }
 
-  census(shards: number, log: Log, onCount: (replicas: number) => void): ShardCensus {
+  census(shards: number, log: Log, onCount: (replicas: number) => void, prefix = 'ordertx'): ShardCensus {
     const census = new ShardCensus({
-      ...{ transport: this.#leases.transport(), clock: this.clock, log, namespace: 'system', shards, onCount },
+      ...{ transport: this.#leases.transport(), clock: this.clock, log, namespace: 'system', prefix, shards, onCount },
     });
     census.start();
     return census;
@@ -151,6 +151,49 @@ describe('two replicas', () => {
     expect(counted.at(-1)).toBe(0);
     replicas.crash(a);
     await Promise.all(censuses.map((census) => census.stop()));
+  });
+});
+
+describe('two installations in a namespace', () => {
+  test.each([
+    [1, 1],
+    [2, 2],
+    [3, 2],
+  ])('with %d and %d shards each own everything, whatever the other holds', async (first, second) => {
+    const replicas = new Replicas();
+    const east = replicas.start('a', first, silentLog, 'east');
+    const west = replicas.start('b', second, silentLog, 'west');
+    for (const one of [east, west]) {
+      await replicas.clock.advance(5_000);
+      expect(TRANSACTIONS.filter((each) => !one.owns(each))).toEqual([]);
+    }
+    replicas.crash(east);
+    await replicas.clock.advance(60_000);
+    // The other's work is none of its own: it takes no Lease of it.
+    expect(west.held()).toHaveLength(second);
+    const successor = replicas.start('c', first, silentLog, 'east');
+    await replicas.clock.advance(REPLACED_MS);
+    expect(successor.held()).toHaveLength(first);
+    expect(west.held()).toHaveLength(second);
+    await replicas.end();
+  });
+
+  test('do not count each other’s replicas, nor those of one whose name begins or ends alike', async () => {
+    const replicas = new Replicas();
+    const { log, lines } = recordingLog();
+    const counted: number[] = [];
+    const census = replicas.census(3, log, (count) => counted.push(count), 'east');
+    replicas.start('a', 3, silentLog, 'east');
+    for (const [index, prefix] of ['west', 'east-2', 'north-east', 'ordertx'].entries())
+      replicas.start(`other-${index}`, 2, silentLog, prefix);
+    await replicas.clock.advance(60_000);
+    expect(new Set(counted)).toEqual(new Set([0]));
+    expect(lines).toEqual([]);
+    replicas.start('b', 2, silentLog, 'east');
+    await replicas.clock.advance(30_000);
+    expect(lines).toEqual([expect.stringContaining('b into 2, this one into 3')]);
+    await replicas.end();
+    await census.stop();
   });
 });
 

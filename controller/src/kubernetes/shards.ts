@@ -11,11 +11,14 @@
  *  W3  Each Lease is renewed by a loop of its own: one request that hangs holds up no other Lease.
  *  W4  A Lease's name says how many there are. Replicas that count differently share no Lease, so each count is complete
  *      in itself: while ORDERTX_SHARDS is being changed, transactions have two owners, and none has no owner.
+ *  W5  It begins with the installation's name. Two installations in one namespace share no Lease: each works for its own
+ *      namespaces, and what the other holds says nothing of them.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { Ownership } from '../reconcile/ports.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import { installationLabels, leaseName } from './lease-names.ts';
 import { Lease } from './lease.ts';
 import { keyOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
@@ -26,6 +29,8 @@ export interface ShardsOptions {
   readonly log: Log;
   /** Where the Leases are: the controller's own namespace. */
   readonly namespace: string;
+  /** What the Leases' names begin with: the same for every replica of an installation, and for no other installation there. */
+  readonly prefix: string;
   /** This replica's name, unlike every other's. */
   readonly identity: string;
   readonly shards: number;
@@ -53,12 +58,13 @@ export class Shards implements Ownership {
   #running: Promise<unknown> | undefined;
 
   constructor(options: ShardsOptions) {
-    const { transport, clock, namespace, identity, durationMs, shards } = options;
+    const { transport, clock, namespace, prefix, identity, durationMs, shards } = options;
+    const labels = installationLabels(prefix);
     this.#options = options;
     this.#leases = Array.from({ length: shards }, (_, shard) => {
-      const name = leaseName(shard, shards);
+      const name = leaseName(prefix, shard, shards);
       return new Lease({
-        ...{ transport, clock, namespace, name, identity },
+        ...{ transport, clock, namespace, name, labels, identity },
         ...(durationMs !== undefined && { durationMs }),
       });
     });
@@ -183,10 +189,6 @@ export class Shards implements Ownership {
 
 /** With leader election off: every replica works on everything. */
 export const ownsEverything: Ownership = { owns: () => true };
-
-export function leaseName(shard: number, shards: number): string {
-  return `ordertx-shard-${shard}-of-${shards}`;
-}
 
 /** FNV-1a, 32 bit: short, and even over names that differ in their last digit. */
 export function shardOf(key: string, shards: number): number {

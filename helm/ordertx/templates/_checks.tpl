@@ -134,6 +134,7 @@ METRICS_PORT: leave it out
 ORDERTX_ALLOW_ENDPOINTS: set controller.allowEndpoints
 ORDERTX_AUDIENCE: leave it out
 ORDERTX_CONTROLLER_SUBJECT: leave it out
+ORDERTX_LEASE_PREFIX: set fullnameOverride
 ORDERTX_NAMESPACE: leave it out
 ORDERTX_NAMESPACES: set watchNamespaces
 ORDERTX_POD: leave it out

@@ -53,6 +53,7 @@ A reference to an existing secret; fails with a sentence where none is named:
   "PORT" "8080"
   "ORDERTX_NAMESPACES" (include "ordertx.watchNamespaces" . | fromYamlArray | join ",")
   "ORDERTX_SERVICE_ACCOUNT" (printf "%s/%s" .Release.Namespace (include "ordertx.controllerAccount" .))
+  "ORDERTX_LEASE_PREFIX" (include "ordertx.fullname" .)
   "ORDERTX_SHARDS" $values.shards
   "ORDERTX_REMOVALS_PER_SECOND" $values.removalsPerSecond
   "ARCHIVE_RETENTION_DAYS" .Values.archive.retentionDays
