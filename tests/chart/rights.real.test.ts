@@ -72,7 +72,7 @@ const HOME: readonly Row[] = [
   ['read Leases', 'get list', lease, ['controller', ...ON_CALL]],
   ['take Leases', 'create update', lease, ['controller']],
   ['take another’s Leases', 'update patch delete', foreignLease, []],
-  ['take another release’s Leases', 'get update patch delete', otherRelease, []],
+  ['take another release’s Leases', 'update patch delete', otherRelease, []],
   ['read another’s Leases', 'get', foreignLease, ON_CALL],
   ['delete Leases', 'delete deletecollection patch', lease, []],
   ['read Events', 'get list watch', event, ON_CALL],
