@@ -118,7 +118,7 @@ export default {
         pathNot: [
           '^controller/cli/',
           '^controller/src/transaction/',
-          '^controller/src/kubernetes/(transport|credentials|people-config|stored-object)[.]ts$',
+          '^controller/src/kubernetes/(transport|credentials|people-config|stored-object|lease-names)[.]ts$',
           '^controller/src/archive/queries[.]ts$',
           '^controller/src/runtime/(clock|remote-clock)[.]ts$',
           '^controller/src/reconcile/look[.]ts$',
