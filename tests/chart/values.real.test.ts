@@ -93,7 +93,7 @@ describe('values that contradict each other fail the render with a sentence', ()
     ],
     [
       'a service elsewhere whom no network policy lets be asked',
-      { services: { payment: { ...OFF, elsewhere: { url: 'https://pay.example' } } } },
+      { services: { payment: { ...OFF, elsewhere: { url: 'https://pay.example', consumes: true } } } },
       /services\.payment\.elsewhere\.url is what services\.order asks, and the network policies let order out to nobody there: say in networkPolicies\.extraEgress/,
     ],
     [
@@ -113,6 +113,11 @@ describe('values that contradict each other fail the render with a sentence', ()
       'a service that runs as the one that creates transactions',
       { services: { wms: { serviceAccount: { create: false, name: 'shop-ordertx-order' } } } },
       /services\.order\.serviceAccount\.name and services\.wms\.serviceAccount\.name are one account, shop-ordertx-order/,
+    ],
+    [
+      'payments that are taken elsewhere, and nobody hears of refunds',
+      { services: { payment: { ...OFF, elsewhere: { url: 'https://pay.example' } } } },
+      /services\.payment\.elsewhere\.url says where payments are taken, and nobody there hears of refunds, .* set services\.payment\.elsewhere\.consumes=true/,
     ],
     [
       'a participant elsewhere that is in two places',
@@ -174,7 +179,7 @@ describe('values that contradict each other fail the render with a sentence', ()
     const peers = [{ ipBlock: { cidr: '192.0.2.0/24' } }];
     const elsewhere = {
       inventory: { ...OFF, elsewhere: { endpoint: { service: { name: 'stock' } } } },
-      payment: { ...OFF, elsewhere: { url: 'https://pay.example' } },
+      payment: { ...OFF, elsewhere: { url: 'https://pay.example', consumes: true } },
     };
     const extraEgress = [{ to: peers }];
     const shared = { serviceAccount: { create: false, name: 'default' } };

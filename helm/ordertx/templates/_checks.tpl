@@ -5,6 +5,7 @@ What no schema can say of the values: values that contradict each other fail the
 {{- include "ordertx.checkRenamed" . -}}
 {{- include "ordertx.checkNamespaces" . -}}
 {{- include "ordertx.checkEndpoints" . -}}
+{{- include "ordertx.checkRefunds" . -}}
 {{- include "ordertx.checkPaths" . -}}
 {{- include "ordertx.checkVariables" . -}}
 {{- include "ordertx.checkAccounts" . -}}
@@ -38,6 +39,14 @@ What no schema can say of the values: values that contradict each other fail the
 {{- if and $traits.participates (not $values.enabled) $values.elsewhere.endpoint.url $values.elsewhere.endpoint.service.name -}}
 {{- fail (printf "services.%s.elsewhere.endpoint has a url and a Service, and flows call one of them: take the other out" $component) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whoever takes money gives it back: a flow without its refund would leave a payment that came too late neither applied nor refunded. */}}
+{{- define "ordertx.checkRefunds" -}}
+{{- $payment := .Values.services.payment -}}
+{{- if and .Values.flows.create (not $payment.enabled) $payment.elsewhere.url (not $payment.elsewhere.consumes) -}}
+{{- fail "services.payment.elsewhere.url says where payments are taken, and nobody there hears of refunds, so that the flow pay-order would order none: set services.payment.elsewhere.consumes=true, where it hears the stream payment, or flows.create=false, and bring flows of your own" -}}
 {{- end -}}
 {{- end -}}
 
