@@ -11,6 +11,7 @@ import {
   type SettingProblem,
   type ValuesOf,
 } from '../../services/kit/src/settings.ts';
+import { postgresUrl, redisUrl } from '../../services/kit/src/server-url.ts';
 import {
   certificatesFile,
   checkDatabaseTls,
@@ -57,7 +58,7 @@ export const controllerSettings = {
     name: 'REDIS_URL',
     description: 'The Redis that messages are published to, redis://[user:password@]host:port[/database].',
     secret: true,
-    schema: z.string().regex(/^rediss?:\/\/./, 'must be a URL that begins with redis:// or rediss://'),
+    schema: redisUrl,
   },
   ...redisTlsSettings,
   namespaces: {
@@ -125,7 +126,7 @@ export const controllerSettings = {
       'The Postgres database that ended transactions are archived in before they are removed, postgres://user:password@host:port/database. Without it they are gone then. While it is away they stay.',
     optional: true,
     secret: true,
-    schema: z.string().regex(/^postgres(ql)?:\/\/./, 'must be a URL that begins with postgres:// or postgresql://'),
+    schema: postgresUrl,
   },
   archiveDatabaseCaFile: {
     name: 'ARCHIVE_DATABASE_CA_FILE',

@@ -4,11 +4,9 @@
  * Whoever takes a serving process over gets what it has. So it need not be able to drop a table, and where `main.ts migrate` has made
  * the changes of the schema before it, it need not even hold the password of the role that can.
  */
-import { z } from 'zod';
+import { postgresUrl } from './server-url.ts';
 import type { Setting, SettingProblem, ValuesOf } from './settings.ts';
 import { certificatesFile, checkDatabaseTls, databaseUrlOf } from './tls-settings.ts';
-
-const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://');
 
 /** Of a service's process and of its commands. */
 export const databaseSettings = {

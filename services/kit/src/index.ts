@@ -46,4 +46,5 @@ export * from './postgres/transaction.ts';
 export * from './service.ts';
 export * from './service-settings.ts';
 export * from './settings.ts';
+export { postgresUrl } from './server-url.ts';
 export { checkRedisTls, redisUrlOf } from './tls-settings.ts';

@@ -11,6 +11,7 @@ import { RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN } from './participant/cleani
 import { MIGRATION_LOCK_TIMEOUT_MS } from './postgres/migrate.ts';
 import type { Setting, SettingProblem, ValuesOf } from './settings.ts';
 import { checkDatabaseSettings, databaseSettings } from './database-settings.ts';
+import { redisUrl } from './server-url.ts';
 import { checkRedisTls, redisTlsSettings } from './tls-settings.ts';
 
 /** A whole number between two limits, both allowed. */
@@ -203,7 +204,7 @@ export const messageSettings = {
     description:
       'The Redis that messages come by: redis://[user:password@]host:port[/database], the same as the controller’s.',
     secret: true,
-    schema: z.string().regex(/^rediss?:\/\/./, 'must be a URL that begins with redis:// or rediss://'),
+    schema: redisUrl,
   },
   ...redisTlsSettings,
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;

@@ -1,12 +1,9 @@
 /**
  * The settings of `reconcile`: where each service's database is. A role that may read is enough.
  */
-import { z } from 'zod';
-import { readSettingsOrExit, type Setting } from '../../kit/src/index.ts';
+import { postgresUrl, readSettingsOrExit, type Setting } from '../../kit/src/index.ts';
 import type { ServiceName } from './books.ts';
 import type { Databases } from './rows.ts';
-
-const url = z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres://');
 
 function database(service: ServiceName): Setting<string> {
   const name = `${service.toUpperCase()}_DATABASE_URL`;
@@ -14,7 +11,7 @@ function database(service: ServiceName): Setting<string> {
     name,
     description: `The ${service} service's database; a role that may read is enough.`,
     secret: true,
-    schema: url,
+    schema: postgresUrl,
   };
 }
 
