@@ -168,7 +168,7 @@ export default {
       to: {
         path: '^services/',
         pathNot:
-          '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|tls-settings|log|begin|early-signal)[.]ts$)',
+          '^services/(protocol/|broker/|metrics/|tracing/|kit/src/(settings|server-url|tls-settings|log|begin|early-signal)[.]ts$)',
       },
     },
     {
