@@ -10,15 +10,18 @@ export type WaitOptions = {
   readonly everyMs?: number;
   /** Ends the wait early by throwing, for example because the process that should answer has died. */
   readonly giveUp?: () => void;
+  /** Ends the wait by throwing when it aborts: what was waited for has not come. */
+  readonly signal?: AbortSignal;
 };
 
 /** Resolves with the first answer of `ask` that is not undefined or false. A throw counts as "not yet" and is quoted at the end. */
 export async function waitFor<T>(ask: () => Promise<T | undefined | false>, options: WaitOptions): Promise<T> {
-  const { what, deadlineMs, everyMs = 50, giveUp } = options;
+  const { what, deadlineMs, everyMs = 50, giveUp, signal } = options;
   const endsAt = Date.now() + deadlineMs;
   let last: unknown;
   while (Date.now() < endsAt) {
     giveUp?.();
+    if (signal?.aborted === true) throw new Error(`interrupted while waiting for ${what}`);
     try {
       const answer = await ask();
       if (answer !== undefined && answer !== false) return answer;

@@ -93,8 +93,8 @@ async function measure(
     const each = since(before, stack).map((ms) => ms / rounds);
     const idleBefore = spentBy(stack);
     const untilMs = performance.now() + IDLE_SECONDS * 1_000;
-    await waitFor(async () => abort.aborted || performance.now() > untilMs, {
-      ...{ what: 'the time to pass', deadlineMs: 2 * IDLE_SECONDS * 1_000, everyMs: 100 },
+    await waitFor(async () => performance.now() > untilMs, {
+      ...{ signal: abort, what: 'the time to pass', deadlineMs: 2 * IDLE_SECONDS * 1_000, everyMs: 100 },
     });
     const idle = sum(since(idleBefore, stack)) / IDLE_SECONDS;
     say(

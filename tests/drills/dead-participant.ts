@@ -119,7 +119,7 @@ class Drill {
   }
 
   async until(what: string, ask: () => Promise<boolean>, everyMs = 50): Promise<void> {
-    await waitFor(async () => this.#signal.aborted || (await ask()), { what, deadlineMs: WAITING_MS_MAX, everyMs });
+    await waitFor(ask, { what, deadlineMs: WAITING_MS_MAX, everyMs, signal: this.#signal });
   }
 
   get inventory() {

@@ -28,8 +28,8 @@ const DRAIN_MS_MAX = 15 * 60_000;
 /** What is measured is time that passes. */
 async function passed(milliseconds: number, signal: AbortSignal): Promise<void> {
   const untilMs = performance.now() + milliseconds;
-  const isOver = async (): Promise<boolean> => signal.aborted || performance.now() >= untilMs;
-  await waitFor(isOver, { what: 'the time to pass', deadlineMs: 2 * milliseconds, everyMs: 250 });
+  const isOver = async (): Promise<boolean> => performance.now() >= untilMs;
+  await waitFor(isOver, { what: 'the time to pass', deadlineMs: 2 * milliseconds, everyMs: 250, signal });
 }
 
 async function drill(): Promise<void> {
@@ -65,8 +65,8 @@ async function drill(): Promise<void> {
     say(`waiting for the broker takes ${(100 * share).toFixed(1)} % of a core`);
     proxy.heal();
     const healedMs = performance.now();
-    await waitFor(async () => end.signal.aborted || (await customers.endedSoFar()) >= orders, {
-      ...{ what: 'every transaction to be ended', deadlineMs: DRAIN_MS_MAX, everyMs: 250 },
+    await waitFor(async () => (await customers.endedSoFar()) >= orders, {
+      ...{ signal: end.signal, what: 'every transaction to be ended', deadlineMs: DRAIN_MS_MAX, everyMs: 250 },
     });
     const drainedSeconds = (performance.now() - healedMs) / 1_000;
     const controllerMs = (cpuTimes(stack.description()).controller ?? 0) - (after.controller ?? 0);

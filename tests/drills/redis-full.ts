@@ -100,8 +100,13 @@ class Drill {
     await this.#redis.config('SET', 'maxmemory-policy', 'noeviction');
     await this.#redis.config('SET', 'maxmemory', String(before + messages * MESSAGE_BYTES_MAX + SPARE_BYTES));
     await place(this.#customers, orders, lanes, this.#signal);
-    await waitFor(async () => this.#signal.aborted || (await lying(this.#redis)) >= messages, {
-      ...{ what: `${messages} messages to lie on their streams`, deadlineMs: LIE_MS_MAX, everyMs: 250 },
+    await waitFor(async () => (await lying(this.#redis)) >= messages, {
+      ...{
+        signal: this.#signal,
+        what: `${messages} messages to lie on their streams`,
+        deadlineMs: LIE_MS_MAX,
+        everyMs: 250,
+      },
     });
     const bytes = ((await usedBytes(this.#redis)) - before) / messages;
     const hour = HOUR_SECONDS * ORDERS_PER_SECOND * MESSAGES_PER_ORDER;
@@ -131,8 +136,8 @@ class Drill {
     const backMs = performance.now();
     await Promise.all(CONSUMERS.map((name) => this.#stack.business.services[name].part.restart()));
     const all = 1 + orders + more;
-    await waitFor(async () => this.#signal.aborted || (await this.#customers.endedSoFar()) >= all, {
-      ...{ what: 'every transaction to be ended', deadlineMs: DRAIN_MS_MAX, everyMs: 250 },
+    await waitFor(async () => (await this.#customers.endedSoFar()) >= all, {
+      ...{ signal: this.#signal, what: 'every transaction to be ended', deadlineMs: DRAIN_MS_MAX, everyMs: 250 },
     });
     const seconds = (performance.now() - backMs) / 1_000;
     say(`all ended ${seconds.toFixed(1)} s after the consumers were back in the full Redis`);

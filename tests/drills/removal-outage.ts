@@ -58,7 +58,7 @@ async function drill(): Promise<void> {
   const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } }, end.signal);
   const customers = await openCustomers(stack);
   const until = (what: string, deadlineMs: number, is: () => Promise<boolean>) =>
-    waitFor(async () => end.signal.aborted || (await is()), { what, deadlineMs, everyMs: LOOK_EVERY_MS });
+    waitFor(is, { what, deadlineMs, everyMs: LOOK_EVERY_MS, signal: end.signal });
   try {
     await keepFor(ttl, stack);
     const begunMs = performance.now();

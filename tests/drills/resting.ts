@@ -65,8 +65,8 @@ async function drill(): Promise<void> {
       });
       const page = async () => (await fetch(`${controller.url}/metrics`)).text();
       const untilMs = performance.now() + QUIET_MS;
-      await waitFor(async () => end.signal.aborted || performance.now() > untilMs, {
-        ...{ what: 'it to be quiet', deadlineMs: 2 * QUIET_MS, everyMs: 500 },
+      await waitFor(async () => performance.now() > untilMs, {
+        ...{ signal: end.signal, what: 'it to be quiet', deadlineMs: 2 * QUIET_MS, everyMs: 500 },
       });
       const text = await page();
       controller.part.process.kill('SIGKILL');

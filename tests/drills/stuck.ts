@@ -68,9 +68,8 @@ async function drill(): Promise<void> {
     kubeConfig: adminKubeConfig(undefined, own.cluster.kubeconfig),
     userAgent: 'drill',
   });
-  /** Resolves with whether there is no reason to stop waiting. */
   const until = (what: string, deadlineMs: number, everyMs: number, is: () => Promise<boolean>) =>
-    waitFor(async () => signal.aborted || (await is()), { what, deadlineMs, everyMs });
+    waitFor(is, { what, deadlineMs, everyMs, signal });
   const statusWrites = async (): Promise<number> => {
     const { body } = await own.admin.request('GET', '/metrics');
     const labels = { resource: 'ordertransactions', subresource: 'status', verb: 'PUT' };

@@ -217,7 +217,7 @@ class Drill {
 
   async #until(what: string, deadlineMs: number, is: () => Promise<boolean>): Promise<void> {
     const everyMs = Math.min(1_000, deadlineMs / 2_000);
-    await waitFor(async () => this.#end.signal.aborted || (await is()), { what, deadlineMs, everyMs });
+    await waitFor(is, { what, deadlineMs, everyMs, signal: this.#end.signal });
   }
 
   async #look({ url, part }: RunningController): Promise<Look> {
