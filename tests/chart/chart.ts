@@ -10,13 +10,13 @@ import { openProcessGroup } from '../../local/process-group.ts';
 
 export const CHART = join(import.meta.dirname, '..', '..', 'helm', 'ordertx');
 
-/** Secrets named, and nothing else: the defaults are production's. */
+/** Secrets named, and where payments are taken: all other defaults are production's. */
 export const REQUIRED = {
   databases: { existingSecret: 'databases' },
   redis: { existingSecret: 'redis' },
   services: {
     order: { quotes: { existingSecret: 'quotes' } },
-    payment: { provider: { existingSecret: 'provider' } },
+    payment: { publicUrl: 'https://pay.example', provider: { existingSecret: 'provider' } },
   },
 };
 

@@ -45,6 +45,11 @@ describe('what has to be given and is not fails the render with a sentence that 
       /services\.payment\.provider\.existingSecret, or set services\.payment\.provider\.auth=off/,
     ],
     [
+      'where customers pay',
+      over(REQUIRED, { services: { payment: { publicUrl: '' } } }),
+      /services\.payment\.publicUrl says where customers and the payment provider reach the payment service/,
+    ],
+    [
       'a participant',
       over(REQUIRED, { services: { inventory: OFF } }),
       /the flow close-order calls inventory, which is neither here nor elsewhere: enable services\.inventory/,

@@ -113,7 +113,9 @@ A reference to an existing secret; fails with a sentence where none is named:
 {{- end -}}
 {{- if eq $component "payment" -}}
 {{- $_ := set $env "ORDER_URL" (include "ordertx.publicUrl" (dict "root" $root "component" "order" "asker" "payment" "why" "what an order costs")) -}}
-{{- with $values.publicUrl }}{{- $_ := set $env "PAYMENT_PUBLIC_URL" . -}}{{- end -}}
+{{/* Without it the service would send customers to 127.0.0.1, which is theirs. */ -}}
+{{- $publicUrl := required "services.payment.publicUrl says where customers and the payment provider reach the payment service, as the beginning of every payUrl, and it says nothing: https://<host>, or http://127.0.0.1:8080 where only a port-forward leads there" $values.publicUrl -}}
+{{- $_ := set $env "PAYMENT_PUBLIC_URL" $publicUrl -}}
 {{- $_ := set $env "PAYMENT_PROVIDER_AUTH" $values.provider.auth -}}
 {{- if or $values.provider.existingSecret (ne $values.provider.auth "off") -}}
 {{- $provider := include "ordertx.secretRef" (dict "own" $values.provider "ownSetting" "services.payment.provider" "key" $values.provider.key "holds" "what the payment provider signs its calls with" "otherwise" ", or set services.payment.provider.auth=off where nobody else reaches the port") | fromYaml -}}
