@@ -36,6 +36,8 @@ let south: string;
 let both: string;
 const transport = adminTransport();
 const releases = new Map<Name, Release>();
+/** Whose calls the participant takes in the namespace that both watch: it has one ORDERTX_CONTROLLER_SUBJECT. */
+let taken: Name = 'ordertx';
 /** Who called for which namespace. */
 const calls = new Set<string>();
 
@@ -83,34 +85,47 @@ function callerOf({ headers }: IncomingMessage): string {
 
 const accountOf = (name: Name) => `system:serviceaccount:${home}:${NAMES[name]}-controller`;
 
-/** It takes the calls of one release where both would call it, as a participant does that has one ORDERTX_CONTROLLER_SUBJECT. */
 async function startParticipant(): Promise<Server> {
   const server = createServer((request, response) => {
     const [namespace = ''] = String(request.headers['ordertx-transaction']).split('/');
     const caller = callerOf(request);
     calls.add(`${namespace} ${caller}`);
-    const isTaken = namespace !== both || caller === accountOf('ordertx');
+    const isTaken = namespace !== both || caller === accountOf(taken);
     const state = request.url?.endsWith('/try') ? 'Tried' : 'Confirmed';
-    response.writeHead(isTaken ? 200 : 401, { 'ordertx-state': state });
-    response.end();
+    const answer = () => response.writeHead(isTaken ? 200 : 401, { 'ordertx-state': state }).end();
+    // Nobody is answered before both have called: else the one might be through before the other has heard of it.
+    if (namespace === both && isTaken) void bothHaveCalled().then(answer);
+    else answer();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
 }
 
-async function carried(namespace: string): Promise<OrderTransaction> {
+const bothHaveCalled = () =>
+  waitFor(async () => Object.keys(NAMES).every((name) => calls.has(`${both} ${accountOf(name as Name)}`)), {
+    what: 'both to have called',
+    deadlineMs: TEST_MS / 2,
+  });
+
+/** Begins a transaction of a flow of its own. */
+async function begun(namespace: string, timeoutSeconds = 30): Promise<() => Promise<OrderTransaction>> {
   const participants = [
     { name: 'credit', endpoint: { service: { name: 'credit', port: 8080 } }, path: '/tcc/hold-credit' },
   ];
-  const flow = { metadata: { name: 'hold-credit' }, spec: { timeoutSeconds: 30, participants } };
+  const name = `hold-${timeoutSeconds}`;
+  const flow = { metadata: { name }, spec: { timeoutSeconds, participants } };
   const body = { apiVersion: 'ordertx.dev/v1alpha1', kind: 'TransactionFlow', ...flow };
   await expectOk(transport, { method: 'POST', path: pathOf(FLOWS, namespace), body });
-  await createTransaction(transport, namespace, 'hold-o1', { flow: 'hold-credit' });
-  const request = { method: 'GET', path: pathOf(TRANSACTIONS, namespace, 'hold-o1') } as const;
+  await createTransaction(transport, namespace, name, { flow: name });
+  return () => expectOk(transport, { method: 'GET', path: pathOf(TRANSACTIONS, namespace, name) });
+}
+
+async function carried(namespace: string): Promise<OrderTransaction> {
+  const read = await begun(namespace);
   return waitFor(
     async () => {
-      const stored = await expectOk<OrderTransaction>(transport, request);
+      const stored = await read();
       return stored.status?.finishedAt === undefined ? undefined : stored;
     },
     { what: `the transaction of ${namespace} to end`, deadlineMs: TEST_MS / 2 },
@@ -134,10 +149,7 @@ describe('two releases in one namespace', () => {
     'that watch one namespace both carry its transactions, and they end though its participant takes the calls of one',
     async () => {
       expect(await carried(both)).toMatchObject({ status: { phase: 'Succeeded' } });
-      await waitFor(async () => calls.has(`${both} ${accountOf('west')}`), {
-        what: 'the other one to have called, too',
-        deadlineMs: TEST_MS / 2,
-      });
+      expect(calls).toContain(`${both} ${accountOf('west')}`);
     },
     TEST_MS,
   );
@@ -165,6 +177,20 @@ describe('two releases in one namespace', () => {
         'no controller of west-ordertx holds its Lease any more: is a controller running?',
       );
       await expectOk(transport, { method: 'DELETE', path: pathOf(LEASES, home, metadata.name) });
+    },
+    TEST_MS,
+  );
+
+  test(
+    'that watch one namespace: while the one is away that its participant answers, the other cancels at the deadline',
+    async () => {
+      taken = 'west';
+      const read = await begun(both, 2);
+      await waitFor(async () => (await read()).status?.decision === 'Cancel', {
+        what: 'the decision of who is there',
+        deadlineMs: TEST_MS / 2,
+      });
+      expect(await read()).toMatchObject({ status: { decisionReason: 'DeadlineExceeded' } });
     },
     TEST_MS,
   );
