@@ -93,18 +93,23 @@ export class ParticipantCaller implements Participants {
   async call(request: CallRequest, signal: AbortSignal): Promise<CallResult> {
     let call = request.current();
     if (!call) return WITHDRAWN;
-    // The payload is immutable: this is the only look at it.
-    const body = Buffer.from(stringifyAnyDepth(call.transaction.spec.payload));
+    // The payload is immutable: how long it is need not be looked at again.
+    let body: Buffer | undefined = bodyOf(call);
     if (body.length > PAYLOAD_BYTES_MAX) return PAYLOAD_TOO_LARGE;
     while (call) {
       const target = this.#resolve(call);
       if (target.kind === 'forbidden') return { kind: 'blocked', reason: 'EndpointForbidden', detail: target.detail };
       const place = this.#limits.acquire(claimOf(call, target.origin), request.withdrawn);
-      if (place !== true && !(await place)) return WITHDRAWN;
+      if (place !== true) {
+        // Thousands may wait: each of their bodies would keep a piece of Node's pool of buffers, 64 KiB, alive.
+        body = undefined;
+        if (!(await place)) return WITHDRAWN;
+      }
       let sign: Sign | undefined;
       try {
         const told = (news: Sign | undefined): void => void (sign = news);
         const now = place === true ? call : request.current();
+        body ??= bodyOf(call);
         const result = await this.#attempt(request, now, target, body, signal, told);
         if (result.kind !== 'moved') return result;
       } finally {
@@ -270,6 +275,10 @@ function signTo({ transaction }: BranchCall, result: Exchange, begun: EndpointHe
   if (life === 'alive') return { kind: 'alive', transaction: key };
   const { revivals, reductions } = begun;
   return { kind: 'failed', transaction: key, timedOut: result.kind === 'timedOut', revivals, reductions };
+}
+
+function bodyOf({ transaction }: BranchCall): Buffer {
+  return Buffer.from(stringifyAnyDepth(transaction.spec.payload));
 }
 
 function isSame(now: ResolvedEndpoint, target: Target): boolean {
