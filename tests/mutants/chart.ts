@@ -66,4 +66,20 @@ export const chart: readonly Mutant[] = [
     replace: '"names" "none_at_all"',
     tests: ['tests/alerts/two-releases.real.test.ts'],
   },
+  {
+    name: 'null takes the network policies away',
+    breaks: 'no default that something goes by is lost in silence',
+    file: 'helm/ordertx/values.schema.json',
+    find: '"networkPolicies",',
+    replace: '',
+    tests: ['tests/chart/nulls.real.test.ts'],
+  },
+  {
+    name: 'payments are taken where nobody hears of refunds',
+    breaks: 'a captured payment is applied or refunded',
+    file: 'helm/ordertx/templates/_checks.tpl',
+    find: '(not $payment.elsewhere.consumes)',
+    replace: 'false',
+    tests: ['tests/chart/values.real.test.ts'],
+  },
 ];
