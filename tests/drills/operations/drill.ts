@@ -81,13 +81,14 @@ export class Drill {
     const isDeadline = (command: string): boolean => /"timeoutSeconds":\d+\}\}/.test(command);
     const [released, deadlines] = [commands.filter(isRelease), commands.filter(isDeadline)];
     const begin = commands.filter((command) => !isRelease(command) && !isDeadline(command));
+    const firingBefore = await this.#firing();
     const patches = begin.filter((command) => command.includes(' patch '));
     for (const command of patches) await onCall.type(command);
     const { part } = stack.business.services.inventory;
     part.process.kill('SIGKILL');
     await part.process.exited;
     await this.#fires('OrdertxOnHold');
-    await this.#nobodyIsWoken();
+    await this.#nobodyIsWoken(firingBefore);
     tell(alertTable(await this.#firing()));
     for (const command of begin.filter((each) => !patches.includes(each))) await onCall.type(command);
     const rows = await onCall.incidents();
@@ -116,13 +117,15 @@ export class Drill {
     tell('every invariant holds over all databases and all transactions');
   }
 
-  /** A hold is somebody's decision. */
-  async #nobodyIsWoken(): Promise<void> {
+  /** A hold is somebody's decision. What fires before it is of what was before it. */
+  async #nobodyIsWoken(before: readonly Alert[]): Promise<void> {
+    const known = new Set(before.map(({ labels }) => labels.alertname));
     const heldMs = performance.now();
     let woken: readonly Alert[] = [];
     await waitFor(
       async () => {
-        woken = (await this.#firing()).filter(({ labels }) => labels.severity === 'page');
+        const pages = (await this.#firing()).filter(({ labels }) => labels.severity === 'page');
+        woken = pages.filter(({ labels }) => !known.has(labels.alertname));
         return performance.now() - heldMs > HELD_FOR_MS;
       },
       {
