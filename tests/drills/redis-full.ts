@@ -101,12 +101,8 @@ class Drill {
     await this.#redis.config('SET', 'maxmemory', String(before + messages * MESSAGE_BYTES_MAX + SPARE_BYTES));
     await place(this.#customers, orders, lanes, this.#signal);
     await waitFor(async () => (await lying(this.#redis)) >= messages, {
-      ...{
-        signal: this.#signal,
-        what: `${messages} messages to lie on their streams`,
-        deadlineMs: LIE_MS_MAX,
-        everyMs: 250,
-      },
+      ...{ what: `${messages} messages to lie on their streams`, deadlineMs: LIE_MS_MAX, everyMs: 250 },
+      signal: this.#signal,
     });
     const bytes = ((await usedBytes(this.#redis)) - before) / messages;
     const hour = HOUR_SECONDS * ORDERS_PER_SECOND * MESSAGES_PER_ORDER;

@@ -109,7 +109,6 @@ export class ParticipantCaller implements Participants {
       try {
         const told = (news: Sign | undefined): void => void (sign = news);
         const now = place === true ? call : request.current();
-        body ??= bodyOf(call);
         const result = await this.#attempt(request, now, target, body, signal, told);
         if (result.kind !== 'moved') return result;
       } finally {
@@ -145,7 +144,7 @@ export class ParticipantCaller implements Participants {
     request: CallRequest,
     call: BranchCall | undefined,
     target: Target,
-    body: Buffer,
+    body: Buffer | undefined,
     signal: AbortSignal,
     told: (sign: Sign | undefined) => void,
   ): Promise<CallResult | Moved> {
@@ -163,7 +162,7 @@ export class ParticipantCaller implements Participants {
   async #send(
     request: CallRequest,
     target: Target,
-    body: Buffer,
+    body: Buffer | undefined,
     signal: AbortSignal,
     told: (sign: Sign | undefined) => void,
   ): Promise<CallResult | Moved> {
@@ -175,7 +174,7 @@ export class ParticipantCaller implements Participants {
     if (signal.aborted) return notSent();
     request.sent();
     const trace = startTrace(call, target);
-    const sending = { call, target, body, traceparent: trace.traceparent };
+    const sending = { call, target, body: body ?? bodyOf(call), traceparent: trace.traceparent };
     const begun = this.#limits.health(target.origin);
     const result = await this.#exchangeWithToken(sending, token.value, signal);
     told(signTo(call, result, begun));

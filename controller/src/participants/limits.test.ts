@@ -201,3 +201,24 @@ test('an overdue try goes before the other tries and takes no more than their sh
   }
   expect(started).toEqual(['running', 'confirm', 'confirm', 'confirm', 'overdue', 'try 1', 'try 2']);
 });
+
+test.each([
+  { maxConcurrency: 64, told: [[claim().endpoint, 32]], places: 32 },
+  { maxConcurrency: 2, told: [], places: 2 },
+])(
+  'calls that time out take places away; of $maxConcurrency there are $places then',
+  ({ maxConcurrency, told, places }) => {
+    const limits = new EndpointLimits({ clock: new ManualClock() });
+    const { endpoint } = claim();
+    const take = () => limits.acquire(claim({ maxConcurrency }), NEVER);
+    for (let call = 0; call < maxConcurrency; call += 1) void take();
+    for (let call = 0; call < 3; call += 1) {
+      limits.release(endpoint, { kind: 'failed', transaction: 'shop/t1', timedOut: true, revivals: 0, reductions: 0 });
+      if (call < 2) void take();
+    }
+    expect([...limits.windows()]).toEqual(told);
+    for (let call = 1; call < maxConcurrency; call += 1) limits.release(endpoint);
+    for (let place = 0; place < places; place += 1) expect(take()).toBe(true);
+    expect(take()).not.toBe(true);
+  },
+);

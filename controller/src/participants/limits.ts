@@ -134,7 +134,7 @@ export class EndpointLimits {
 
   /** By endpoint, of those that are sent fewer at once than maxConcurrency because calls timed out: how many. */
   windows(): ReadonlyMap<string, number> {
-    const bounded = [...this.#gates.values()].filter(({ window }) => window.size < Infinity);
+    const bounded = [...this.#gates.values()].filter((gate) => gate.window.size < fullSizeOf(gate));
     return new Map(bounded.map(({ endpoint, window }) => [endpoint, Math.floor(window.size)]));
   }
 
@@ -237,9 +237,14 @@ function placesOf({ limits, window }: Gate, holder: string): number {
   return Math.min(limits.get(holder) ?? 1, Math.floor(window.size));
 }
 
+/** The most that any participant there may have at once. */
+function fullSizeOf({ limits }: Gate): number {
+  return Math.max(...limits.values());
+}
+
 function measure(gate: Gate, sign: Sign, nowMs: number): void {
   if (sign.kind === 'alive') {
-    gate.window = afterAnswer(gate.window, Math.max(...gate.limits.values()));
+    gate.window = afterAnswer(gate.window, () => fullSizeOf(gate));
   } else if (sign.timedOut) {
     gate.timedOutAtMs = nowMs;
     gate.window = afterTimeOut(gate.window, gate.running, sign.reductions);

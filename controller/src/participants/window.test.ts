@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAnswer, afterTimeOut, forgotten, SIZE_MIN, TIMED_OUT_MIN, UNBOUNDED, type Window } from './window.ts';
 
 const FULL = 64;
+const full = (): number => FULL;
 
 const repeated = (times: number, window: Window, step: (each: Window) => Window): Window =>
   Array.from({ length: times }).reduce<Window>(step, window);
@@ -24,22 +25,22 @@ test('it never falls below its least', () => {
 });
 
 test('a round of answers makes it wider by one, until it bounds nobody', () => {
-  const after = repeated(32, narrowed(64), (window) => afterAnswer(window, FULL));
+  const after = repeated(32, narrowed(64), (window) => afterAnswer(window, full));
   expect(Math.round(after.size)).toBe(33);
-  expect(repeated(10_000, after, (window) => afterAnswer(window, FULL)).size).toBe(Infinity);
+  expect(repeated(10_000, after, (window) => afterAnswer(window, full)).size).toBe(Infinity);
 });
 
 test('one that always times out beside others that are answered makes nothing narrower', () => {
   let window = UNBOUNDED;
   for (let attempt = 0; attempt < 100; attempt += 1) {
     window = afterTimeOut(window, 64, 0);
-    window = repeated(20, window, (each) => afterAnswer(each, FULL));
+    window = repeated(20, window, (each) => afterAnswer(each, full));
   }
   expect(window).toMatchObject({ size: Infinity, reductions: 0 });
 });
 
 test('answers cost nothing while nothing has timed out', () => {
-  expect(afterAnswer(UNBOUNDED, FULL)).toBe(UNBOUNDED);
+  expect(afterAnswer(UNBOUNDED, full)).toBe(UNBOUNDED);
 });
 
 test('what is forgotten bounds nobody, and calls that began before still say nothing', () => {
@@ -54,7 +55,7 @@ test('whatever is heard, it stays between its least and what bounds nobody', () 
     fc.property(heard, (all) => {
       let window = UNBOUNDED;
       for (const each of all) {
-        window = typeof each === 'number' ? afterTimeOut(window, each, window.reductions) : afterAnswer(window, FULL);
+        window = typeof each === 'number' ? afterTimeOut(window, each, window.reductions) : afterAnswer(window, full);
         expect(window.size === Infinity || (window.size >= SIZE_MIN && window.size < FULL)).toBe(true);
       }
     }),

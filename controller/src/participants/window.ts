@@ -33,11 +33,11 @@ export interface Window {
 
 export const UNBOUNDED: Window = { size: Infinity, timedOut: 0, answered: 0, reductions: 0 };
 
-/** @param fullSize from which on it bounds nobody */
-export function afterAnswer(window: Window, fullSize: number): Window {
+/** @param fullSize from which on it bounds nobody; asked only where something is bounded */
+export function afterAnswer(window: Window, fullSize: () => number): Window {
   if (window.size === Infinity && window.timedOut === 0) return window;
   const grown = window.size + 1 / window.size;
-  const size = grown >= fullSize ? Infinity : grown;
+  const size = window.size < Infinity && grown < fullSize() ? grown : Infinity;
   const isCounted = window.answered + 1 < ANSWERED_MAX;
   return { ...window, size, ...(isCounted ? { answered: window.answered + 1 } : { timedOut: 0, answered: 0 }) };
 }
