@@ -74,9 +74,11 @@ const metricsOf = async (url: string): Promise<string> => (await fetch(`${url}/m
 const looksOf = async (url: string): Promise<number> =>
   sumOf(await metricsOf(url), 'rest_client_requests_total', { method: 'GET' });
 
-/** Started, and waiting for what the line says. */
+/** Started, and waiting for what the line says of each CRD: they are read side by side, and answer one by one. */
 const startedWaiting = (line: RegExp): Promise<RunningController> =>
-  shop.startController({ ready: async (url) => (await readyz(url)).lines.some((each) => line.test(each)) });
+  shop.startController({
+    ready: async (url) => (await readyz(url)).lines.filter((each) => line.test(each)).length === NEEDED_SCHEMAS.size,
+  });
 
 test(
   'on older CRDs a controller is not ready, and says which one lacks what and what to do',
