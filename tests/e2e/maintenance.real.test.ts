@@ -98,6 +98,12 @@ test(
       expect(findCondition(status, 'Stuck')?.status ?? 'False').toBe('False');
       expect(status?.branches?.map(({ attempts }) => attempts)).toEqual([1, 1]);
     }
+    // Late by a person's wish says nothing of how fast the system is: it is counted, and not timed.
+    await waitFor(async () => (await metric('ordertx_transactions_finished_total', 'create-order')) === names.length, {
+      ...{ what: 'all of them to be counted', deadlineMs: SEEN_MS },
+    });
+    for (const timed of ['ordertx_transaction_decision_seconds_count', 'ordertx_transaction_duration_seconds_count'])
+      expect(await metric(timed, '')).toBe(0);
     // That it was released is written with what comes next.
     expect((await newsWritten()) - written).toBeLessThanOrEqual(2);
     expect((await shop.flow())?.spec).toMatchObject({ timeoutSeconds: 30, hold: {} });

@@ -184,6 +184,30 @@ describe('how long a transaction took', () => {
     expect(sumOf(await fed.text(), 'ordertx_transaction_decision_seconds_sum')).toBe(300);
   });
 
+  test.each([
+    'on hold: inventory (stock count); the deadline runs on',
+    'suspended: nothing is sent and nothing is decided',
+  ])('what people kept waiting is counted and not timed: %s', async (message) => {
+    const fed = new FedMetrics();
+    const told = fed.observe.observer.takenUp();
+    const kept: OrderTransaction = { ...started, status: { phase: 'Trying', message } };
+    told.stored(started, kept);
+    told.stored(kept, decided('2026-03-01T12:05:00Z'));
+    told.stored(decided('2026-03-01T12:05:00Z'), {
+      ...started,
+      status: { ...decided('2026-03-01T12:05:00Z').status, phase: 'Succeeded', finishedAt: '2026-03-01T12:05:00Z' },
+    });
+    // One that was taken up when it was kept already, and its neighbour that nobody kept.
+    fed.observe.observer.takenUp().stored(kept, decided('2026-03-01T12:05:00Z'));
+    fed.observe.observer.takenUp().stored(started, decided('2026-03-01T12:00:00Z'));
+    const text = await fed.text();
+    expect(sumOf(text, 'ordertx_transactions_decided_total')).toBe(3);
+    expect(sumOf(text, 'ordertx_transactions_finished_total')).toBe(1);
+    expect(sumOf(text, 'ordertx_transaction_status_writes_count')).toBe(1);
+    expect(sumOf(text, 'ordertx_transaction_decision_seconds_count')).toBe(1);
+    expect(sumOf(text, 'ordertx_transaction_duration_seconds_count')).toBe(0);
+  });
+
   test('the end counts the status writes until then, and a message that is given up once', async () => {
     const fed = new FedMetrics();
     const told = fed.observe.observer.takenUp();

@@ -113,13 +113,13 @@ export class ControllerMetrics {
   });
   readonly decisionSeconds = new HistogramWithExemplars(this.registry, {
     name: 'ordertx_transaction_decision_seconds',
-    help: 'From the creation of a transaction to its decision; exemplars name the transaction and its trace.',
+    help: 'From the creation of a transaction to its decision; exemplars name the transaction and its trace. What was on hold or suspended meanwhile is not among them.',
     labelNames: ['flow', 'decision'],
     buckets: TRANSACTION_BUCKETS_SECONDS,
   });
   readonly durationSeconds = new HistogramWithExemplars(this.registry, {
     name: 'ordertx_transaction_duration_seconds',
-    help: 'From the creation of a transaction to its final phase; exemplars name the transaction and its trace.',
+    help: 'From the creation of a transaction to its final phase; exemplars name the transaction and its trace. What was on hold or suspended meanwhile is not among them.',
     labelNames: ['flow', 'phase'],
     buckets: TRANSACTION_BUCKETS_SECONDS,
   });

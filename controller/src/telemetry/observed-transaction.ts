@@ -4,10 +4,12 @@
  * How long it took is counted on the monotonic clock, from when it was taken up: that is some milliseconds after its creation, which
  * Kubernetes dates in whole seconds. One that was taken up long after that (another replica had it, or the watch was behind) is measured
  * by the stored dates, give or take a second.
+ *
+ * What a person kept waiting, by a hold or a suspension, says nothing of how fast the system is: it is counted, and not timed.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { TransactionObserver } from '../reconcile/ports.ts';
-import { isFinal, messagesOf, phaseOf } from '../transaction/phase.ts';
+import { isAboutHold, isAboutSuspension, isFinal, messagesOf, phaseOf } from '../transaction/phase.ts';
 import type { ControllerMetrics } from './metrics.ts';
 
 export interface ObservedBy {
@@ -20,9 +22,14 @@ export interface ObservedBy {
 /** The stored dates are apart from the truth by up to this: both are cut or late by a second. */
 const DATES_ARE_WITHIN_SECONDS = 1;
 
+/** A release is not written by itself (ADR 30), so the hold is what the write before the next step said. */
+const isKeptByPeople = ({ status }: OrderTransaction): boolean =>
+  isAboutHold(status?.message) || isAboutSuspension(status?.message);
+
 export function observeTransaction({ metrics, monotonicMs, traceIdOf }: ObservedBy): TransactionObserver {
   const takenUpMs = monotonicMs();
   let statusWrites = 0;
+  let wasKeptByPeople = false;
   const secondsUntil = ({ metadata }: OrderTransaction, date: string | undefined): number => {
     const here = (monotonicMs() - takenUpMs) / 1000;
     const stored = (Date.parse(date ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
@@ -35,6 +42,7 @@ export function observeTransaction({ metrics, monotonicMs, traceIdOf }: Observed
   const decided = (after: OrderTransaction, decision: string): void => {
     const flow = metrics.bounds.flows.of(after.spec.flow);
     metrics.decided.inc({ flow, decision, reason: after.status?.decisionReason ?? '' });
+    if (wasKeptByPeople) return;
     const seconds = secondsUntil(after, after.status?.decidedAt);
     metrics.decisionSeconds.observe({ flow, decision }, seconds, exemplarOf(after));
   };
@@ -42,15 +50,18 @@ export function observeTransaction({ metrics, monotonicMs, traceIdOf }: Observed
     const flow = metrics.bounds.flows.of(after.spec.flow);
     const phase = phaseOf(after);
     metrics.finished.inc({ flow, phase });
-    metrics.durationSeconds.observe({ flow, phase }, secondsUntil(after, after.status?.finishedAt), exemplarOf(after));
     metrics.statusWritesEach.observe({ flow }, statusWrites);
+    if (wasKeptByPeople) return;
+    metrics.durationSeconds.observe({ flow, phase }, secondsUntil(after, after.status?.finishedAt), exemplarOf(after));
   };
   return {
     statusWritten(why, result) {
       statusWrites += 1;
       metrics.statusWrites.inc({ why, result });
     },
-    stored({ status: before = {} }, after) {
+    stored(stored, after) {
+      const { status: before = {} } = stored;
+      wasKeptByPeople ||= isKeptByPeople(stored) || isKeptByPeople(after);
       const { decision, phase } = after.status ?? {};
       if (decision !== undefined && before.decision === undefined) decided(after, decision);
       for (const { name, state } of messagesOf(after.status ?? {})) {

@@ -85,6 +85,13 @@ export function isAboutHold(message: string | undefined): boolean {
   return message?.startsWith(ON_HOLD) === true;
 }
 
+export const SUSPENDED = 'suspended: ';
+
+/** A sentence that says only that a person has asked for nothing to be done. */
+export function isAboutSuspension(message: string | undefined): boolean {
+  return message?.startsWith(SUSPENDED) === true;
+}
+
 export function branchesOf(status: OrderTransactionStatus): readonly Branch[] {
   return status.branches ?? [];
 }

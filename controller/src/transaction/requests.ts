@@ -2,10 +2,10 @@
  * What people ask of a running transaction: suspend, resume, retry now. (cancelRequested is try-all's, resolutions are carry-out's.)
  */
 import { conditionIsTrue, findCondition, withCondition } from './conditions.ts';
-import { branchesOf, messagesOf } from './phase.ts';
+import { branchesOf, isAboutSuspension, messagesOf } from './phase.ts';
 import { fnv1a } from './fnv1a.ts';
 import { inItsPhase } from './notice.ts';
-import { describe, isAboutSuspension, suspendedSentence } from './sentences.ts';
+import { describe, suspendedSentence } from './sentences.ts';
 import { act, store, type Step, type View } from './step.ts';
 
 export const RETRY_ANNOTATION = 'ordertx.dev/retry-requested-at';

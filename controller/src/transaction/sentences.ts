@@ -15,7 +15,15 @@ import {
   type StuckReason,
 } from './conditions.ts';
 import { NOT_CALLED, REFUSED, WORKING_ON_IT, type Operation } from './outcome.ts';
-import { branchesOf, branchIsOpen, isConfirmedBefore, messageIsOpen, messagesOf, operationFor } from './phase.ts';
+import {
+  branchesOf,
+  branchIsOpen,
+  isConfirmedBefore,
+  messageIsOpen,
+  messagesOf,
+  operationFor,
+  SUSPENDED,
+} from './phase.ts';
 
 export interface Description {
   readonly message: string;
@@ -83,12 +91,6 @@ export function suspendedSentence({ decision }: OrderTransactionStatus): string 
     decision === undefined ? '; the deadline runs on' : ''
   }`;
 }
-
-export function isAboutSuspension(message: string | undefined): boolean {
-  return message?.startsWith(SUSPENDED) === true;
-}
-
-const SUSPENDED = 'suspended: ';
 
 function ofBranch({ name, lastError }: Branch, status: OrderTransactionStatus): Description {
   const operation = operationFor(status.decision);
