@@ -1,5 +1,6 @@
 /** What people do with kubectl's plugin to transactions that a real controller works on: each act is waited for, and answered truly. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { findCondition } from '../../controller/src/transaction/conditions.ts';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import type { RunningController } from '../../local/controllers.ts';
 import { waitFor } from '../../local/deadline.ts';
@@ -102,9 +103,9 @@ describe('retry', () => {
   });
 
   test('a message that nobody answers still fails, with its sentence, when nobody waits any longer', async () => {
-    await shop.putFlow('unheard', { origins: tapped.origins });
-    const message = { name: 'unheard', when: 'Confirmed', stream: 'nobody', type: 'sms.created', delivery: 'Reliable' };
-    await shop.admin.request('PATCH', shop.pathOf('transactionflows', 'unheard'), { spec: { messages: [message] } });
+    const told = { name: 'unheard', stream: 'nobody', type: 'sms.created' };
+    const messages = [{ ...told, when: 'Confirmed', delivery: 'Reliable' }] as const;
+    await shop.putFlow('unheard', { origins: tapped.origins, messages });
     const { name } = await shop.begin('unheard', [TEA]);
     await seen(name, 'to miss a receipt', ({ status }) => status?.waitingFor === 'unheard');
     const { code, out } = await ordertx('retry', name, '--yes', '--timeout', '3s');
@@ -204,7 +205,9 @@ describe('what people ask for', () => {
     await shop.putFlow('short', { origins: tapped.origins, retry: SLOW_RETRY, timeoutSeconds: 5 });
     inventoryAnswers('try', { status: 500 });
     const { name } = await shop.begin('short', [TEA]);
-    expect(await ordertx('suspend', name, '--yes')).toMatchObject({ code: 0 });
+    // Not by the plugin: that a process starts may take longer than until the deadline.
+    expect(await shop.patch(name, { spec: { suspend: true } })).toBe(200);
+    await seen(name, 'to be suspended', ({ status }) => findCondition(status, 'Suspended')?.status === 'True');
     const created = Date.parse((await shop.transaction(name))?.metadata.creationTimestamp ?? '');
     await waitFor(async () => Date.now() > created + 6_000, { what: 'the deadline to pass', deadlineMs: SEEN_MS });
     expect((await ordertx('describe', name)).out).toMatch(
@@ -326,7 +329,10 @@ describe('the controller’s port', () => {
   test('says what the stored copy cannot: what is under way, and nothing of the payload', async () => {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     tapped.tap.reset({ before: ({ to }) => (to === 'inventory' ? promise : 'pass') });
-    const { name, orderId } = await shop.begin('slow', [TEA]);
+    // Under way for as long as anybody looks.
+    const patient = { origins: tapped.origins, callTimeoutSeconds: 60, retry: SLOW_RETRY, timeoutSeconds: 3_600 };
+    await shop.putFlow('patient', patient);
+    const { name, orderId } = await shop.begin('patient', [TEA]);
     const url = `${controller.url}/transactions/${shop.namespace}/${name}`;
     const look = await waitFor(
       async () => {

@@ -79,6 +79,8 @@ export interface FlowChoice {
   readonly timeoutSeconds?: number;
   readonly stuckAfterSeconds?: number;
   readonly retry?: TransactionFlow['spec']['retry'];
+  /** Default: none. A flow that is given them later may be worked by as it was for a moment: flows are watched apart. */
+  readonly messages?: TransactionFlow['spec']['messages'];
 }
 
 /** What fails is asked again soon, so that a test sees several attempts. */
