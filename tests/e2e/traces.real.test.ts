@@ -61,11 +61,19 @@ async function placeOrder(traceparent: string): Promise<{ readonly orderId: stri
 
 const spansOf = (traceId: string): readonly ReceivedSpan[] => receiver.spans.filter((span) => span.traceId === traceId);
 
-/** Waits until the trace has spans of these names, each as `<service> <name>`. */
-async function traceWith(traceId: string, names: readonly string[]): Promise<readonly ReceivedSpan[]> {
+/**
+ * Waits until the trace has spans of these names, each as `<service> <name>`, and every span's parent: each process sends its own when
+ * its time has come, so a child may be there first.
+ */
+async function traceWith(
+  traceId: string,
+  names: readonly string[],
+  rootSpanId?: string,
+): Promise<readonly ReceivedSpan[]> {
   const missing = (): readonly string[] => {
-    const seen = new Set(spansOf(traceId).map(({ service, name }) => `${service} ${name}`));
-    return names.filter((name) => !seen.has(name));
+    const spans = spansOf(traceId);
+    const seen = new Set(spans.map(({ service, name }) => `${service} ${name}`));
+    return [...names.filter((name) => !seen.has(name)), ...parentsOf(spans, rootSpanId).filter(isLost)];
   };
   await waitFor(async () => missing().length === 0, { what: 'the whole trace', deadlineMs: SEEN_MS }).catch(
     (error: unknown) => {
@@ -85,6 +93,8 @@ function parentsOf(spans: readonly ReceivedSpan[], rootSpanId?: string): readonl
     return `${service} ${name} < ${parentSpanId === rootSpanId ? 'the customer' : parentSpanId === '' ? 'nobody' : 'lost'}`;
   });
 }
+
+const isLost = (parent: string): boolean => parent.endsWith(' < lost');
 
 const CONTROLLER = 'ordertx-controller';
 const CREATION = 'order create OrderTransaction';
@@ -114,9 +124,9 @@ describe('the trace of an order', () => {
       const customer = customersSpan();
       const { orderId, transaction } = await placeOrder(customer.traceparent);
       await shop.final(transaction);
-      const spans = await traceWith(customer.traceId, NAMES_OF_A_CREATION);
+      const spans = await traceWith(customer.traceId, NAMES_OF_A_CREATION, customer.spanId);
       expect(parentsOf(spans, customer.spanId).toSorted()).toEqual(expect.arrayContaining(PARENTS_OF_A_CREATION));
-      expect(parentsOf(spans, customer.spanId).filter((each) => each.endsWith('lost'))).toEqual([]);
+      expect(parentsOf(spans, customer.spanId).filter(isLost)).toEqual([]);
       expect(spans.filter(({ isError }) => isError)).toEqual([]);
       const tried = spans.find(({ service, name }) => service === CONTROLLER && name === CALLS[0]);
       expect(tried).toMatchObject({
@@ -175,7 +185,7 @@ describe('the trace of an order', () => {
           `${CONTROLLER} POST /tcc/pay-order/confirm < ${CREATION}`,
         ]),
       );
-      expect(parents.filter((each) => each.endsWith('lost'))).toEqual([]);
+      expect(parents.filter(isLost)).toEqual([]);
     },
     TEST_MS,
   );
@@ -192,7 +202,7 @@ describe('the trace of an order', () => {
       const recorded = customersSpan();
       const next = await placeOrder(recorded.traceparent);
       await shop.final(next.transaction);
-      await traceWith(recorded.traceId, NAMES_OF_A_CREATION);
+      await traceWith(recorded.traceId, NAMES_OF_A_CREATION, recorded.spanId);
       expect(spansOf(customer.traceId)).toEqual([]);
     },
     TEST_MS,
@@ -207,17 +217,21 @@ test(
     inventory.process.kill('SIGKILL');
     await inventory.process.exited;
     const { transaction } = await placeOrder(customer.traceparent);
-    const failing = async () =>
+    const called = (branch: string, failed: boolean): boolean =>
       spansOf(customer.traceId).some(
-        ({ isError, attributes }) => isError && attributes['ordertx.branch'] === 'inventory',
+        ({ isError, attributes }) => isError === failed && attributes['ordertx.branch'] === branch,
       );
-    await waitFor(failing, { what: 'a failed call in the trace', deadlineMs: SEEN_MS });
+    // What order was asked has to be sent as well: it would be lost with the process, and what order has done would hang on nothing.
+    await waitFor(async () => called('inventory', true) && called('order', false), {
+      what: 'both calls in the trace, one of them failed',
+      deadlineMs: SEEN_MS,
+    });
     controller.part.process.kill('SIGKILL');
     await controller.part.process.exited;
     await inventory.restart();
     controller = await shop.startController({ name: 'second', env: tracing });
     expect((await shop.final(transaction)).status?.phase).toBe('Succeeded');
-    const spans = await traceWith(customer.traceId, NAMES_OF_A_CREATION);
+    const spans = await traceWith(customer.traceId, NAMES_OF_A_CREATION, customer.spanId);
     const calls = spans.filter(({ service, kind }) => service === CONTROLLER && kind === 3);
     expect(new Set(calls.map(({ instance }) => instance))).toEqual(new Set(['first', 'second']));
     const [creation] = spans.filter(({ name }) => name === 'create OrderTransaction');
@@ -227,7 +241,7 @@ test(
       instance: 'first',
       attributes: { 'error.type': 'unknown', 'ordertx.outcome': 'unknown' },
     });
-    expect(parentsOf(spans, customer.spanId).filter((each) => each.endsWith('lost'))).toEqual([]);
+    expect(parentsOf(spans, customer.spanId).filter(isLost)).toEqual([]);
   },
   TEST_MS,
 );
