@@ -8,6 +8,7 @@ import { openShop, type Shop } from '../world/shop.ts';
 
 const TEA = { skuId: 'tea', quantity: 2, unitPriceCents: 1_250 };
 const COST = 2_500;
+const LOCKED_MS = 30_000;
 
 let shop: Shop;
 let customers: Customers;
@@ -30,11 +31,14 @@ const answered = async (service: 'dispatch' | 'wms' | 'member' | 'notification',
 describe('an order that is paid', () => {
   test('is sold, scheduled, picked, rewarded and told of; then shipped and received', async () => {
     const orderId = await customers.orderToPay([TEA], 'ann');
-    await waitFor(async () => (await answered('wms', `/shipments/${orderId}`)).state === 'LOCKED', {
-      what: 'the warehouse to lock',
-      deadlineMs: 10_000,
-    });
-    expect(await answered('dispatch', `/dispatches/${orderId}`)).toMatchObject({ state: 'LOCKED' });
+    for (const [service, path] of [
+      ['wms', `/shipments/${orderId}`],
+      ['dispatch', `/dispatches/${orderId}`],
+    ] as const)
+      await waitFor(async () => (await answered(service, path)).state === 'LOCKED', {
+        what: `${service} to lock`,
+        deadlineMs: LOCKED_MS,
+      });
     const before = await shop.stockOf('tea');
     await customers.pay(orderId);
     await customers.atRest();
@@ -42,6 +46,7 @@ describe('an order that is paid', () => {
     expect(await answered('dispatch', `/dispatches/${orderId}`)).toMatchObject({ state: 'SCHEDULED' });
     expect(await answered('wms', `/shipments/${orderId}`)).toMatchObject({ state: 'OUTBOUND' });
     expect(await answered('member', '/members/ann')).toEqual({ userId: 'ann', points: 25, growth: 25 });
+    await customers.isTold(orderId);
     expect(await answered('notification', `/notifications?orderId=${orderId}`)).toMatchObject([
       { channel: 'sms', to: 'ann', status: 'SENT', attempts: 1 },
     ]);

@@ -121,6 +121,15 @@ export class Customers {
     return paymentId;
   }
 
+  /** Waits until a notice of the order is sent: no transaction's end waits for that. */
+  async isTold(orderId: string): Promise<void> {
+    await this.insist(
+      `the customer to be told of order ${orderId}`,
+      () => this.call('notification', 'GET', `/notifications?orderId=${orderId}`),
+      ({ body }) => (body as unknown as readonly { readonly status: string }[]).some(({ status }) => status === 'SENT'),
+    );
+  }
+
   withdraw(orderId: string, waitSeconds?: number): Promise<Answer> {
     const headers: Record<string, string> = waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` };
     return this.call('order', 'POST', `/orders/${orderId}/withdraw`, undefined, headers);
