@@ -12,6 +12,7 @@ import type { RunningController } from '../../local/controllers.ts';
 import type { OrderTransaction } from '../../crds/generated/ordertransaction.ts';
 import { openTappedShop, TEA, type TappedShop } from '../chaos/every-request.ts';
 import type { Verdict } from '../chaos/fault-proxy.ts';
+import { sumOf } from '../world/prometheus-text.ts';
 import { SLOW_RETRY, type Shop } from '../world/shop.ts';
 
 const SETUP_MS = 120_000;
@@ -84,6 +85,19 @@ async function removed(flow: string): Promise<void> {
   });
 }
 
+/** Flows and transactions are watched apart: resolves when the controller has heard what this does to a flow. */
+async function flowsAreHeardOf(act: () => Promise<unknown>): Promise<void> {
+  const sinceMs = performance.now();
+  await act();
+  const heard = async (): Promise<boolean> => {
+    const askedMs = performance.now();
+    const text = await (await fetch(`${controller.url}/metrics`)).text();
+    const ageSeconds = sumOf(text, 'ordertx_informer_last_event_age_seconds', { kind: 'TransactionFlow' });
+    return askedMs - 1_000 * ageSeconds > sinceMs;
+  };
+  await waitFor(heard, { what: 'the controller to hear of the flow', deadlineMs: SEEN_MS });
+}
+
 /** Objects carry their times in whole seconds. */
 async function secondAfter(transaction: OrderTransaction | undefined): Promise<void> {
   const createdMs = Date.parse(transaction?.metadata.creationTimestamp ?? '');
@@ -138,7 +152,7 @@ describe('a flow that is deleted while transactions are in flight', () => {
       const early = await shop.begin('leaving', [TEA]);
       await confirmIsHeld(early.name);
       await secondAfter(await shop.transaction(early.name));
-      await shop.admin.request('DELETE', shop.pathOf('transactionflows', 'leaving'));
+      await flowsAreHeardOf(() => shop.admin.request('DELETE', shop.pathOf('transactionflows', 'leaving')));
 
       const late = await shop.begin('leaving', [TEA]);
       await isStuck(late.name, 'FlowNotFound', 'the TransactionFlow leaving was being deleted');

@@ -61,9 +61,19 @@ async function orders(count: number): Promise<readonly string[]> {
 
 async function hold(flow: string, held: Readonly<Record<string, string | null>>): Promise<void> {
   await shop.kubectl('patch', 'txflow', flow, '--type=merge', '-p', JSON.stringify({ spec: { hold: held } }));
+  for (const [target, reason] of Object.entries(held)) await knowsOnHold(flow, target, reason !== null);
 }
 
-/** The controller's view of a flow is not the API server's of the same moment: a transaction shows what it goes by. */
+/**
+ * The controller's view of a flow is not the API server's of the same moment, and it watches transactions apart: one that begins before this
+ * may be sent to what is on hold by then.
+ */
+async function knowsOnHold(flow: string, target: string, isHeld = true): Promise<void> {
+  const known = async () => (await metric('ordertx_flow_holds', `flow="${flow}",target="${target}"`)) > 0;
+  const what = `the controller to know of ${target} in ${flow} that it is ${isHeld ? '' : 'not '}on hold`;
+  await waitFor(async () => (await known()) === isHeld, { what, deadlineMs: SEEN_MS });
+}
+
 async function saysOnHold(name: string, sentence: string): Promise<void> {
   await shop.transactionWhen(name, `to say "${sentence}"`, ({ status }) => status?.message === sentence, SEEN_MS);
 }
@@ -73,6 +83,7 @@ test(
   async () => {
     const [create = '', pay = '', close = '', ...rest] = pageCommands('docs/operating/maintenance.md');
     for (const command of [create, pay, close]) await runAsWritten(command, run);
+    await knowsOnHold('create-order', 'inventory');
     const sentence = 'on hold: inventory (stock count until 14:00); the deadline runs on';
     const [first = ''] = await orders(1);
     await saysOnHold(first, sentence);
