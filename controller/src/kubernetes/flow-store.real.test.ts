@@ -21,11 +21,18 @@ import type { Transport } from './transport.ts';
 
 const direct = adminTransport();
 const stopping = new AbortController();
-/** Every line of a watch of flows comes this late. */
+/** Every line of a watch of flows comes this late, and none while they are held back. */
 let lateMs = 0;
+let held: Promise<unknown> = Promise.resolve();
+let letGo = (): void => undefined;
+
+function holdBack(): void {
+  held = new Promise<void>((resolve) => (letGo = resolve));
+}
 
 async function* late(lines: AsyncIterable<string>): AsyncIterable<string> {
   for await (const line of lines) {
+    await held;
     await delay(clock, lateMs, stopping.signal);
     yield line;
   }
@@ -79,6 +86,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  letGo();
   await Promise.all([flowInformers.stop(), transactions.stop()]);
 });
 
@@ -144,10 +152,12 @@ test('a transaction created right after its flow is never Stuck, though the watc
 
 test('what was read counts until the watch tells of that version, and the watch from then on', async () => {
   lateMs = 300;
+  holdBack();
   await createKeptFlow('read');
   expect(flows.get(namespace, 'read')).toBeUndefined();
   expect(await flows.read(namespace, 'read')).toBe(true);
   expect(flows.get(namespace, 'read')?.metadata.finalizers).toEqual([FLOW_FINALIZER]);
+  letGo();
   await until('the creation to be heard of', () => flowInformers.get(`${namespace}/read`) !== undefined);
   // The creation, and not yet the finalizer.
   expect(flows.get(namespace, 'read')?.metadata.finalizers).toEqual([FLOW_FINALIZER]);

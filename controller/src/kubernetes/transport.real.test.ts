@@ -9,6 +9,7 @@ import {
 } from '../../../tests/world/api-client.ts';
 import { startTcpProxy, type TcpProxy } from '../../../tests/world/tcp-proxy.ts';
 import { freshNamespace, world } from '../../../tests/world/world.ts';
+import { settle } from '../runtime/manual-clock.ts';
 import { pathOf, TRANSACTIONS } from './stored-object.ts';
 import { HttpTransport } from './transport.ts';
 
@@ -92,7 +93,9 @@ describe('sending again', () => {
       metadata: { name },
       spec: { flow: 'f', orderId: 'o', payload: {} },
     };
+    // So that the write needs no new connection, which could not be made any more; the pool takes this one back a turn later.
     await transport.request({ method: 'GET', path });
+    await settle();
     proxy.break('answers-lost');
     const answer = await transport.request({ method: 'POST', path, body, timeoutMs: 500 });
     expect(answer).toEqual({ kind: 'unanswered', message: 'the API server did not answer in time' });
@@ -109,7 +112,8 @@ describe('sending again', () => {
     const path = pathOf(TRANSACTIONS, namespace);
     const answer = await transport.request({ method: 'PUT', path, body: {}, timeoutMs: 300 });
     expect(answer.kind).toBe('unanswered');
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    // Before the connection is given up, which takes five seconds.
+    expect(performance.now() - startedMs).toBeLessThan(4_000);
   });
 
   test('a request ends when its caller aborts it', async () => {

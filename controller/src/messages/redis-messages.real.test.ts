@@ -190,4 +190,4 @@ test('a broker that is away is an answer, not an exception', async () => {
   away.start();
   expect(await away.publish(publication)).toMatchObject({ kind: 'unpublished' });
   await away.close(); // and it holds up no shutdown
-}, 5_000);
+}, 20_000);

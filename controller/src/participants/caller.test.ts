@@ -115,8 +115,8 @@ describe('the token', () => {
     let give: (token: string) => void = () => undefined;
     const tokens = { get: () => new Promise<string>((resolve) => (give = resolve)), drop: () => false };
     const { participant, caller } = await world((response) => answerState(response, 'Tried'), { tokens });
-    const outcome = caller.call(callTo(participantAt(participant.origin, { timeoutSeconds: 0.2 })), NEVER);
-    setTimeout(() => give('late'), 400);
+    const outcome = caller.call(callTo(participantAt(participant.origin, { timeoutSeconds: 0.5 })), NEVER);
+    setTimeout(() => give('late'), 700);
     expect(await outcome).toEqual({ kind: 'succeeded' });
   });
 
