@@ -3,7 +3,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
-const DEADLINE_MS = 5_000;
+/** A loaded machine is slow, and what is waited for may itself wait for seconds: a poll, a connection that is made again. */
+const DEADLINE_MS = 20_000;
 const POLL_MS = 10;
 
 /** Polls until the condition holds; past the deadline it throws, saying what it waited for. */

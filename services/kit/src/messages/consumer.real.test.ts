@@ -280,7 +280,7 @@ describe('Redis', () => {
     });
     await consumer.close();
     await relay.close();
-  }, 5_000);
+  }, 20_000);
 
   test('knows nothing more of a consumer that has closed', async () => {
     const consumer = noteService.open();

@@ -98,13 +98,14 @@ describe('a Redis that is full', () => {
       await withinS('the first', async () => (await redis.xlen(TO_ORDER)) === 1);
       await fill();
       for (let each = 0; each < 50; each += 1) await write(String(each));
-      await redis.config('RESETSTAT');
       relay.nudge();
       await withinS('it is told', async () => lines('messages cannot be published') === 1);
+      // What was refused until then were the messages themselves.
+      await redis.config('RESETSTAT');
       const attempts = async () =>
         (await noteService.pool.query<{ sum: string }>('select sum(attempts) from ordertx_outbox')).rows[0]?.sum;
       const before = await attempts();
-      await withinS('some probes', async () => (await calls('xadd')) >= 4);
+      await withinS('some probes', async () => (await calls('xadd')) >= 3);
       expect(await attempts()).toBe(before);
       expect(await metric(relay, 'publish')).toBe('1');
       await redis.config('SET', 'maxmemory', '0');
@@ -231,11 +232,12 @@ describe('a key of the wrong type', () => {
       await noteService.publish({ id: 'shop/b/note', replyto: receiptsStream('other') });
       expect(await noteService.receiptsWhen(1, 'other')).toHaveLength(1);
       await withinS('both are gone', async () => (await redis.xlen(STREAM)) === 0);
-      expect(await metric(consumer, 'send receipts')).toBe('1');
+      // The consumer hears of it through the proxy, later than the test does.
+      await withinS('it is told', async () => (await metric(consumer, 'send receipts')) === '1');
       await redis.del(RECEIPTS);
       await noteService.publish({ attempt: 2 });
       expect(await noteService.receiptsWhen(1)).toHaveLength(1);
-      expect(await metric(consumer, 'send receipts')).toBe('0');
+      await withinS('it is told', async () => (await metric(consumer, 'send receipts')) === '0');
     },
     TEST_MS,
   );
