@@ -93,6 +93,8 @@ test('a refund that the provider does not take is REFUNDING, in view, and ordere
   );
   const times = ordersFor(paymentId).length;
   await refund(paymentId, 'o2');
+  // None waits either: it would be ordered only after this.
+  expect(await waitingRefunds(paymentId)).toBe(0);
   expect(ordersFor(paymentId)).toHaveLength(times);
 });
 
