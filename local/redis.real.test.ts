@@ -4,13 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { Redis as Client } from 'ioredis';
 import { startTcpProxy } from '../tests/world/tcp-proxy.ts';
-import { world } from '../tests/world/world.ts';
+import { freshRedis } from '../tests/world/world.ts';
 import { waitFor } from './deadline.ts';
 import { openProcessGroup, type ProcessGroup } from './process-group.ts';
 import { startRedis } from './redis.ts';
 
-/** A database of its own in the world's server: nothing else claims it. */
-const DATABASE = 9;
 const KEY = 'ordertx:claimed-by';
 
 let group: ProcessGroup;
@@ -19,7 +17,7 @@ let client: Client;
 
 beforeAll(async () => {
   group = await openProcessGroup();
-  url = `${world().redisUrl}/${DATABASE}`;
+  url = await freshRedis();
   client = new Client(url);
 });
 afterAll(async () => {
@@ -72,8 +70,10 @@ describe('a Redis from outside', () => {
   });
 
   test('whose connection is half-open holds up no end, and its claim is renewed over another one', async () => {
-    const proxy = await startTcpProxy(Number(new URL(world().redisUrl).port));
-    const redis = await startRedis(group, { url: `redis://127.0.0.1:${proxy.port}/${DATABASE}` });
+    const through = new URL(url);
+    const proxy = await startTcpProxy(Number(through.port));
+    through.port = String(proxy.port);
+    const redis = await startRedis(group, { url: through.href });
     if (redis.kind !== 'external') throw new Error('a server of its own was started');
     proxy.swallowOpen();
     await waitFor(async () => (await client.pttl(KEY)) < 9_000, { what: 'a renewal to be missed', deadlineMs: 20_000 });

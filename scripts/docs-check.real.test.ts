@@ -90,11 +90,11 @@ ${fence}
     const checked = checkDocuments({ repository, documents: ['README.md'], say, stopping: stopping.signal });
     const pid = await waitFor(async () => existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8')), {
       what: 'the command to run',
-      deadlineMs: 5_000,
+      deadlineMs: 20_000,
     });
     stopping.abort();
     expect(await checked).toBe(1);
-    await waitFor(async () => !isAlive(pid), { what: 'its end', deadlineMs: 5_000 });
+    await waitFor(async () => !isAlive(pid), { what: 'its end', deadlineMs: 20_000 });
   });
 
   test('may show a refusal, and then has to get one', async () => {
