@@ -119,6 +119,11 @@ describe('a cancel that is asked for', () => {
       const before = await shop.stockOf('tea');
       const { promise, resolve } = Promise.withResolvers<undefined>();
       inventoryAnswers('try', () => promise.then(() => 'pass'));
+      const late: number[] = [];
+      tapped.tap.fault.after = ({ to, path }, status) => {
+        if (to === 'inventory' && path.endsWith('/try')) late.push(status);
+        return 'pass';
+      };
       const { name, orderId } = await shop.begin('quick', [TEA]);
       await waitFor(async () => tapped.tap.seen.some(({ to }) => to === 'inventory'), {
         what: 'the try at inventory',
@@ -127,7 +132,10 @@ describe('a cancel that is asked for', () => {
       await shop.kubectl(...patch(name, { cancelRequested: true }));
       const { status } = await shop.final(name);
       expect(status).toMatchObject({ phase: 'Cancelled', decisionReason: 'CancelRequested' });
+      const tries = tapped.tap.seen.filter(({ to, path }) => to === 'inventory' && path.endsWith('/try')).length;
       resolve(undefined);
+      await waitFor(async () => late.length === tries, { what: `the answers to ${tries} tries`, deadlineMs: SEEN_MS });
+      expect(new Set(late)).toEqual(new Set([409]));
       expect(await shop.orderStatus(orderId)).toBe('CANCELLED');
       expect(await shop.stockOf('tea')).toEqual(before);
     },
