@@ -39,6 +39,11 @@ beforeAll(async () => {
   controller = await shop.startController();
   await shop.stock(SKU, 100);
   await customers.atRest();
+  // It is ready before it has looked at Redis, and says this when it has.
+  await waitFor(async () => (await printed()).some((line) => line.includes('the controller is working')), {
+    what: 'the last line of its start',
+    deadlineMs: SEEN_MS,
+  });
 }, SETUP_MS);
 
 afterAll(async () => {
