@@ -140,15 +140,14 @@ describe('after orders, one without stock, a retry and a payment', () => {
         },
         { what: 'the exemplar of the transaction', deadlineMs: DEADLINE_MS },
       );
-      const scraped = await waitFor(
+      const up = PROCESSES.map((name) => ({ name, health: 'up', lastError: '' }));
+      // A scrape that a busy machine did not answer in time says nothing of what is served: the next one does.
+      await waitFor(
         async () => {
-          const targets = await prometheus.targets();
-          return targets.some(({ health }) => health === 'unknown') ? undefined : targets;
+          expect(await prometheus.targets()).toEqual(up.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+          return true;
         },
-        { what: 'a scrape of every process', deadlineMs: DEADLINE_MS },
-      );
-      expect(scraped).toEqual(
-        PROCESSES.map((name) => ({ name, health: 'up', lastError: '' })).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+        { what: 'a scrape of every process that finds nothing wrong', deadlineMs: DEADLINE_MS },
       );
     },
     TEST_MS,
