@@ -157,7 +157,10 @@ test('with the API server away it stays due, says why, and is made when the API 
 describe('of all that ended, those are chosen', () => {
   test('which ended since the time that is given, and a dry run chooses without making', async () => {
     const { orderId: before } = await ended();
-    const { rows } = await fixture.service.database.query<{ now: Date }>('select clock_timestamp() as now');
+    // A Date has no microseconds: rounded down, it would be before what ended in the same millisecond.
+    const { rows } = await fixture.service.database.query<{ now: Date }>(
+      `select clock_timestamp() + interval '1 millisecond' as now`,
+    );
     const { orderId: after } = await ended('cancel');
     const since = rows[0]!.now.toISOString();
     expect(await creations(`--since ${since} --dry-run`)).toEqual({

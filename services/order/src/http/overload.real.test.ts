@@ -122,16 +122,8 @@ describe('while the database is away for a moment', () => {
   test('a customer who waits for an order that was accepted hears 202, and the order is there', async () => {
     const key = randomUUID();
     const waiting = placeOrder(order.url, { key, prefer: 'wait=5' });
-    await waitFor(
-      async () => {
-        const { rowCount } = await order.database.query('select from order_request where idempotency_key = $1', [key]);
-        return rowCount === 1;
-      },
-      { what: 'the order to be accepted', deadlineMs: 4_000, everyMs: 10 },
-    );
-    proxy.break('cut');
-    const answer = await waiting;
-    proxy.heal();
+    const accepted = 'select from order_request where idempotency_key = $1';
+    const answer = await cutWhen('the order to be accepted', accepted, key, waiting);
     expect(answer).toMatchObject({ status: 202, body: { status: 'INIT' } });
     const there = () => orderView(order.url, answer.body.orderId).catch(() => undefined);
     await waitFor(async () => (await there())?.status === 'INIT', {

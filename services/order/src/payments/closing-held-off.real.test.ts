@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { waitFor } from '../../../../local/deadline.ts';
 import { done, OrderFixture, TOTAL_CENTS } from '../../testing/order-fixture.ts';
 
-const GRACE_SECONDS = 4;
+/** Several times what a scan takes to come round, also on a loaded machine: it is looked at what is so within it. */
+const GRACE_SECONDS = 8;
 const DEADLINE_MS = 20_000;
 /** As many as the scanner takes in one round. */
 const PORTION = 50;
