@@ -97,12 +97,13 @@ export class ParticipantCaller implements Participants {
     let body: Buffer | undefined = bodyOf(call);
     if (body.length > PAYLOAD_BYTES_MAX) return PAYLOAD_TOO_LARGE;
     while (call) {
-      const target = this.#resolve(call);
+      const target = this.#resolve(namespaceOf(call), call.participant);
       if (target.kind === 'forbidden') return { kind: 'blocked', reason: 'EndpointForbidden', detail: target.detail };
       const place = this.#limits.acquire(claimOf(call, target.origin), request.withdrawn);
       if (place !== true) {
-        // Thousands may wait: each of their bodies would keep a piece of Node's pool of buffers, 64 KiB, alive.
-        body = undefined;
+        // Thousands may wait: each of their bodies would keep a piece of Node's pool of buffers, 64 KiB, alive, and each call an old copy
+        // of its transaction.
+        body = call = undefined;
         if (!(await place)) return WITHDRAWN;
       }
       let sign: Sign | undefined;
@@ -119,8 +120,8 @@ export class ParticipantCaller implements Participants {
     return WITHDRAWN;
   }
 
-  health({ transaction, participant }: Pick<BranchCall, 'transaction' | 'participant'>): Health {
-    const target = this.#resolve({ transaction, participant });
+  health(namespace: string, participant: Participant): Health {
+    const target = this.#resolve(namespace, participant);
     return target.kind === 'allowed' ? this.#limits.health(target.origin) : NEVER_CALLED;
   }
 
@@ -149,7 +150,7 @@ export class ParticipantCaller implements Participants {
     told: (sign: Sign | undefined) => void,
   ): Promise<CallResult | Moved> {
     if (!call) return WITHDRAWN;
-    if (!isSame(this.#resolve(call), target)) return MOVED;
+    if (!isSame(this.#resolve(namespaceOf(call), call.participant), target)) return MOVED;
     const startedAt = performance.now();
     const result = await this.#send(request, target, body, signal, told);
     if (result.kind === 'withdrawn' || result.kind === 'moved') return result;
@@ -169,7 +170,7 @@ export class ParticipantCaller implements Participants {
     const token = await this.#token(target.audience, [signal, request.withdrawn]);
     const call = request.current();
     if (!call) return WITHDRAWN;
-    if (!isSame(this.#resolve(call), target)) return MOVED;
+    if (!isSame(this.#resolve(namespaceOf(call), call.participant), target)) return MOVED;
     if (token.kind === 'none') return token.outcome;
     if (signal.aborted) return notSent();
     request.sent();
@@ -235,8 +236,7 @@ export class ParticipantCaller implements Participants {
     return token !== undefined && this.#settings.tokens?.drop(audience, token) === true;
   }
 
-  #resolve({ transaction, participant }: Pick<BranchCall, 'transaction' | 'participant'>): ResolvedEndpoint {
-    const namespace = transaction.metadata.namespace ?? '';
+  #resolve(namespace: string, participant: Participant): ResolvedEndpoint {
     const known = this.#endpoints.get(participant);
     if (known?.namespace === namespace) return known.resolved;
     const resolved = resolveEndpoint(participant, namespace, this.#settings.allowed);
@@ -274,6 +274,10 @@ function signTo({ transaction }: BranchCall, result: Exchange, begun: EndpointHe
   if (life === 'alive') return { kind: 'alive', transaction: key };
   const { revivals, reductions } = begun;
   return { kind: 'failed', transaction: key, timedOut: result.kind === 'timedOut', revivals, reductions };
+}
+
+function namespaceOf({ transaction }: BranchCall): string {
+  return transaction.metadata.namespace ?? '';
 }
 
 function bodyOf({ transaction }: BranchCall): Buffer {

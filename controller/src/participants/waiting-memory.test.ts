@@ -1,7 +1,7 @@
 /** What calls take that wait for their place, of which there may be tens of thousands. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test } from '@jest/globals';
+import { settle } from '../runtime/manual-clock.ts';
+import { collectGarbage } from '../runtime/testing/garbage.ts';
 import {
   answerState,
   callerFor,
@@ -22,8 +22,7 @@ afterEach(async () => {
 });
 
 function bufferBytesHeld(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  collectGarbage();
   return process.memoryUsage().arrayBuffers;
 }
 
@@ -40,4 +39,30 @@ test('a call that waits does not hold its body, and is sent whole when it is its
   expect(bufferBytesHeld() - before).toBeLessThan((WAITING * NOTE_BYTES) / 2);
   expect(await Promise.all(calls)).toEqual(calls.map(() => ({ kind: 'succeeded' })));
   expect(JSON.parse(participant.requests.at(-1)?.body ?? '')).toEqual(payload);
+});
+
+test('a call that waits holds no copy of its transaction: a newer one may be stored meanwhile', async () => {
+  const participant = await startParticipant((response) => answerState(response, 'Tried'));
+  const caller = callerFor([participant.origin]);
+  open.push(caller, participant);
+  const only = participantAt(participant.origin, { maxConcurrency: 1 });
+  const copies: WeakRef<object>[] = [];
+  const waits = () => {
+    const call = callTo(only);
+    const current = () => {
+      const transaction = structuredClone(TRANSACTION);
+      copies.push(new WeakRef(transaction));
+      const now = call.current();
+      return now && { ...now, transaction };
+    };
+    return caller.call({ ...call, current }, NEVER);
+  };
+  const first = waits();
+  const waiting = [waits(), waits(), waits()];
+  const ofThoseThatWait = copies.slice(1);
+  expect(ofThoseThatWait).toHaveLength(3);
+  await settle();
+  collectGarbage();
+  expect(ofThoseThatWait.map((copy) => copy.deref())).toEqual([undefined, undefined, undefined]);
+  expect(await Promise.all([first, ...waiting])).toHaveLength(4);
 });

@@ -20,7 +20,6 @@ import type {
   CallResult,
   Clock,
   FlowStore,
-  Health,
   Key,
   Ownership,
   Participants,
@@ -43,16 +42,18 @@ const NEWS_MAX = 8;
 export class BranchCalls {
   readonly #ports: CallPorts;
   readonly #works: ReadonlyMap<Key, Work>;
+  /** One for all: what each transaction had of its own would keep the copy alive that it was made for. */
+  readonly #health: Participants['health'];
 
   /** @param works what the process knows by now */
   constructor(ports: CallPorts, works: ReadonlyMap<Key, Work>) {
     this.#ports = ports;
     this.#works = works;
+    this.#health = (namespace, participant) => ports.participants.health(namespace, participant);
   }
 
-  surroundings(transaction: OrderTransaction, brokerAway: string | undefined): Surroundings {
-    const health = (participant: Participant): Health => this.#ports.participants.health({ transaction, participant });
-    return { brokerAway, health, unfinished: this.#works.size, nowMs: this.#ports.clock.now() };
+  surroundings(brokerAway: string | undefined): Surroundings {
+    return { brokerAway, health: this.#health, unfinished: this.#works.size, nowMs: this.#ports.clock.now() };
   }
 
   /** Withdraws what waits and is not among `calls`, or is by now another call; returns those that have to be begun. */
@@ -101,7 +102,7 @@ export class BranchCalls {
     const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
     // No call depends on the broker.
     const nowMs = this.#ports.clock.now();
-    const named = callsNamed(work.view(transaction, flow, this.surroundings(transaction, undefined)), flow, nowMs);
+    const named = callsNamed(work.view(transaction, flow, this.surroundings(undefined)), flow, nowMs);
     const call = named.find(({ branch, operation }) => branch === waiting.branch && operation === waiting.operation);
     return call && { ...toldWith(transaction), ...call, transaction, participant: participantOf(flow, call) };
   }

@@ -117,6 +117,11 @@ export class MemoryApiServer {
     this.#versions.set(key, this.versions(key).slice(0, versionsKept));
   }
 
+  /** No copy but the current one is kept any more. */
+  forgetOlder(key: Key): void {
+    this.#versions.set(key, [...this.versions(key).slice(-1)]);
+  }
+
   remove(key: Key): void {
     this.#versions.delete(key);
   }
@@ -273,7 +278,7 @@ export class FencedParticipants implements Participants {
     this.#limits = new EndpointLimits({ clock, onBreaker: () => this.onBreaker.forEach((told) => told()) });
   }
 
-  health({ participant }: Pick<BranchCall, 'participant'>): Health {
+  health(_namespace: string, participant: Participant): Health {
     return this.#limits.health(endpointOf(participant));
   }
 

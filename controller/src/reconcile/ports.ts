@@ -88,7 +88,7 @@ export type CallResult = Outcome | { readonly kind: 'withdrawn' };
 export interface Participants {
   /** Resolves, never rejects; waits for a place at the endpoint first. `signal` aborts at shutdown what was sent. */
   call(request: CallRequest, signal: AbortSignal): Promise<CallResult>;
-  health(call: Pick<BranchCall, 'transaction' | 'participant'>): Health;
+  health(namespace: string, participant: Participant): Health;
 }
 
 /** One publication of one message; its id is the same on every one (T7). */

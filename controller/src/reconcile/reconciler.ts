@@ -111,7 +111,7 @@ export class Reconciler {
         continue;
       }
       const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
-      const around = this.#calls.surroundings(transaction, this.#ports.messages.away);
+      const around = this.#calls.surroundings(this.#ports.messages.away);
       const step = decide(work.view(transaction, flow, around), flow, around.nowMs);
       switch (step.kind) {
         case 'rest':
@@ -146,7 +146,7 @@ export class Reconciler {
     const work = this.#works.get(key);
     if (work === undefined || work.uid !== transaction.metadata.uid) return { kind: 'idle' };
     const flow = this.#ports.flows.get(transaction.metadata.namespace ?? '', transaction.spec.flow);
-    const around = this.#calls.surroundings(transaction, this.#ports.messages.away);
+    const around = this.#calls.surroundings(this.#ports.messages.away);
     const view = work.view(transaction, flow, around);
     return lookAt(work, view, decide(view, flow, around.nowMs));
   }

@@ -173,7 +173,7 @@ test('one transaction that always fails keeps to its back-off', async () => {
   controller = shop.controller();
   await controller.passesFor(60_000);
   expect(asked.length).toBeLessThan(12);
-  expect(shop.participants.health({ participant: longFlow().spec.participants[1]! }).downForMs).toBeUndefined();
+  expect(shop.participants.health('', longFlow().spec.participants[1]!).downForMs).toBeUndefined();
 });
 
 test('a participant that has said when it wants to be asked is not asked sooner by turns', async () => {

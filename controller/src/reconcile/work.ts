@@ -16,7 +16,7 @@ import { branchesOf, branchIsOpen, messageIsOpen, messagesOf } from '../transact
 import { dueNow } from '../transaction/requests.ts';
 import { createdAtMs, type Step, type View } from '../transaction/step.ts';
 import { FewMap, FewSet } from './few.ts';
-import type { CallResult, Health, TransactionObserver } from './ports.ts';
+import type { CallResult, Health, Participants, TransactionObserver } from './ports.ts';
 
 /** A call that is due and not sent yet. */
 export interface WaitingCall {
@@ -32,7 +32,7 @@ export interface WaitingCall {
 /** What concerns a transaction and is not its own. */
 export interface Surroundings {
   readonly brokerAway: string | undefined;
-  readonly health: (participant: Participant) => Health;
+  readonly health: Participants['health'];
   /** How many this process works on. */
   readonly unfinished: number;
   readonly nowMs: number;
@@ -46,6 +46,7 @@ const CREATED_AFTER_MS = 1_000;
 
 export class Work {
   readonly uid: string | undefined;
+  readonly #namespace: string;
   readonly observer: TransactionObserver;
   /** Branches and messages with a call or publication under way. */
   readonly busy = new FewSet<string>();
@@ -101,6 +102,7 @@ export class Work {
 
   constructor(transaction: OrderTransaction, nowMs: number, observer: TransactionObserver) {
     this.uid = transaction.metadata.uid;
+    this.#namespace = transaction.metadata.namespace ?? '';
     this.observer = observer;
     this.#storedAtMs = nowMs;
     this.#quietUntilMs = quietAtStart(transaction, nowMs);
@@ -171,7 +173,7 @@ export class Work {
 
   #healthOf(branch: string): Health | undefined {
     const participant = this.#flow?.spec.participants.find(({ name }) => name === branch);
-    return participant && this.#health?.(participant);
+    return participant && this.#health?.(this.#namespace, participant);
   }
 
   #downForMs(branch: string): number | undefined {

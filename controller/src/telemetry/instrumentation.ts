@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Outcome, Operation } from '../transaction/outcome.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { observeTransaction } from './observed-transaction.ts';
+import { ObservedTransaction } from './observed-transaction.ts';
 import { story } from './story.ts';
 
 export interface Instrumentation {
@@ -46,20 +46,10 @@ export interface InstrumentationOptions {
 export function instrumentation(options: InstrumentationOptions): Instrumentation {
   const { metrics, log, controller, clock, traceIdOf } = options;
   const name = { name: controller };
-  const tell = story(log);
-  const observedBy = { metrics, traceIdOf, monotonicMs: () => clock.monotonicMs() };
+  const observedBy = { metrics, traceIdOf, tell: story(log), monotonicMs: () => clock.monotonicMs() };
   return {
     observer: {
-      takenUp: () => {
-        const measured = observeTransaction(observedBy);
-        return {
-          statusWritten: (why, result) => measured.statusWritten(why, result),
-          stored(before, after) {
-            measured.stored(before, after);
-            tell(before, after);
-          },
-        };
-      },
+      takenUp: () => new ObservedTransaction(observedBy),
       statusRefused: (key, sentence) => log.error({ transaction: key, sentence }, 'the API server refused a status'),
     },
     skew: skewWatch(metrics, log),

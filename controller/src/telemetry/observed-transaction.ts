@@ -17,6 +17,8 @@ export interface ObservedBy {
   readonly monotonicMs: () => number;
   /** Of the trace it belongs to. */
   readonly traceIdOf: (transaction: OrderTransaction) => string;
+  /** For the log. */
+  readonly tell: (before: OrderTransaction, after: OrderTransaction) => void;
 }
 
 /** The stored dates are apart from the truth by up to this: both are cut or late by a second. */
@@ -26,50 +28,67 @@ const DATES_ARE_WITHIN_SECONDS = 1;
 const isKeptByPeople = ({ status }: OrderTransaction): boolean =>
   isAboutHold(status?.message) || isAboutSuspension(status?.message);
 
-export function observeTransaction({ metrics, monotonicMs, traceIdOf }: ObservedBy): TransactionObserver {
-  const takenUpMs = monotonicMs();
-  let statusWrites = 0;
-  let wasKeptByPeople = false;
-  const secondsUntil = ({ metadata }: OrderTransaction, date: string | undefined): number => {
-    const here = (monotonicMs() - takenUpMs) / 1000;
-    const stored = (Date.parse(date ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
-    return stored > here + DATES_ARE_WITHIN_SECONDS ? stored : here;
-  };
-  const exemplarOf = (transaction: OrderTransaction): Readonly<Record<string, string>> => ({
-    trace_id: traceIdOf(transaction),
-    transaction: `${transaction.metadata.namespace ?? ''}/${transaction.metadata.name}`,
-  });
-  const decided = (after: OrderTransaction, decision: string): void => {
+/** One of each unfinished transaction: methods, because functions of its own would take more memory than all else that is kept here. */
+export class ObservedTransaction implements TransactionObserver {
+  readonly #by: ObservedBy;
+  readonly #takenUpMs: number;
+  #statusWrites = 0;
+  #wasKeptByPeople = false;
+
+  constructor(by: ObservedBy) {
+    this.#by = by;
+    this.#takenUpMs = by.monotonicMs();
+  }
+
+  statusWritten(...[why, result]: Parameters<TransactionObserver['statusWritten']>): void {
+    this.#statusWrites += 1;
+    this.#by.metrics.statusWrites.inc({ why, result });
+  }
+
+  stored(stored: OrderTransaction, after: OrderTransaction): void {
+    const { status: before = {} } = stored;
+    const { metrics, tell } = this.#by;
+    this.#wasKeptByPeople ||= isKeptByPeople(stored) || isKeptByPeople(after);
+    const { decision, phase } = after.status ?? {};
+    if (decision !== undefined && before.decision === undefined) this.#decided(after, decision);
+    for (const { name, state } of messagesOf(after.status ?? {})) {
+      const isNew = state === 'GaveUp' && messagesOf(before).find((message) => message.name === name)?.state !== state;
+      if (isNew) metrics.givenUp.inc({ message: metrics.bounds.targets.of(name) });
+    }
+    if (isFinal(phase) && !isFinal(before.phase)) this.#ended(after);
+    tell(stored, after);
+  }
+
+  #decided(after: OrderTransaction, decision: string): void {
+    const { metrics } = this.#by;
     const flow = metrics.bounds.flows.of(after.spec.flow);
     metrics.decided.inc({ flow, decision, reason: after.status?.decisionReason ?? '' });
-    if (wasKeptByPeople) return;
-    const seconds = secondsUntil(after, after.status?.decidedAt);
-    metrics.decisionSeconds.observe({ flow, decision }, seconds, exemplarOf(after));
-  };
-  const ended = (after: OrderTransaction): void => {
+    if (this.#wasKeptByPeople) return;
+    const seconds = this.#secondsUntil(after, after.status?.decidedAt);
+    metrics.decisionSeconds.observe({ flow, decision }, seconds, this.#exemplarOf(after));
+  }
+
+  #ended(after: OrderTransaction): void {
+    const { metrics } = this.#by;
     const flow = metrics.bounds.flows.of(after.spec.flow);
     const phase = phaseOf(after);
     metrics.finished.inc({ flow, phase });
-    metrics.statusWritesEach.observe({ flow }, statusWrites);
-    if (wasKeptByPeople) return;
-    metrics.durationSeconds.observe({ flow, phase }, secondsUntil(after, after.status?.finishedAt), exemplarOf(after));
-  };
-  return {
-    statusWritten(why, result) {
-      statusWrites += 1;
-      metrics.statusWrites.inc({ why, result });
-    },
-    stored(stored, after) {
-      const { status: before = {} } = stored;
-      wasKeptByPeople ||= isKeptByPeople(stored) || isKeptByPeople(after);
-      const { decision, phase } = after.status ?? {};
-      if (decision !== undefined && before.decision === undefined) decided(after, decision);
-      for (const { name, state } of messagesOf(after.status ?? {})) {
-        const isNew =
-          state === 'GaveUp' && messagesOf(before).find((message) => message.name === name)?.state !== state;
-        if (isNew) metrics.givenUp.inc({ message: metrics.bounds.targets.of(name) });
-      }
-      if (isFinal(phase) && !isFinal(before.phase)) ended(after);
-    },
-  };
+    metrics.statusWritesEach.observe({ flow }, this.#statusWrites);
+    if (this.#wasKeptByPeople) return;
+    const seconds = this.#secondsUntil(after, after.status?.finishedAt);
+    metrics.durationSeconds.observe({ flow, phase }, seconds, this.#exemplarOf(after));
+  }
+
+  #secondsUntil({ metadata }: OrderTransaction, date: string | undefined): number {
+    const here = (this.#by.monotonicMs() - this.#takenUpMs) / 1000;
+    const stored = (Date.parse(date ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
+    return stored > here + DATES_ARE_WITHIN_SECONDS ? stored : here;
+  }
+
+  #exemplarOf(transaction: OrderTransaction): Readonly<Record<string, string>> {
+    return {
+      trace_id: this.#by.traceIdOf(transaction),
+      transaction: `${transaction.metadata.namespace ?? ''}/${transaction.metadata.name}`,
+    };
+  }
 }
