@@ -73,8 +73,9 @@ test(
   'a replica that waited beside it takes over with the shard, and one that is started later does so as well',
   async () => {
     const first = await shop.startController({ env });
-    const moved = await succeededWithOpenMessage();
+    // It is there before the message is sent: that a process starts may take longer than until the second publication.
     const second = await shop.startController({ env });
+    const moved = await succeededWithOpenMessage();
     await kill(first);
     await expectCarriedThrough(moved);
 
