@@ -96,6 +96,7 @@ describe('with these rights', () => {
     expect(await answered('dispatch', `/dispatches/${orderId}`)).toMatchObject({ state: 'SCHEDULED' });
     expect(await answered('wms', `/shipments/${orderId}`)).toMatchObject({ state: 'OUTBOUND' });
     expect(await answered('member', '/members/ann')).toMatchObject({ points: 25, growth: 25 });
+    await customers.isTold(orderId);
     expect(await answered('notification', `/notifications?orderId=${orderId}`)).toMatchObject([{ status: 'SENT' }]);
     expect((await customers.ship(orderId)).status).toBe(200);
     await customers.statusIs(orderId, 'SHIPPED');

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { parse } from 'yaml';
+import { waitFor } from '../../local/deadline.ts';
 import { runPart, type Part } from '../../local/parts.ts';
 import { freePort } from '../../local/ports.ts';
 import { postgresPrograms } from '../../local/postgres.ts';
@@ -157,7 +158,9 @@ describe('Postgres', () => {
       await server.process.exited;
       const passwords = secretOf(objects, POSTGRES)['passwords.sql'] ?? '';
       await put('passwords.sql', passwords.replace(`'${passwordOf('ordertx_wms')}'`, `'another'`));
-      await prepare();
+      // Its children are still ending, and hold its memory until then.
+      const prepared = async () => prepare().then(() => true);
+      await waitFor(prepared, { what: 'nothing to be left of the one before', deadlineMs: READY_MS });
       await serve();
       await expect(as('ordertx-try-databases', 'wms')).rejects.toThrow('password authentication failed');
       const serving = await as('ordertx-try-databases', 'wms', (url) => (url.password = 'another'));
