@@ -138,9 +138,13 @@ beforeAll(async () => {
   for (const object of objectsOf(await helm.run(forTest)))
     if (object.kind.startsWith('Role') || object.kind === 'ServiceAccount') await create(object);
   for (const role of PEOPLE) for (const namespace of [home, carried]) await create(bindingOf(role, namespace));
-  await waitFor(async () => (await mayIn(home, 'get', otx, 'admin')) && (await mayIn(carried, 'get', otx, 'view')), {
-    ...{ what: 'the rights to count', deadlineMs: 20_000 },
-  });
+  // Roles and bindings are each watched apart: of both the last that was made.
+  await waitFor(
+    async () => (await mayIn(home, 'patch', probe, 'test')) && (await mayIn(carried, 'get', otx, 'admin')),
+    {
+      ...{ what: 'the rights to count', deadlineMs: 20_000 },
+    },
+  );
 }, SETUP_MS);
 
 afterAll(async () => {

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { waitFor } from '../../local/deadline.ts';
 import { freshNamespace, world } from '../world/world.ts';
 import { CHART, objectsOf, openHelm, over, type Helm, type Rendered, type Values } from './chart.ts';
 import { named, secretOf, type Workload } from './objects.ts';
@@ -13,6 +14,7 @@ import { named, secretOf, type Workload } from './objects.ts';
 const VALUES = parse(readFileSync(join(CHART, 'values-try.yaml'), 'utf8')) as Values;
 const SERVICES = ['order', 'inventory', 'payment', 'dispatch', 'wms', 'member', 'notification'];
 const OFF = { enabled: false };
+const ENFORCED_MS = 20_000;
 
 let helm: Helm;
 let objects: readonly Rendered[];
@@ -164,8 +166,10 @@ test('a namespace that enforces Restricted takes every pod of it', async () => {
   const kubectl = (...args: readonly string[]) =>
     promisify(execFile)(world().kubectl, ['--kubeconfig', world().kubeconfig, '--namespace', namespace, ...args]);
   await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
-  const refused = await kubectl('run', 'root', '--image=any', '--dry-run=server').catch(String);
-  expect(refused).toContain('violates PodSecurity "restricted:latest"');
+  // Its admission goes by a watch of namespaces, which hears of the label a moment later.
+  const refused = () => kubectl('run', 'root', '--image=any', '--dry-run=server').then(() => undefined, String);
+  const refusal = await waitFor(refused, { what: 'the namespace to enforce it', deadlineMs: ENFORCED_MS });
+  expect(refusal).toContain('violates PodSecurity "restricted:latest"');
 
   const file = await helm.valuesFile(VALUES);
   const manifest = objectsOf(await helm.run(['template', 'shop', CHART, '--namespace', namespace, '-f', file]));
