@@ -201,6 +201,8 @@ test(
         deadlineMs: DEADLINE_MS,
       },
     );
+    const isTold = async () => (await read(begun.waiting ?? '', ALPHA)).status?.message?.includes('does not exist');
+    await waitFor(isTold, { what: 'the missing flow to be told of', deadlineMs: DEADLINE_MS });
     before = new Map((await list(ALPHA)).map((each) => [each.metadata.name, each]));
     const phases = new Set([...before.values()].map(({ status }) => status?.phase ?? 'Pending'));
     expect([...phases].sort()).toEqual(
@@ -273,7 +275,14 @@ describe('v1beta1 comes, v1alpha1 is stored', () => {
 
   test('each object is the same in both', async () => {
     for (const [name, was] of before) {
-      const [alpha, beta] = [await read(name, ALPHA), await read(name, BETA)];
+      // What is tried again is written now and then: of both the same copy.
+      const [alpha, beta] = await waitFor(
+        async () => {
+          const both = [await read(name, ALPHA), await read(name, BETA)] as const;
+          return both[0].metadata.resourceVersion === both[1].metadata.resourceVersion && both;
+        },
+        { what: `${name} to stay for two reads`, deadlineMs: DEADLINE_MS },
+      );
       expect([alpha.apiVersion, beta.apiVersion]).toEqual(['ordertx.dev/v1alpha1', 'ordertx.dev/v1beta1']);
       expect(beta.metadata.uid).toBe(was.metadata.uid);
       expect(content(beta)).toEqual(content(alpha));
