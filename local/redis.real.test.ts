@@ -81,7 +81,8 @@ describe('a Redis from outside', () => {
     proxy.swallowOpen();
     const sinceMs = performance.now();
     await redis.release();
-    expect(performance.now() - sinceMs).toBeLessThan(8_000);
+    // A command that is not answered takes five seconds.
+    expect(performance.now() - sinceMs).toBeLessThan(15_000);
     await client.del(KEY);
     await proxy.close();
   }, 60_000);

@@ -229,10 +229,23 @@ describe('an attempt of another replica', () => {
     await replica.query(sqlFile(import.meta.url, '../../sql/try-lock-calls.sql'), values);
   }
 
+  /** The service has asked for the lock of a call since then. */
+  async function askedForLock(since: string): Promise<boolean> {
+    const { rowCount } = await notification.database.query(
+      `select from pg_stat_activity
+       where datname = current_database() and application_name <> '' and query like '%pg_try_advisory_lock%'
+         and query_start > $1`,
+      [since],
+    );
+    return rowCount !== 0;
+  }
+
   test('is under way for as long as the replica lives', async () => {
     const orderId = newOrder();
     await lockElsewhere(orderId, 60_000);
+    const { rows } = await notification.database.query<{ now: string }>('select clock_timestamp()::text as now');
     const waiting = publish(orderId, 1);
+    await waitFor(() => askedForLock(rows[0]!.now), { what: 'the lock to be asked for', deadlineMs: DEADLINE_MS });
     await inHand(1);
     expect(callsFor(orderId)).toBe(0);
     await endCallLocks();
