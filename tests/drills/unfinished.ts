@@ -124,8 +124,9 @@ class Drill {
   async run({ count, seconds, lanes }: Numbers, inspectorPort: number): Promise<void> {
     const controller = await this.#startController();
     await this.#measure(controller, { count, seconds, lanes }, inspectorPort).catch(async (error: unknown) => {
+      // The second one logs where the first did, and has its port.
       say(await controller.part.process.logTail());
-      say(JSON.stringify(await this.#look(controller)));
+      say(await this.#look(controller).then(JSON.stringify, (unseen: unknown) => `nothing is seen: ${String(unseen)}`));
       throw error;
     });
   }

@@ -58,7 +58,7 @@ export class BranchCalls {
 
   /** Withdraws what waits and is not among `calls`, or is by now another call; returns those that have to be begun. */
   sift(work: Work, flow: TransactionFlow | undefined, calls: readonly Call[]): readonly Call[] {
-    for (const waiting of [...work.waiting.values()]) {
+    for (const waiting of work.waiting.values()) {
       const call = calls.find(({ branch }) => branch === waiting.branch);
       if (!call || !isStill(waiting, call, participantOf(flow, call))) work.withdraw(waiting);
     }

@@ -42,6 +42,14 @@ export class FewSet<T> {
 export class FewMap<V> {
   #entries: readonly (readonly [key: string, value: V])[] = NONE;
 
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  has(key: string): boolean {
+    return this.#entries.some(([each]) => each === key);
+  }
+
   get(key: string): V | undefined {
     return this.#entries.find(([each]) => each === key)?.[1];
   }
@@ -51,8 +59,20 @@ export class FewMap<V> {
     this.#entries = others.length === this.#entries.length ? [...others, [key, value]] : this.#replaced(key, value);
   }
 
+  /** @returns whether it was there */
+  delete(key: string): boolean {
+    const left = this.#entries.filter(([each]) => each !== key);
+    if (left.length === this.#entries.length) return false;
+    this.#entries = left.length === 0 ? NONE : left;
+    return true;
+  }
+
   keys(): readonly string[] {
     return this.#entries.map(([key]) => key);
+  }
+
+  values(): readonly V[] {
+    return this.#entries.map(([, value]) => value);
   }
 
   [Symbol.iterator](): Iterator<readonly [key: string, value: V]> {

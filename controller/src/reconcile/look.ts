@@ -61,7 +61,7 @@ export type NextStep =
 interface Known {
   readonly mustRead: boolean;
   readonly apiFailures: number;
-  readonly waiting: ReadonlyMap<string, { readonly branch: string; readonly operation: Operation }>;
+  readonly waiting: { values(): Iterable<{ readonly branch: string; readonly operation: Operation }> };
 }
 
 export function lookAt(work: Known, view: View, step: Step): Look {

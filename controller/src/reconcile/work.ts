@@ -51,7 +51,7 @@ export class Work {
   /** Branches and messages with a call or publication under way. */
   readonly busy = new FewSet<string>();
   /** By branch: calls that wait for their place, or for a token. */
-  readonly waiting = new Map<string, WaitingCall>();
+  readonly waiting = new FewMap<WaitingCall>();
   /** Best-effort messages whose last publication its consumer has not ended yet. */
   readonly unended = new FewSet<string>();
   /** Branches whose try was sent by this process and ended, however. */
@@ -269,7 +269,7 @@ export class Work {
   }
 
   withdrawAll(): void {
-    for (const call of [...this.waiting.values()]) this.withdraw(call);
+    for (const call of this.waiting.values()) this.withdraw(call);
   }
 
   /** A try of this branch has ended. What was never sent has asked nobody, so no deadline counts by it (T5). */
