@@ -24,6 +24,7 @@ import {
 } from './stored-transaction.ts';
 
 const NAMESPACE = 'acts';
+const SETUP_MS = 120_000;
 /** The oldest that the API server under test can pass itself off as; it serves no MutatingAdmissionPolicy. */
 const OLDER = ['--emulated-version=1.33'];
 
@@ -142,7 +143,7 @@ describe.each([
       someoneWith(access, NAMESPACE, 'bob', ...all),
       someoneWith(access, NAMESPACE, 'carol', 'create', 'get', 'patch'),
     ]);
-  }, 60_000);
+  }, SETUP_MS);
   afterAll(async () => {
     for (const each of [alice, bob, carol]) await each?.close();
     await (own?.close() ?? admin.close());

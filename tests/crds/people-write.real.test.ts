@@ -17,6 +17,7 @@ import { branches, collectionPath, connectAsAdmin, manifest, status, storeTransa
 
 const run = promisify(execFile);
 const NAMESPACE = 'people-write';
+const SETUP_MS = 120_000;
 /** The oldest that the API server under test can pass itself off as; it serves no MutatingAdmissionPolicy. */
 const OLDER = ['--emulated-version=1.33'];
 const CONFIRMING = status({ phase: 'Confirming', decision: 'Confirm', branches: branches('Tried', 'Tried') });
@@ -38,7 +39,7 @@ describe.each([
     api = own?.admin ?? connectAsAdmin();
     access = own?.cluster ?? world();
     await createNamespace(api, NAMESPACE);
-  }, 60_000);
+  }, SETUP_MS);
   afterAll(async () => {
     await (own?.close() ?? api.close());
     await rm(folder, { recursive: true, force: true });
