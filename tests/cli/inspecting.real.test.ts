@@ -280,6 +280,9 @@ test(
   'every command of its page runs as it is written',
   async () => {
     await shop.applyFlow(tapped.origins);
+    // The page's commands one after the other may take longer than a customer waits.
+    const patience = { spec: { timeoutSeconds: 3_600 } };
+    await shop.admin.request('PATCH', shop.pathOf('transactionflows', 'create-order'), patience);
     const own = await shop.begin('create-order', [TEA]);
     await shop.transactionWhen(own.name, 'to fail', ({ status }) => status?.waitingFor === 'inventory');
     const folder = dirname(plugin.program);
