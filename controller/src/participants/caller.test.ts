@@ -290,21 +290,30 @@ describe('many calls', () => {
     expect(most).toBe(3);
   });
 
-  test('reach the participant with confirms and cancels first', async () => {
+  test('reach the participant with confirms and cancels first, then what it is asked for the first time', async () => {
     const { participant, caller } = await world((response, { path }) =>
       setImmediate(() =>
         answerState(response, path.endsWith('try') ? 'Tried' : path.endsWith('cancel') ? 'Cancelled' : 'Confirmed'),
       ),
     );
     const target = participantAt(participant.origin, { maxConcurrency: 1 });
-    const operations = ['try', 'try', 'confirm', 'try', 'cancel'] as const;
-    await Promise.all(operations.map((operation) => caller.call(callTo(target, { operation }), NEVER)));
-    expect(participant.requests.map(({ path }) => path.split('/').at(-1))).toEqual([
-      'try',
-      'confirm',
-      'cancel',
-      'try',
-      'try',
+    const calls = [
+      { operation: 'try', attempt: 1 },
+      { operation: 'try', attempt: 2 },
+      { operation: 'confirm', attempt: 2 },
+      { operation: 'try', attempt: 1 },
+      { operation: 'cancel', attempt: 1 },
+      { operation: 'try', attempt: 1 },
+    ] as const;
+    await Promise.all(calls.map((call) => caller.call(callTo(target, call), NEVER)));
+    const seen = participant.requests.map(({ path, headers }) => [path.split('/').at(-1), headers['ordertx-attempt']]);
+    expect(seen).toEqual([
+      ['try', '1'],
+      ['confirm', '2'],
+      ['cancel', '1'],
+      ['try', '1'],
+      ['try', '1'],
+      ['try', '2'],
     ]);
   });
 

@@ -26,7 +26,7 @@ import { Deadline, unlessEnded } from './deadline.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
 import { exchange, type Exchange } from './exchange.ts';
 import type { Sign } from './breaker.ts';
-import { EndpointLimits, type Claim, type EndpointHealth, type LimitsSettings } from './limits.ts';
+import { EndpointLimits, type Claim, type EndpointHealth, type LimitsSettings, type Rank } from './limits.ts';
 import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 import { signOfLife } from './sign-of-life.ts';
@@ -289,13 +289,21 @@ function isSame(now: ResolvedEndpoint, target: Target): boolean {
   return now.origin === target.origin && now.path === target.path && now.audience === target.audience;
 }
 
-function claimOf({ transaction, participant, operation, overdue, requested }: BranchCall, endpoint: string): Claim {
-  const rank = operation !== 'try' ? 'settling' : overdue ? 'overdue' : 'trying';
+/** What was asked for before, whoever has asked, has been stored as an attempt; what was answered is asked for again after a start (T5). */
+function rankOf({ operation, overdue, requested, attempt }: BranchCall): Rank {
+  if (requested) return 'requested';
+  if (operation !== 'try') return 'settling';
+  if (overdue) return 'overdue';
+  return attempt > 1 ? 'repeating' : 'trying';
+}
+
+function claimOf(call: BranchCall, endpoint: string): Claim {
+  const { transaction, participant } = call;
   return {
     endpoint,
     holder: `${transaction.metadata.namespace}/${transaction.spec.flow}/${participant.name}`,
     maxConcurrency: participant.maxConcurrency,
-    rank: requested ? 'requested' : rank,
+    rank: rankOf(call),
   };
 }
 

@@ -56,6 +56,26 @@ test('confirms and cancels go before tries that came earlier', async () => {
   expect(started).toEqual(['running', 'confirm', 'cancel', 'try 1', 'try 2']);
 });
 
+test('first tries go before repeated ones that came earlier, which get every fourth place', async () => {
+  const limits = new EndpointLimits({ clock: new ManualClock() });
+  const started: string[] = [];
+  const ask = asker(limits, started);
+  void ask('running');
+  for (const name of ['again 1', 'again 2', 'again 3']) void ask(name, { rank: 'repeating' });
+  for (const name of ['new 1', 'new 2', 'new 3', 'new 4', 'new 5']) void ask(name);
+  void ask('confirm', { rank: 'settling' });
+  void ask('overdue', { rank: 'overdue' });
+  for (let ended = 0; ended < 10; ended += 1) {
+    await settled();
+    limits.release(claim().endpoint);
+  }
+  await settled();
+  expect(started).toEqual([
+    ...['running', 'confirm', 'overdue', 'new 1', 'new 2', 'new 3', 'again 1'],
+    ...['new 4', 'new 5', 'again 2', 'again 3'],
+  ]);
+});
+
 test('endpoints do not wait for each other', async () => {
   const limits = new EndpointLimits({ clock: new ManualClock() });
   expect(limits.acquire(claim(), NEVER)).toBe(true);
@@ -118,7 +138,7 @@ test('whatever comes and goes, no limit is passed, everyone gets a turn, and not
     endpoint: fc.constantFrom('http://a', 'http://b'),
     holder: fc.constantFrom('x', 'y'),
     maxConcurrency: fc.integer({ min: 1, max: 3 }),
-    rank: fc.constantFrom('settling' as const, 'overdue' as const, 'trying' as const),
+    rank: fc.constantFrom('settling' as const, 'overdue' as const, 'trying' as const, 'repeating' as const),
     aborts: fc.boolean(),
     releasesFirst: fc.boolean(),
   });

@@ -8,7 +8,9 @@
  *    disagree about the number: each waiter is held to its own.
  * 2. Confirms and cancels go before tries: they set stock and money free, and a decided transaction is nearer its end.
  *    But where both wait, every fourth place goes to a try: a backlog of confirms never keeps new orders out.
- * 3. Among the tries the overdue go first: their transactions' deadlines wait for nothing else (T5).
+ * 3. Among the tries the overdue go first: their transactions' deadlines wait for nothing else (T5). Then those that are sent for the
+ *    first time; every fourth place is for one that is repeated. After a start everything undecided is asked again, and a new order
+ *    would wait for all of it.
  * 4. Among equals the first to come is the first to go, also where a later one's limit would let it pass.
  * 5. A changed maxConcurrency holds from the participant's next claim on, for those that already wait too.
  * 6. An endpoint that nobody calls takes no memory, unless its breaker has something to remember.
@@ -29,8 +31,11 @@ import {
 } from './breaker.ts';
 import { afterAnswer, afterTimeOut, forgotten, UNBOUNDED, type Window } from './window.ts';
 
-/** What a person asked for; a confirm or cancel; a try that is asked for the first time although its deadline has come; any other try. */
-export type Rank = 'requested' | 'settling' | 'overdue' | 'trying';
+/**
+ * What a person asked for; a confirm or cancel; a try that is asked for the first time although its deadline has come; any other that is
+ * asked for the first time; a try that was asked for before, by whomever.
+ */
+export type Rank = 'requested' | 'settling' | 'overdue' | 'trying' | 'repeating';
 
 export interface Claim {
   /** The resolved origin. */
@@ -62,6 +67,9 @@ export interface LimitsSettings {
  */
 const SETTLING_IN_A_ROW_MAX = 3;
 
+/** First tries that take places in a row while a repeated one waits. */
+const TRYING_IN_A_ROW_MAX = 3;
+
 /** Longer than the back-off of those that timed out: all of them may be waiting for its end. */
 const WINDOW_KEPT_MS = 120_000;
 
@@ -75,6 +83,8 @@ interface Gate {
   running: number;
   /** Places that confirms and cancels got in a row while a try waited. */
   settledInARow: number;
+  /** Places that first tries got in a row while a repeated one waited. */
+  triedInARow: number;
   /** maxConcurrency by holder, as last seen. */
   readonly limits: Map<string, number>;
   /** Sets keep the order of arrival and let a withdrawn waiter leave from the middle. */
@@ -152,8 +162,15 @@ export class EndpointLimits {
   #gate(endpoint: string): Gate {
     let gate = this.#gates.get(endpoint);
     if (!gate) {
-      const waiting = { requested: none(), settling: none(), overdue: none(), trying: none() };
-      const idle = { endpoint, running: 0, settledInARow: 0, limits: new Map<string, number>(), waiting };
+      const waiting = { requested: none(), settling: none(), overdue: none(), trying: none(), repeating: none() };
+      const idle = {
+        endpoint,
+        running: 0,
+        settledInARow: 0,
+        triedInARow: 0,
+        limits: new Map<string, number>(),
+        waiting,
+      };
       gate = { ...idle, breaker: NEVER_OPENED, window: UNBOUNDED, timedOutAtMs: -Infinity, timer: undefined };
       this.#gates.set(endpoint, gate);
     }
@@ -196,11 +213,19 @@ export class EndpointLimits {
       queue.delete(first);
       gate.running += 1;
       if (queue !== gate.waiting.requested) gate.breaker = gone(gate.breaker, as, nowMs);
-      const aTryWaits = gate.waiting.overdue.size + gate.waiting.trying.size > 0;
-      gate.settledInARow = aTryWaits && queue === gate.waiting.settling ? gate.settledInARow + 1 : 0;
+      this.#count(gate, queue);
       first.start();
     }
     this.#arm(gate, nowMs);
+  }
+
+  /** Whose turn it was. */
+  #count(gate: Gate, queue: Set<Waiter>): void {
+    const { settling, overdue, trying, repeating } = gate.waiting;
+    const aTryWaits = overdue.size + trying.size + repeating.size > 0;
+    gate.settledInARow = aTryWaits && queue === settling ? gate.settledInARow + 1 : 0;
+    if (queue === repeating || repeating.size === 0) gate.triedInARow = 0;
+    else if (queue === trying) gate.triedInARow += 1;
   }
 
   /**
@@ -251,7 +276,7 @@ function measure(gate: Gate, sign: Sign, nowMs: number): void {
   }
 }
 
-const RANKS: readonly Rank[] = ['requested', 'settling', 'overdue', 'trying'];
+const RANKS: readonly Rank[] = ['requested', 'settling', 'overdue', 'trying', 'repeating'];
 
 function none(): Set<Waiter> {
   return new Set();
@@ -261,11 +286,18 @@ function nobodyWaits({ waiting }: Gate): boolean {
   return RANKS.every((rank) => waiting[rank].size === 0);
 }
 
-function nextQueue({ waiting, settledInARow }: Gate, as: Admission): Set<Waiter> | undefined {
+function nextQueue(gate: Gate, as: Admission): Set<Waiter> | undefined {
+  const { waiting, settledInARow } = gate;
   if (waiting.requested.size > 0) return waiting.requested;
   if (as === 'nobody') return undefined;
   if (as === 'never sent') return waiting.overdue;
-  const tries = waiting.overdue.size > 0 ? waiting.overdue : waiting.trying;
+  const tries = nextTries(gate);
   if (tries.size === 0 || waiting.settling.size === 0) return tries.size === 0 ? waiting.settling : tries;
   return settledInARow < SETTLING_IN_A_ROW_MAX ? waiting.settling : tries;
+}
+
+function nextTries({ waiting: { overdue, trying, repeating }, triedInARow }: Gate): Set<Waiter> {
+  if (overdue.size > 0) return overdue;
+  if (trying.size === 0 || repeating.size === 0) return trying.size > 0 ? trying : repeating;
+  return triedInARow < TRYING_IN_A_ROW_MAX ? trying : repeating;
 }

@@ -320,3 +320,28 @@ test('what is counted is what happened', async () => {
   expect(counted).toEqual({ added: 2, retried: 1, waited: [0, 2], worked: [2, 0.5] });
   expect(queue.longestRunningMs()).toBe(0);
 });
+
+test('handlers that wait for nothing leave the rest to the next turn of the event loop', async () => {
+  const turns: (() => void)[] = [];
+  const handled: string[] = [];
+  let nowMs = 0;
+  const clock = new ManualClock();
+  clock.monotonicMs = () => nowMs;
+  const handle = (key: string): Promise<void> => {
+    handled.push(key);
+    nowMs += 4;
+    return Promise.resolve();
+  };
+  const { queue } = queueWith(handle, { clock, begin: (work) => void turns.push(work) });
+  const keys = Array.from({ length: 10 }, (_, index) => `key-${index}`);
+  for (const key of keys) queue.add(key);
+  const eachTurn: number[] = [];
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+    const before = handled.length;
+    turn();
+    await settle();
+    eachTurn.push(handled.length - before);
+  }
+  expect(handled).toEqual(keys);
+  expect(eachTurn).toEqual([3, 3, 3, 1, 0]);
+});

@@ -13,6 +13,8 @@
  *  Q6  Delays are counted on the monotonic clock: one that is set while a key waits makes it neither early nor late.
  *  Q7  News goes before routine, which is what was added for later and what is added as such, but never keeps it out (ready-keys.ts).
  *      Routine has a quarter of the workers at most: what they wait for (an API server that has no more to give) keeps the others waiting.
+ *  Q8  Others have their turn: after TURN_MS_MAX of one turn of the event loop the rest waits for the next. Handlers that end without
+ *      waiting for anything would let a hundred thousand keys pass in one turn, in which nothing is heard, answered or renewed.
  */
 import { backoffMs, type BackoffPolicy } from './backoff.ts';
 import type { Cancel, Clock } from './clock.ts';
@@ -37,13 +39,17 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly onPanic: (key: string, error: unknown) => void;
   readonly metrics?: WorkQueueMetrics;
-  /** Begins what is due: after everything that came in the same turn of the event loop, so that it is handled once. Default: at once. */
+  /**
+   * Begins what is due in the next turn of the event loop: after everything that came in this one, so that it is handled once (and Q8).
+   * Default: at once, and all of it.
+   */
   readonly begin?: (work: () => void) => void;
   /** In [0, 1); spreads the retries of panicking handlers. */
   readonly random?: () => number;
 }
 
 const ROUTINE_SHARE = 1 / 4;
+const TURN_MS_MAX = 10;
 
 /** A bug seldom heals by itself: quick at first for a passing cause, then out of everyone's way. */
 const PANIC_BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 60_000, factor: 2, jitter: 0.5 };
@@ -63,6 +69,8 @@ export class WorkQueue {
   #state: 'new' | 'running' | 'stopped' = 'new';
   #whenIdle: (() => void) | undefined;
   #beginning = false;
+  /** When the first key of this turn of the event loop was taken; undefined before. */
+  #turnBeganMs: number | undefined;
 
   constructor(options: WorkQueueOptions) {
     this.name = options.name;
@@ -164,11 +172,26 @@ export class WorkQueue {
   }
 
   #work(): void {
-    while (this.#state === 'running' && this.running < this.#options.workersMax) {
+    while (this.#state === 'running' && this.running < this.#options.workersMax && this.#ready.size > 0) {
+      if (this.#turnIsOver()) return;
       const next = this.#ready.take(this.#routineRunning < this.#options.workersMax * ROUTINE_SHARE);
       if (next === undefined) return;
       void this.#handle(next);
     }
+  }
+
+  /** Where it is, the next one has been asked for. */
+  #turnIsOver(): boolean {
+    const { begin, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#turnBeganMs !== undefined) return nowMs - this.#turnBeganMs >= TURN_MS_MAX;
+    if (begin === undefined) return false;
+    this.#turnBeganMs = nowMs;
+    begin(() => {
+      this.#turnBeganMs = undefined;
+      this.#work();
+    });
+    return false;
   }
 
   async #handle({ key, rank, sinceMs }: ReadyKey): Promise<void> {
