@@ -345,3 +345,16 @@ test('handlers that wait for nothing leave the rest to the next turn of the even
   expect(handled).toEqual(keys);
   expect(eachTurn).toEqual([3, 3, 3, 1, 0]);
 });
+
+test('routine that waits for its share asks for no turn of the event loop until one of its handlers ends', async () => {
+  const turns: (() => void)[] = [];
+  const gate = new Gate();
+  const { queue } = queueWith(gate.handle, { workersMax: 4, begin: (work) => void turns.push(work) });
+  for (const key of ['a', 'b']) queue.add(key, 'routine');
+  // The one in which the first is taken, and the one after it.
+  for (let turn = 0; turn < 2; turn += 1) turns.shift()?.();
+  expect(turns).toEqual([]);
+  expect(gate.running).toEqual(['a']);
+  await gate.finish('a');
+  expect(gate.running).toEqual(['b']);
+});

@@ -68,7 +68,7 @@ export class WorkQueue {
   #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #whenIdle: (() => void) | undefined;
-  #beginning = false;
+  #turnIsAsked = false;
   /** When the first key of this turn of the event loop was taken; undefined before. */
   #turnBeganMs: number | undefined;
 
@@ -159,39 +159,40 @@ export class WorkQueue {
 
   #begin(): void {
     const { begin } = this.#options;
-    if (begin === undefined) {
-      this.#work();
-      return;
-    }
-    if (this.#beginning) return;
-    this.#beginning = true;
-    begin(() => {
-      this.#beginning = false;
-      this.#work();
-    });
+    if (begin === undefined) this.#work();
+    else this.#askForTurn(begin);
   }
 
   #work(): void {
-    while (this.#state === 'running' && this.running < this.#options.workersMax && this.#ready.size > 0) {
-      if (this.#turnIsOver()) return;
+    while (this.#state === 'running' && this.running < this.#options.workersMax && !this.#turnIsOver()) {
       const next = this.#ready.take(this.#routineRunning < this.#options.workersMax * ROUTINE_SHARE);
       if (next === undefined) return;
+      this.#noteTurn();
       void this.#handle(next);
     }
   }
 
   /** Where it is, the next one has been asked for. */
   #turnIsOver(): boolean {
+    return this.#turnBeganMs !== undefined && this.#options.clock.monotonicMs() - this.#turnBeganMs >= TURN_MS_MAX;
+  }
+
+  /** Only once a key has been taken: to ask for turn after turn while none may be would keep the process busy for nothing. */
+  #noteTurn(): void {
     const { begin, clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (this.#turnBeganMs !== undefined) return nowMs - this.#turnBeganMs >= TURN_MS_MAX;
-    if (begin === undefined) return false;
-    this.#turnBeganMs = nowMs;
+    if (begin === undefined || this.#turnBeganMs !== undefined) return;
+    this.#turnBeganMs = clock.monotonicMs();
+    this.#askForTurn(begin);
+  }
+
+  #askForTurn(begin: NonNullable<WorkQueueOptions['begin']>): void {
+    if (this.#turnIsAsked) return;
+    this.#turnIsAsked = true;
     begin(() => {
+      this.#turnIsAsked = false;
       this.#turnBeganMs = undefined;
       this.#work();
     });
-    return false;
   }
 
   async #handle({ key, rank, sinceMs }: ReadyKey): Promise<void> {
