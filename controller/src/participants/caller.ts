@@ -26,7 +26,7 @@ import { Deadline, unlessEnded } from './deadline.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
 import { exchange, type Exchange } from './exchange.ts';
 import type { Sign } from './breaker.ts';
-import { EndpointLimits, type Claim, type EndpointHealth, type LimitsSettings, type Rank } from './limits.ts';
+import { EndpointLimits, rankOf, type Claim, type EndpointHealth, type LimitsSettings } from './limits.ts';
 import { broken, ended, notSent, withoutToken } from './no-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 import { signOfLife } from './sign-of-life.ts';
@@ -287,14 +287,6 @@ function bodyOf({ transaction }: BranchCall): Buffer {
 function isSame(now: ResolvedEndpoint, target: Target): boolean {
   if (now.kind === 'forbidden') return false;
   return now.origin === target.origin && now.path === target.path && now.audience === target.audience;
-}
-
-/** What was asked for before, whoever has asked, has been stored as an attempt; what was answered is asked for again after a start (T5). */
-function rankOf({ operation, overdue, requested, attempt }: BranchCall): Rank {
-  if (requested) return 'requested';
-  if (operation !== 'try') return 'settling';
-  if (overdue) return 'overdue';
-  return attempt > 1 ? 'repeating' : 'trying';
 }
 
 function claimOf(call: BranchCall, endpoint: string): Claim {

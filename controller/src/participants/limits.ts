@@ -18,6 +18,7 @@
  * 8. A breaker that closes lets all that wait go, as places allow.
  * 9. Where calls time out there are fewer places than maxConcurrency says (window.ts), until WINDOW_KEPT_MS after nobody calls any more.
  */
+import type { BranchCall } from '../reconcile/ports.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import {
   admission,
@@ -36,6 +37,19 @@ import { afterAnswer, afterTimeOut, forgotten, UNBOUNDED, type Window } from './
  * asked for the first time; a try that was asked for before, by whomever.
  */
 export type Rank = 'requested' | 'settling' | 'overdue' | 'trying' | 'repeating';
+
+/** An attempt before this one is stored whoever has made it. After a start what was answered already is asked for again, too (T5). */
+export function rankOf({
+  operation,
+  overdue,
+  requested,
+  attempt,
+}: Pick<BranchCall, 'operation' | 'overdue' | 'requested' | 'attempt'>): Rank {
+  if (requested) return 'requested';
+  if (operation !== 'try') return 'settling';
+  if (overdue) return 'overdue';
+  return attempt > 1 ? 'repeating' : 'trying';
+}
 
 export interface Claim {
   /** The resolved origin. */

@@ -7,7 +7,7 @@
 import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/generated/ordertransaction.ts';
 import type { Participant, TransactionFlow } from '../../../crds/generated/transactionflow.ts';
 import type { Sign } from '../participants/breaker.ts';
-import { EndpointLimits, type Rank } from '../participants/limits.ts';
+import { EndpointLimits, rankOf, type Rank } from '../participants/limits.ts';
 import { illegalStep } from '../transaction/legality.ts';
 import { NOT_CALLED, WORKING_ON_IT, type Operation, type Outcome } from '../transaction/outcome.ts';
 import type {
@@ -322,13 +322,7 @@ export class FencedParticipants implements Participants {
       const place = this.#limits.acquire(
         {
           ...{ endpoint, holder: call.participant.name, maxConcurrency: call.participant.maxConcurrency },
-          rank: call.requested
-            ? 'requested'
-            : call.operation !== 'try'
-              ? 'settling'
-              : call.overdue
-                ? 'overdue'
-                : 'trying',
+          rank: rankOf(call),
         },
         request.withdrawn,
       );
