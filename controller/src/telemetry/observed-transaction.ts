@@ -8,7 +8,7 @@
  * What a person kept waiting, by a hold or a suspension, says nothing of how fast the system is: it is counted, and not timed.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
-import type { TransactionObserver } from '../reconcile/ports.ts';
+import type { TransactionObserver, WriteResult } from '../reconcile/ports.ts';
 import { isAboutHold, isAboutSuspension, isFinal, messagesOf, phaseOf } from '../transaction/phase.ts';
 import type { ControllerMetrics } from './metrics.ts';
 
@@ -40,7 +40,7 @@ export class ObservedTransaction implements TransactionObserver {
     this.#takenUpMs = by.monotonicMs();
   }
 
-  statusWritten(...[why, result]: Parameters<TransactionObserver['statusWritten']>): void {
+  statusWritten(why: 'decision' | 'end' | 'news', result: WriteResult['kind']): void {
     this.#statusWrites += 1;
     this.#by.metrics.statusWrites.inc({ why, result });
   }
