@@ -226,6 +226,17 @@ function packagesIn(name: string): readonly string[] {
   return named.toSorted();
 }
 
+test.each(PROCESSES.map(({ name }) => name))('the program of %s takes one byte a character', (name) => {
+  const program = readFileSync(join(contentOf(name), 'main.mjs'));
+  expect(program.findIndex((byte) => byte > 0x7f)).toBe(-1);
+});
+
+test('a character beyond ASCII in a regular expression is still that character', async () => {
+  const program = readFileSync(join(contentOf('controller'), 'main.mjs'), 'utf8');
+  const [literal = ''] = /\/\[[^\n\]]*\\u2026[^\n\]]*\]\$\//.exec(program) ?? [];
+  expect(new RegExp(literal.slice(1, -1)).test('wait…')).toBe(true);
+});
+
 describe('a bill of materials', () => {
   test.each(PROCESSES.map(({ name }) => name))('of %s names exactly what is bundled', (name) => {
     const bill = JSON.parse(readFileSync(join(contentOf(name), 'sbom.spdx.json'), 'utf8')) as Bill;
