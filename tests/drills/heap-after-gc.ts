@@ -1,7 +1,8 @@
 /**
  * What a Node process holds once its garbage is collected, asked through its inspector; it must run with
- * NODE_OPTIONS=--inspect=127.0.0.1:<port>.
+ * NODE_OPTIONS=--inspect-port=127.0.0.1:<port>. The inspector starts only now, by SIGUSR1: it takes memory itself.
  */
+import { waitFor } from '../../local/deadline.ts';
 
 export interface Held {
   /** Of JavaScript's objects, right after a full collection. */
@@ -11,16 +12,26 @@ export interface Held {
 }
 
 const MEBIBYTE = 1024 ** 2;
+const INSPECTOR_MS = 10_000;
+
+interface Target {
+  readonly webSocketDebuggerUrl: string;
+}
 
 interface Answer {
   readonly id: number;
   readonly result?: { readonly result?: { readonly value?: string } };
 }
 
-export async function heapAfterGc(inspectorPort: number): Promise<Held> {
-  const targets = await (await fetch(`http://127.0.0.1:${String(inspectorPort)}/json/list`)).json();
-  const [target] = targets as readonly { readonly webSocketDebuggerUrl: string }[];
-  if (target === undefined) throw new Error('the process has no inspector');
+export async function heapAfterGc(pid: number, inspectorPort: number): Promise<Held> {
+  process.kill(pid, 'SIGUSR1');
+  const target = await waitFor(
+    async () => {
+      const targets = await (await fetch(`http://127.0.0.1:${String(inspectorPort)}/json/list`)).json();
+      return (targets as readonly Target[])[0];
+    },
+    { what: 'the inspector to answer', deadlineMs: INSPECTOR_MS },
+  );
   const socket = new WebSocket(target.webSocketDebuggerUrl);
   const waiting = new Map<number, (answer: Answer) => void>();
   await new Promise((resolve, reject) => {
