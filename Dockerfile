@@ -40,8 +40,8 @@ LABEL org.opencontainers.image.vendor="ordertx" \
   org.opencontainers.image.base.name="${NODE_IMAGE}"
 
 FROM production AS controller
-# By itself Node lets much more garbage gather than a controller holds (docs/BENCHMARKS.md).
-ENV NODE_OPTIONS=--max-semi-space-size=4
+# By itself Node lets much more garbage gather than a controller holds, and glibc keeps an arena for each of its threads (docs/BENCHMARKS.md).
+ENV NODE_OPTIONS=--max-semi-space-size=4 MALLOC_ARENA_MAX=1
 LABEL org.opencontainers.image.title="ordertx controller"
 COPY --from=bundle /src/dist/images/controller/ ./
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
+import { controllerProcess } from '../../local/controllers.ts';
 import { PROCESSES } from '../../scripts/images/processes.ts';
 import { SERVICES } from '../../local/services.ts';
 import { instructionsOf, type Instruction } from './instructions.ts';
@@ -65,6 +66,17 @@ describe('an image', () => {
     expect(base?.rest.slice(pinned.length)).toMatch(/^[0-9a-f]{64}$/);
     for (const name of ['packages', 'node-alone']) expect(rests(name, 'FROM')).toEqual([`\${NODE_IMAGE} AS ${name}`]);
   });
+});
+
+test('the controller takes no more memory in an image than where `up` starts it', () => {
+  const env = Object.fromEntries(
+    rests('controller', 'ENV').flatMap((rest) => rest.split(' ').map((each) => each.split(/=(.*)/).slice(0, 2))),
+  ) as Record<string, string>;
+  const options = { name: 'c', port: 1, kubeconfig: '', redisUrl: '', namespaces: [], allowEndpoints: [] };
+  const { spec } = controllerProcess(options);
+  expect(spec.args).toContain(env.NODE_OPTIONS);
+  expect(env.MALLOC_ARENA_MAX).toBe(spec.env?.MALLOC_ARENA_MAX);
+  expect(env.MALLOC_ARENA_MAX).toBe('1');
 });
 
 test('nothing is fetched but packages, and those as package-lock.json has them', () => {
