@@ -1,6 +1,7 @@
 /** They behave as Set and Map do, whatever is done to them. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { bytesHeldBy } from '../runtime/testing/garbage.ts';
 import { FewMap, FewSet } from './few.ts';
 
 const names = fc.constantFrom('a', 'b', 'c');
@@ -50,4 +51,25 @@ test('a map of few is a Map', () => {
       }
     }),
   );
+});
+
+test('one with an entry has no room for more', () => {
+  const count = 20_000;
+  const sets = () =>
+    Array.from({ length: count }, () => {
+      const few = new FewSet<string>();
+      few.add('inventory');
+      return few;
+    });
+  const maps = () =>
+    Array.from({ length: count }, () => {
+      const few = new FewMap<number>();
+      few.set('inventory', 1);
+      few.set('order', 2);
+      few.delete('order');
+      return few;
+    });
+  // An object, its array of one, and for a map the pair: 90 and 150; with room for 16 more 210 and 280.
+  expect(bytesHeldBy(sets) / count).toBeLessThan(130);
+  expect(bytesHeldBy(maps) / count).toBeLessThan(190);
 });

@@ -303,7 +303,7 @@ export class Work {
   }
 
   receive(answer: Answer): void {
-    this.#answers = [...this.#answers, answer];
+    this.#answers = this.#answers.concat([answer]);
     // That a message is published says nothing yet of its consumer.
     if (answer.on === 'message' && answer.outcome.kind === 'published') return;
     // It was under way when a person asked: unless it has done what was to be done, the next one answers.
@@ -358,7 +358,14 @@ function saysTried(answer: Answer): boolean {
   return answer.on === 'branch' && answer.operation === 'try' && answer.outcome.kind === 'succeeded';
 }
 
-/** Generations begin anew with a flow that was deleted and created again. */
+const versions = new WeakMap<TransactionFlow, string>();
+
+/** Generations begin anew with a flow that was deleted and created again. Thousands keep it: there is one text of each. */
 function versionOf(flow: TransactionFlow | undefined): string {
-  return `${flow?.metadata.uid ?? ''}/${flow?.metadata.generation ?? ''}`;
+  if (flow === undefined) return '';
+  const known = versions.get(flow);
+  if (known !== undefined) return known;
+  const version = `${flow.metadata.uid ?? ''}/${flow.metadata.generation ?? ''}`;
+  versions.set(flow, version);
+  return version;
 }

@@ -7,3 +7,14 @@ export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
 }
+
+/** What of what `make` returns stays on the heap, in bytes, give or take some kilobytes. */
+export function bytesHeldBy(make: () => unknown): number {
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const held = make();
+  collectGarbage();
+  const bytes = process.memoryUsage().heapUsed - before;
+  // So that it is held until here.
+  return held === undefined ? NaN : bytes;
+}
