@@ -18,9 +18,10 @@ import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/gen
 import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { needsWork } from '../transaction/phase.ts';
+import { heldCopy } from './held-copy.ts';
 import type { Informer } from './informer.ts';
 import type { Informers } from './informers.ts';
-import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS, withoutManagedFields } from './stored-object.ts';
+import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS } from './stored-object.ts';
 import type { ApiError, Transport } from './transport.ts';
 
 /** What is known of a key beyond the informer's copy. */
@@ -124,7 +125,7 @@ export class ApiTransactionStore implements TransactionStore {
 
   /** What a write has stored. */
   #remember(stored: OrderTransaction): void {
-    const transaction = withoutManagedFields(stored);
+    const transaction = heldCopy(stored);
     const key = keyOf(transaction);
     if (this.#hasLeft(key, transaction)) return;
     const newest = this.get(key);
@@ -138,7 +139,7 @@ export class ApiTransactionStore implements TransactionStore {
     before: OrderTransaction | undefined,
     stored: OrderTransaction | undefined,
   ): OrderTransaction | undefined {
-    const transaction = stored && withoutManagedFields(stored);
+    const transaction = stored && heldCopy(stored);
     const newest = this.get(key);
     const cached = this.#informers.get(key);
     const olderThan = (known: OrderTransaction | undefined): boolean =>
