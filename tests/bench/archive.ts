@@ -23,6 +23,7 @@ const PAGE_MS_MAX = 200;
 const NAMESPACE = 'shop';
 const FLOWS = ['create-order', 'pay-order', 'close-order', 'rare-flow'];
 const YEAR_MS = 365 * 24 * 3_600_000;
+const DAY_MS = 86_400_000;
 
 /** What the archive keeps of one, so that its tables are its own and its rows as large as real ones. */
 function sample(finishedAt: Date, uid: string): OrderTransaction {
@@ -133,6 +134,12 @@ async function bench(): Promise<boolean> {
       };
       verdicts.push(judge(`a page of 100, ${JSON.stringify(filter)}`, await timed(looks, page), PAGE_MS_MAX));
     }
+    const ofADay = async (number: number): Promise<unknown> => {
+      const before = new Date(Date.now() - (YEAR_MS * number) / looks);
+      const since = new Date(before.getTime() - DAY_MS);
+      return listArchived(pool, { namespace: NAMESPACE, outcome: 'Cancelled', since, before }, { limit: 100 });
+    };
+    verdicts.push(judge('a page of 100 cancelled ones of a day', await timed(looks, ofADay), PAGE_MS_MAX));
     return verdicts.every(Boolean);
   } finally {
     await archive.close();
