@@ -6,7 +6,7 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import type { FlowStore } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FLOW_FINALIZER } from '../transaction/phase.ts';
-import { heldCopy } from './held-copy.ts';
+import { slim } from './slim.ts';
 import type { Informers } from './informers.ts';
 import { FLOWS, isNewer, keyOf, pathOf, resourceVersionOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
@@ -56,7 +56,7 @@ export class InformedFlowStore implements FlowStore {
     this.#readings.delete(reading);
     switch (answer.kind) {
       case 'ok':
-        this.#believe(heldCopy(answer.body), reading);
+        this.#believe(slim(answer.body), reading);
         return true;
       case 'error':
         // None is there, or it is not for us to read: then what the watch shows is all there is. Anything else may be over soon.

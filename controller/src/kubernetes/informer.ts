@@ -24,7 +24,7 @@ import { parseExact } from '../../../services/protocol/src/exact-json.ts';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { heldCopy } from './held-copy.ts';
+import { slim } from './slim.ts';
 import { endOf, sentenceOf, type RoundEnd } from './round-end.ts';
 import { limitSilence } from './silence.ts';
 import { isSame, keyOf, resourceVersionOf, type ObjectList, type StoredObject } from './stored-object.ts';
@@ -279,7 +279,7 @@ export class Informer<T extends StoredObject> {
       const answer = await this.#page(this.#options.pageObjectsMax ?? PAGE_OBJECTS_MAX, next, signal);
       if (answer.kind !== 'ok') return endOf(answer);
       this.#heard();
-      for (const item of answer.body.items) listed.set(keyOf(item), heldCopy(item));
+      for (const item of answer.body.items) listed.set(keyOf(item), slim(item));
       next = answer.body.metadata.continue || undefined;
       if (next === undefined) this.#take(listed, answer.body.metadata.resourceVersion, listNumber);
     } while (next !== undefined);
@@ -377,7 +377,7 @@ export class Informer<T extends StoredObject> {
     const { transport } = this.#options;
     const path = `${this.path}/${encodeURIComponent(held.metadata.name)}`;
     const answer = await transport.request<T>({ method: 'GET', path, signal });
-    if (answer.kind === 'ok' && isDeepStrictEqual(heldCopy(answer.body), held)) return undefined;
+    if (answer.kind === 'ok' && isDeepStrictEqual(slim(answer.body), held)) return undefined;
     // Whatever else is stored there, or nothing: it may be our history, further on. Only a list tells.
     if (answer.kind === 'ok' || (answer.kind === 'error' && answer.error.status === 404)) return { kind: 'expired' };
     return endOf(answer);
@@ -400,7 +400,7 @@ export class Informer<T extends StoredObject> {
         return undefined;
       case 'ADDED':
       case 'MODIFIED': {
-        const object = heldCopy(event.object);
+        const object = slim(event.object);
         const key = keyOf(object);
         this.#objects.set(key, object);
         this.#newest = object;

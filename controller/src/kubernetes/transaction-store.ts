@@ -18,7 +18,7 @@ import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/gen
 import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { needsWork } from '../transaction/phase.ts';
-import { heldCopy } from './held-copy.ts';
+import { slim } from './slim.ts';
 import type { Informer } from './informer.ts';
 import type { Informers } from './informers.ts';
 import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS } from './stored-object.ts';
@@ -125,7 +125,7 @@ export class ApiTransactionStore implements TransactionStore {
 
   /** What a write has stored. */
   #remember(stored: OrderTransaction): void {
-    const transaction = heldCopy(stored);
+    const transaction = slim(stored);
     const key = keyOf(transaction);
     if (this.#hasLeft(key, transaction)) return;
     const newest = this.get(key);
@@ -139,7 +139,7 @@ export class ApiTransactionStore implements TransactionStore {
     before: OrderTransaction | undefined,
     stored: OrderTransaction | undefined,
   ): OrderTransaction | undefined {
-    const transaction = stored && heldCopy(stored);
+    const transaction = stored && slim(stored);
     const newest = this.get(key);
     const cached = this.#informers.get(key);
     const olderThan = (known: OrderTransaction | undefined): boolean =>

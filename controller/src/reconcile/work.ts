@@ -358,14 +358,14 @@ function saysTried(answer: Answer): boolean {
   return answer.on === 'branch' && answer.operation === 'try' && answer.outcome.kind === 'succeeded';
 }
 
-const versions = new WeakMap<TransactionFlow, string>();
+const versionsByFlow = new WeakMap<TransactionFlow, string>();
 
-/** Generations begin anew with a flow that was deleted and created again. Thousands keep it: there is one text of each. */
+/** Generations begin anew with a flow that was deleted and created again. Thousands keep it: there is one text for each copy of a flow. */
 function versionOf(flow: TransactionFlow | undefined): string {
   if (flow === undefined) return '';
-  const known = versions.get(flow);
+  const known = versionsByFlow.get(flow);
   if (known !== undefined) return known;
   const version = `${flow.metadata.uid ?? ''}/${flow.metadata.generation ?? ''}`;
-  versions.set(flow, version);
+  versionsByFlow.set(flow, version);
   return version;
 }

@@ -8,7 +8,7 @@ export function collectGarbage(): void {
   (runInNewContext('gc') as () => void)();
 }
 
-/** What of what `make` returns stays on the heap, in bytes, give or take some kilobytes. */
+/** How many bytes more are on the heap while what `make` returns is held; give or take some hundreds of kilobytes. */
 export function bytesHeldBy(make: () => unknown): number {
   collectGarbage();
   const before = process.memoryUsage().heapUsed;
