@@ -13,6 +13,7 @@ import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import manifest from '../../package.json' with { type: 'json' };
 import { kubeConfigOnly, rewriteCode, ROOT, withStatements } from '../bundling.ts';
+import { asciiOnly } from './ascii-only.ts';
 import { readLock, spdxDocument, type LockedPackage } from './bill-of-materials.ts';
 import { licensesOf } from './licenses.ts';
 import { PROCESSES, type Process } from './processes.ts';
@@ -96,7 +97,8 @@ export async function bundleProcess(process: Process, options: BundleOptions): P
     banner: { js: BANNER },
     plugins: [kubeConfigOnly, noMigrationCompiler, filesBeside(folders)],
   });
-  escapeBeyondAscii(join(folder, 'main.mjs'));
+  const program = join(folder, 'main.mjs');
+  writeFileSync(program, asciiOnly(readFileSync(program, 'utf8')));
   for (const each of folders) cpSync(join(ROOT, each), join(folder, each), { recursive: true });
   const packages = bundledPackages(metafile);
   const about = { name: `ordertx-${process.name}`, version: manifest.version, license: manifest.license };
@@ -105,15 +107,6 @@ export async function bundleProcess(process: Process, options: BundleOptions): P
   copyFileSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
   writeFileSync(join(folder, 'LICENSES-OF-PACKAGES'), licensesOf(packages));
   return folder;
-}
-
-/**
- * One character beyond ASCII, and Node holds the whole text in two bytes a character. The bundler escapes them in strings, and leaves
- * regular expressions and packages' comments as they are.
- */
-function escapeBeyondAscii(path: string): void {
-  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/[^\0-\x7f]/g, escape));
 }
 
 /** Those of which anything came through: what was imported and then left out is not in the image. */

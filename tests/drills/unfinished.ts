@@ -1,7 +1,7 @@
 /**
  * What do transactions cost that cannot go on? `npm run drill:unfinished [-- --count 10000 --seconds 30 --lanes 32]`
  *
- * A controller as its image holds it, in a cluster with so many unfinished transactions: a third suspended by people, a third behind a
+ * A controller from its image's bundle, in a cluster with so many unfinished transactions: a third suspended by people, a third behind a
  * participant that says "later" (425) until a deadline of tomorrow, a third behind one that is down (503). While they are stored a new
  * order is timed after each 5,000. Once all is told, the controller's memory is taken, what it does and costs in a while without news,
  * and what one new order costs beside them. Then it is killed (kill -9), an order comes, and the time is taken from its start to the order's end.
@@ -10,6 +10,7 @@
  * where a new order has not ended after a minute.
  */
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { answerState, startParticipant } from '../../controller/src/participants/loopback-participant.ts';
 import { FLOWS, pathOf, TRANSACTIONS } from '../../controller/src/kubernetes/stored-object.ts';
 import { HttpTransport } from '../../controller/src/kubernetes/transport.ts';
@@ -239,11 +240,11 @@ class Drill {
   }
 }
 
-/** What its image holds: type stripping takes memory, too, which nobody has who installs it. */
-async function bundleOfController(): Promise<string> {
+/** As in its image: type stripping takes memory, too, which nobody has who installs it. */
+async function bundleOfController(folder: string): Promise<string> {
   const controller = PROCESSES.find(({ name }) => name === 'controller');
   if (controller === undefined) throw new Error('there is no image of a controller');
-  return bundleProcess(controller, { base: 'no image', sourceDateEpoch: 0 });
+  return bundleProcess(controller, { base: 'no image', sourceDateEpoch: 0, folder });
 }
 
 async function drill(): Promise<void> {
@@ -258,13 +259,13 @@ async function drill(): Promise<void> {
     const access = await grantAccess(own.plane, NAMESPACE, group.folder);
     for (const kind of ['live', 'later', 'down'] as const)
       await expectOk(transport, { method: 'POST', path: pathOf(FLOWS, NAMESPACE), body: flowOf(kind, participants) });
-    const bundle = await bundleOfController();
+    const bundle = await bundleOfController(join(group.folder, 'bundles'));
     const [port, inspectorPort] = [await freePort(), await freePort()];
     const start = (): Promise<RunningController> =>
       startController(group, {
         ...{ name: 'controller', port, kubeconfig: access.controllerKubeconfig, redisUrl: redis.url },
         ...{ namespaces: [NAMESPACE], allowEndpoints: participants.all.map(({ origin }) => origin), bundle },
-        env: { NODE_OPTIONS: `--inspect-port=127.0.0.1:${String(inspectorPort)}` },
+        env: { NODE_ENV: 'production', NODE_OPTIONS: `--inspect-port=127.0.0.1:${String(inspectorPort)}` },
       });
     await new Drill(own, transport, start).run(numbers, inspectorPort);
   } finally {

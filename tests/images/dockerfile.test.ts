@@ -68,7 +68,7 @@ describe('an image', () => {
   });
 });
 
-test('the controller takes no more memory in an image than where `up` starts it', () => {
+test('the controller has against garbage and arenas what `up` starts it with', () => {
   const env = Object.fromEntries(
     rests('controller', 'ENV').flatMap((rest) => rest.split(' ').map((each) => each.split(/=(.*)/).slice(0, 2))),
   ) as Record<string, string>;
