@@ -6,8 +6,8 @@ import type { TransactionFlow } from '../../../crds/generated/transactionflow.ts
 import type { FlowStore } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FLOW_FINALIZER } from '../transaction/phase.ts';
-import { slim } from './slim.ts';
 import type { Informers } from './informers.ts';
+import { slim } from './slim.ts';
 import { FLOWS, isNewer, keyOf, pathOf, resourceVersionOf } from './stored-object.ts';
 import type { Transport } from './transport.ts';
 

@@ -24,9 +24,9 @@ import { parseExact } from '../../../services/protocol/src/exact-json.ts';
 import { backoffMs, type BackoffPolicy } from '../runtime/backoff.ts';
 import { delay, type Cancel, type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { slim } from './slim.ts';
 import { endOf, sentenceOf, type RoundEnd } from './round-end.ts';
 import { limitSilence } from './silence.ts';
+import { slim } from './slim.ts';
 import { isSame, keyOf, resourceVersionOf, type ObjectList, type StoredObject } from './stored-object.ts';
 import type { ApiAnswer, Transport } from './transport.ts';
 

@@ -7,7 +7,7 @@ import { withoutManagedFields, type StoredObject } from './stored-object.ts';
 
 /** The parser itself shares what is shorter. */
 const SHARED_CHARS_MIN = 11;
-/** What a text of a status may have at most (the CRDs' maxLength): all that is kept here stays below 4 MB, and usually has 0.2. */
+/** What a text of a status may have at most (the CRDs' maxLength): all that is kept here stays below 4 MB. */
 const SHARED_CHARS_MAX = 1_024;
 /** Times to the millisecond, of which each is another: they would push out what is shared. */
 const TIME_CHARS = new Date(0).toISOString().length;

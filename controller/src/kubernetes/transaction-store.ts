@@ -18,9 +18,9 @@ import type { OrderTransaction, OrderTransactionStatus } from '../../../crds/gen
 import type { Key, ReadResult, TransactionStore, WriteResult } from '../reconcile/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { needsWork } from '../transaction/phase.ts';
-import { slim } from './slim.ts';
 import type { Informer } from './informer.ts';
 import type { Informers } from './informers.ts';
+import { slim } from './slim.ts';
 import { isNewer, keyOf, pathOf, resourceVersionOf, TRANSACTIONS } from './stored-object.ts';
 import type { ApiError, Transport } from './transport.ts';
 
