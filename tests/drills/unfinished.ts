@@ -4,7 +4,8 @@
  * A controller from its image's bundle, in a cluster with so many unfinished transactions: a third suspended by people, a third behind a
  * participant that says "later" (425) until a deadline of tomorrow, a third behind one that is down (503). While they are stored a new
  * order is timed after each 5,000. Once all is told, the controller's memory is taken, what it does and costs in a while without news,
- * and what one new order costs beside them. Then it is killed (kill -9), an order comes, and the time is taken from its start to the order's end.
+ * and what one new order costs beside them. Then it is killed (kill -9), an order comes, and the time is taken from its start to the
+ * order's end.
  *
  * Fails where 10,000 take more than 250 MB, or a restarted controller needs more than 5 s for the order; in proportion for others; also
  * where a new order has not ended after a minute.

@@ -231,7 +231,7 @@ test.each(PROCESSES.map(({ name }) => name))('the program of %s takes one byte a
   expect(program.findIndex((byte) => byte > 0x7f)).toBe(-1);
 });
 
-test('a character beyond ASCII in a regular expression is still that character', async () => {
+test('a character beyond ASCII in a regular expression is still that character', () => {
   const program = readFileSync(join(contentOf('controller'), 'main.mjs'), 'utf8');
   const [literal] = /\/\[[^\n\]]*\\u2026[^\n\]]*\]\$\//.exec(program) ?? [];
   expect(literal).toBeDefined();
