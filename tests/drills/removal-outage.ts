@@ -1,12 +1,15 @@
 /**
- * Does removal catch up after an outage without anybody noticing? `npm run drill:removal-outage [-- --orders 10000 --ttl 240 --lanes 50]`
+ * Does removal catch up after an outage of hours without anybody noticing?
+ * `npm run drill:removal-outage [-- --overdue 100000 --hours 6 --lanes 2]`
  *
- * So many orders end, and the controller is killed (kill -9) before any of them may be removed; it stays away until all of them should
- * have been gone. Then it is started, and two lanes of customers order as they did before: their median is compared, the API server's CPU
- * beside it, and how many are removed a second. What has piled up is looked through page by page, whatever its age: an outage of hours
- * differs by nothing but the number. Fails when anything stays, when more than the limit are removed in a second, or when the median has doubled.
+ * The controller is killed (kill -9), and so many transactions are stored as they end, in equal parts over the hours before. Then it is
+ * started, and as many lanes of customers order as they did before the kill: their median and 99th percentile are compared, the API
+ * server's CPU beside them, and how many are removed a second until all of them are gone.
+ *
+ * Fails when anything stays, when more than the limit are removed in a second, or when the median has doubled.
  */
 import { join } from 'node:path';
+import { HttpTransport } from '../../controller/src/kubernetes/transport.ts';
 import { waitFor } from '../../local/deadline.ts';
 import { onEnd } from '../../local/interruption.ts';
 import { say } from '../../local/progress.ts';
@@ -16,34 +19,47 @@ import { runCommand } from '../bench/command.ts';
 import { cpuMsOf } from '../bench/cpu-time.ts';
 import { readNumbers } from '../bench/number-options.ts';
 import { openCustomers, type Customers } from '../bench/orders.ts';
-import { keepFor, storedNow } from '../bench/stored.ts';
+import { keepFor } from '../bench/stored.ts';
+import { adminKubeConfig } from '../world/api-client.ts';
 import { sumOf } from '../world/prometheus-text.ts';
+import { storeEnded } from './stored-ended.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'drill');
 /** ORDERTX_REMOVALS_PER_SECOND, as it is where nobody says otherwise; a second is a little longer at times. */
 const REMOVALS_PER_SECOND_MAX = 200 * 1.1;
 const MEDIAN_TIMES_MAX = 2;
-const FEW_LANES = 2;
-const COMPARED_MS = 15_000;
-/** The minute it ends in, and the one after. */
-const BESIDES_TTL_MS = 130_000;
+/** What the customers' own orders are kept for: none of them is to go meanwhile. */
+const KEPT_SECONDS = 86_400;
+const WARM_UP_MS = 15_000;
+const COMPARED_MS = 30_000;
 const LOOK_EVERY_MS = 1_000;
-const CAUGHT_UP_MS = 20 * 60_000;
+const HOUR_MS = 3_600_000;
+/** `2026-11-22T23:15` of an ISO time. */
+const MINUTE_CHARS = 16;
+/** Removal may take four times as long as its limit allows. */
+const CAUGHT_UP_TIMES_MAX = 4;
 
 interface Few {
   readonly p50Ms: number;
+  readonly p99Ms: number;
   /** Of the API server, in a second. */
   readonly cpuMs: number;
 }
 
-async function fewOrders(stack: Stack, customers: Customers): Promise<Few> {
+async function fewOrders(stack: Stack, customers: Customers, lanes: number, milliseconds: number): Promise<Few> {
   const { pid } = stack.description().apiserver;
   const [beforeMs, begunMs] = [cpuMsOf(pid), performance.now()];
-  const { latenciesMs } = await closedLoop({ lanes: FEW_LANES, milliseconds: COMPARED_MS, roundsMax: 1_000_000 }, () =>
-    customers.order(),
-  );
+  const { latenciesMs } = await closedLoop({ lanes, milliseconds, roundsMax: 1_000_000 }, () => customers.order());
   const seconds = (performance.now() - begunMs) / 1_000;
-  return { p50Ms: percentile(latenciesMs, 0.5), cpuMs: (cpuMsOf(pid) - beforeMs) / seconds };
+  return {
+    p50Ms: percentile(latenciesMs, 0.5),
+    p99Ms: percentile(latenciesMs, 0.99),
+    cpuMs: (cpuMsOf(pid) - beforeMs) / seconds,
+  };
+}
+
+function told({ p50Ms, p99Ms, cpuMs }: Few): string {
+  return `a median of ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)}, the API server ${cpuMs.toFixed(0)} ms of CPU a second`;
 }
 
 async function removedBy(stack: Stack): Promise<number> {
@@ -52,49 +68,66 @@ async function removedBy(stack: Stack): Promise<number> {
   return sumOf(page, 'ordertx_removals_total', { result: 'removed' });
 }
 
+/** What ends in the hours before now while nobody removes it. */
+async function storeOverdue(stack: Stack, overdue: number, hours: number, signal: AbortSignal): Promise<void> {
+  const transport = new HttpTransport({
+    ...{ kubeConfig: adminKubeConfig(undefined, stack.cluster.kubeconfig), userAgent: 'drill' },
+  });
+  const firstMs = Date.now() - hours * HOUR_MS;
+  const expires = (number: number): string => {
+    const at = new Date(firstMs + (number / overdue) * hours * HOUR_MS);
+    return `${at.toISOString().slice(0, MINUTE_CHARS)}Z`;
+  };
+  try {
+    await storeEnded({ transport, namespace: 'default', count: overdue, expires, signal });
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Resolves once so many are gone, with the most that went in one second. */
+async function allRemoved(stack: Stack, overdue: number, signal: AbortSignal): Promise<number> {
+  let [before, most] = [0, 0];
+  let beforeMs = performance.now();
+  const isDone = async (): Promise<boolean> => {
+    const [removed, nowMs] = [await removedBy(stack), performance.now()];
+    most = Math.max(most, ((removed - before) * 1_000) / (nowMs - beforeMs));
+    [before, beforeMs] = [removed, nowMs];
+    return removed >= overdue;
+  };
+  const deadlineMs = (CAUGHT_UP_TIMES_MAX * overdue * 1_000) / REMOVALS_PER_SECOND_MAX + COMPARED_MS;
+  await waitFor(isDone, { what: 'all that piled up to be removed', deadlineMs, everyMs: LOOK_EVERY_MS, signal });
+  return most;
+}
+
 async function drill(): Promise<void> {
-  const { orders, ttl, lanes } = readNumbers({ orders: 10_000, ttl: 240, lanes: 50 });
+  const { overdue, hours, lanes } = readNumbers({ overdue: 100_000, hours: 6, lanes: 2 });
   const end = onEnd();
   const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } }, end.signal);
   const customers = await openCustomers(stack);
-  const until = (what: string, deadlineMs: number, is: () => Promise<boolean>) =>
-    waitFor(is, { what, deadlineMs, everyMs: LOOK_EVERY_MS, signal: end.signal });
   try {
-    await keepFor(ttl, stack);
-    const begunMs = performance.now();
-    await closedLoop({ lanes, milliseconds: ttl * 1_000, roundsMax: orders }, () => customers.order());
-    const before = await fewOrders(stack, customers);
+    await keepFor(KEPT_SECONDS, stack);
+    await fewOrders(stack, customers, lanes, WARM_UP_MS);
+    const before = await fewOrders(stack, customers, lanes, COMPARED_MS);
     const [controller] = stack.business.controllers;
     if (controller === undefined) throw new Error('no controller was started');
     controller.part.process.kill('SIGKILL');
-    const stored = await storedNow(stack);
-    say(
-      `${String(stored)} have ended after ${((performance.now() - begunMs) / 1_000).toFixed(0)} s; the controller is killed`,
-    );
-    const dueMs = performance.now() + ttl * 1_000 + BESIDES_TTL_MS;
-    await until('all of them to be overdue', 2 * (dueMs - performance.now()), async () => performance.now() > dueMs);
+    await controller.part.process.exited;
+    await storeOverdue(stack, overdue, hours, end.signal);
 
     await controller.part.restart();
     const startedMs = performance.now();
-    const removals: number[] = [];
-    const timer = setInterval(() => {
-      removedBy(stack).then(
-        (removed) => removals.push(removed),
-        () => undefined,
-      );
-    }, LOOK_EVERY_MS);
-    const beside = await fewOrders(stack, customers);
-    const left = await storedNow(stack);
-    if (left < stored / 10)
-      say('nearly all were removed meanwhile: take more --orders for a median beside the removal');
-    await until('all that piled up to be removed', CAUGHT_UP_MS, async () => (await removedBy(stack)) >= stored);
-    clearInterval(timer);
-    const most = Math.max(...removals.map((removed, index) => removed - (removals[index - 1] ?? 0)));
-    const seconds = (performance.now() - startedMs) / 1_000;
-    say(
-      `all were removed ${seconds.toFixed(0)} s after its start, at most ${String(most)} in a second; beside it ${String(FEW_LANES)} lanes had a median of ` +
-        `${beside.p50Ms.toFixed(1)} ms (before ${before.p50Ms.toFixed(1)}), and the API server took ${beside.cpuMs.toFixed(0)} ms of CPU a second (before ${before.cpuMs.toFixed(0)})`,
-    );
+    const [most, beside] = await Promise.all([
+      allRemoved(stack, overdue, end.signal),
+      fewOrders(stack, customers, lanes, COMPARED_MS).then(async (few) => {
+        const left = overdue - (await removedBy(stack));
+        say(`beside removal ${told(few)}; ${String(left)} were left then`);
+        return few;
+      }),
+    ]);
+    const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0);
+    say(`all ${String(overdue)} were removed ${seconds} s after its start, at most ${most.toFixed(0)} in a second`);
+    say(`without removal ${told(before)}`);
     if (most > REMOVALS_PER_SECOND_MAX)
       throw new Error(`at most ${String(REMOVALS_PER_SECOND_MAX)} may be removed in a second`);
     if (beside.p50Ms > MEDIAN_TIMES_MAX * before.p50Ms) throw new Error('the median has doubled');
