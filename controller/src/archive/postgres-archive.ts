@@ -22,7 +22,7 @@ const keep = sqlFile(import.meta.url, './sql/keep.sql');
 const keepAbandoned = sqlFile(import.meta.url, './sql/keep-abandoned.sql');
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
-/** One keeps; the other is for whoever drops what is old meanwhile. */
+/** Where removal is behind, two minutes' transactions are kept at once. */
 const CONNECTIONS_MAX = 2;
 const CLEAN_EVERY_MS = 3_600_000;
 

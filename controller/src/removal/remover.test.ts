@@ -44,6 +44,12 @@ function start(more: Partial<RemoverOptions> = {}): Remover {
   return remover;
 }
 
+/** So many transactions with an `expires` so many minutes after the hour. */
+function endInMinute(minute: number, transactions: number): void {
+  const expires = `2030-01-01T12:${String(minute).padStart(2, '0')}Z`;
+  for (let number = 0; number < transactions; number += 1) api.ended(`ended-${minute}-${number}`, expires);
+}
+
 /** An archive that keeps what it is given, unless told otherwise. */
 class ArchiveFake {
   readonly kept: string[] = [];
@@ -130,8 +136,7 @@ describe.each([
     api.removalTakesMs = 500;
     const stored: number[] = [];
     for (let minute = 0; minute < 20; minute += 1) {
-      const expires = `2030-01-01T12:${String(minute).padStart(2, '0')}Z`;
-      for (let number = 0; number < 3_600; number += 1) api.ended(`ended-${minute}-${number}`, expires);
+      endInMinute(minute, 3_600);
       await clock.advance(MINUTE_MS);
       stored.push(api.names.length);
     }
@@ -183,28 +188,83 @@ describe.each([
   });
 });
 
-test('a collection that takes longer than its share of the pace is gone on with, until removal is behind', async () => {
+test('a collection that takes longer than its share of the pace is gone on with', async () => {
   start();
   await clock.advance(1_000);
-  api.removalTakesMs = 15;
-  for (let number = 0; number < 2_000; number += 1) api.ended(`ended-${number}`, '2030-01-01T12:00Z');
+  api.removalTakesMs = 20;
+  endInMinute(0, 2_000);
   await clock.advance(2 * MINUTE_MS);
   expect(api.names).toEqual([]);
   expect(api.wentTogether).toBe(2_000);
-  for (let number = 0; number < 6_000; number += 1) api.ended(`later-${number}`, '2030-01-01T12:03Z');
-  await clock.advance(4 * MINUTE_MS);
-  expect(api.names).toEqual([]);
-  expect(api.wentTogether).toBeLessThan(2_000 + 6_000);
 });
 
-test('where a collection takes so long that it is not answered at all, they go one by one', async () => {
+test('where one took much longer they go one by one, and the next minute goes together again', async () => {
+  start();
+  await clock.advance(1_000);
+  endInMinute(0, 500);
+  api.removalTakesMs = 40;
+  await clock.advance(MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(100);
+  endInMinute(1, 500);
+  api.removalTakesMs = 1;
+  const { looks } = api;
+  await clock.advance(MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(100 + 500);
+  expect(api.looks - looks).toBe(3 + 6);
+});
+
+test('where all are slow, a collection of few is all that a minute waits for', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 100;
+  for (let minute = 0; minute < 4; minute += 1) {
+    endInMinute(minute, 500);
+    await clock.advance(MINUTE_MS);
+  }
+  await clock.advance(MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(100 + 3 * 20);
+});
+
+test('where a minute’s collections take longer than it, two minutes go at once and removal keeps up', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 15;
+  const stored: number[] = [];
+  for (let minute = 0; minute < 30; minute += 1) {
+    endInMinute(minute, 6_000);
+    await clock.advance(MINUTE_MS);
+    stored.push(api.names.length);
+  }
+  expect(api.wentTogether).toBeGreaterThan(25 * 6_000);
+  expect(Math.max(...stored)).toBeLessThan(4 * 6_000);
+});
+
+test('what became due while the minute before it went is not waited for', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 11;
+  for (let minute = 0; minute < 10; minute += 1) {
+    endInMinute(minute, 6_000);
+    await clock.advance(MINUTE_MS);
+  }
+  const perSecond = new Set([...api.removedAtMs.values()].map((ms) => Math.floor(ms / 1_000)));
+  const idle = Array.from({ length: 400 }, (_, second) => Math.floor(START / 1_000) + 120 + second).filter(
+    (second) => !perSecond.has(second),
+  );
+  expect(idle).toEqual([]);
+});
+
+test('where a collection takes so long that it is not answered at all, all but a few go one by one', async () => {
   start();
   await clock.advance(1_000);
   [api.removalTakesMs, api.answeredWithinMs] = [500, 30_000];
   for (let number = 0; number < 500; number += 1) api.ended(`ended-${number}`, '2030-01-01T12:00Z');
   await clock.advance(2 * MINUTE_MS);
   expect(api.names).toEqual([]);
-  expect({ wentTogether: api.wentTogether, troubles }).toEqual({ wentTogether: 0, troubles: [] });
+  expect({ wentTogether: api.wentTogether, troubles }).toEqual({ wentTogether: 20, troubles: [] });
 });
 
 test('while the archive is away all stay; it is said once, and for how long they wait', async () => {

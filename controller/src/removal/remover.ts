@@ -9,8 +9,8 @@
  *  V3  One replica does it, the owner of the shard that the name REMOVAL falls into. Two at once are harmless.
  *  V4  At most so many a second, evenly: after an outage of hours what has piled up goes at the same pace.
  *  V5  Minutes are looked at one by one, because the API server's selectors know equality only. `expires` is never written with a
- *      minute that has long passed (transaction/finish.ts), so that a minute is done with soon after it. Whoever begins, and
- *      once an hour, looks through all that rest instead: whatever was left goes then.
+ *      minute that has long passed (transaction/finish.ts), so that a minute is done with soon after it. Where several have passed, two
+ *      go at once. Whoever begins, and once an hour, looks through all that rest instead: whatever was left goes then.
  *  V6  What fails is begun anew, later and later, and said once: to the log, and to every flow (ADR 36).
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
@@ -48,23 +48,22 @@ export const REMOVAL = 'removal';
 
 /** An archive's batch; a page of large payloads stays below 10 MB. */
 const PAGE_TRANSACTIONS_MAX = 100;
+/** Where several are due removal is behind: a larger share of a busy API server is asked for. */
+const MINUTES_AT_ONCE_BEHIND = 2;
 /**
- * Under way at once, of a minute: with 50 lanes of orders on two cores, 32 removed 75 a second while 90 ended, and 16 removed 45. So
- * there are more where removal is a minute behind; not all of the connections to the API server, which status writes need.
+ * One by one, under way at once, of each minute. With 50 lanes of orders on two cores, 50 removed 85 a second while 100 ended. Not all
+ * of the connections to the API server, which status writes need.
  */
-const LANES = 32;
-const LANES_BEHIND = 50;
+const LANES = 25;
 /** What was left of long ago can wait: the busier the API server, the less it is asked for that. */
 const LANES_OF_ALL = 4;
 /**
- * A collection costs half of what removing one by one does, but unless it was told otherwise (--delete-collection-workers) an API server
- * removes one after the other: 10 to 20 a second while it is busy, and 100 end. So it may take longer than its share of the pace, as
- * long as removal is not behind.
+ * A collection costs half of what removing one by one does, so it may take longer than its share of the pace. But unless it was told
+ * otherwise (--delete-collection-workers) an API server removes one after the other: 10 to 20 a second while it is busy, and 100 end.
  */
 const COLLECTION_TIMES_PACE_MAX = 5;
-const COLLECTION_TIMES_PACE_MAX_BEHIND = 2;
-/** Then it is not tried again at once: a try takes up to half a minute in which nothing else is removed. */
-const COLLECTION_AGAIN_MS = 15 * MINUTE_MS;
+/** After one that took longer: a single one may have met something rare, and where all are slow this many delay a minute little. */
+const COLLECTION_OF_FEW = 20;
 /** Nothing is lost by removing a minute this much later; each look costs the API server a walk over its cache. */
 const LOOK_EVERY_MS = 10_000;
 const SWEEP_EVERY_MS = 3_600_000;
@@ -85,7 +84,7 @@ export class Remover {
   /** The first minute that was not looked at after it had passed; undefined until all that rest were looked through. */
   #nextMs: number | undefined;
   #sweptMs = -Infinity;
-  #collectionsFromMs = -Infinity;
+  #collectionMax = PAGE_TRANSACTIONS_MAX;
   /** From when the oldest that was seen and not removed might have gone. */
   #oldestDueMs: number | undefined;
   #trouble: Trouble | undefined;
@@ -120,6 +119,7 @@ export class Remover {
       const trouble = ended.kind === 'failed' ? ended.trouble : undefined;
       this.#tell(trouble);
       if (isOurs() && ended.kind !== 'stopped') await report?.looked(trouble, signal);
+      if (ended.kind === 'done' && this.#nextMs !== undefined && this.#currentMinuteMs() > this.#nextMs) continue;
       await delay(clock, failures > 0 ? backoffMs(BACKOFF, failures, Math.random()) : lookEveryMs, signal);
     }
   }
@@ -131,9 +131,8 @@ export class Remover {
   }
 
   async #look(signal: AbortSignal): Promise<Ended> {
-    const { clock, apiClock, sweepEveryMs = SWEEP_EVERY_MS } = this.#options;
-    const nowMs = apiClock.now();
-    const current = nowMs - (nowMs % MINUTE_MS);
+    const { clock, sweepEveryMs = SWEEP_EVERY_MS } = this.#options;
+    const current = this.#currentMinuteMs();
     if (this.#nextMs === undefined || clock.monotonicMs() - this.#sweptMs > sweepEveryMs) {
       const ended = await this.#removeAll({ kind: 'all' }, signal);
       if (ended.kind !== 'done') return ended;
@@ -144,20 +143,42 @@ export class Remover {
     }
     // Looked at a second time within the same minute, they would be empty still.
     if (current === this.#nextMs) return DONE;
-    for (let minute = this.#nextMs - LATE_MINUTES * MINUTE_MS; minute < current; minute += MINUTE_MS) {
-      const ended = await this.#removeAll({ kind: 'minute', expires: minuteOf(minute) }, signal);
-      if (ended.kind !== 'done') return ended;
-      this.#nextMs = Math.max(this.#nextMs, minute + MINUTE_MS);
-    }
+    const ended = await this.#removeMinutes(this.#nextMs, current, signal);
+    if (ended.kind !== 'done') return ended;
+    this.#nextMs = current;
     this.#oldestDueMs = undefined;
     return DONE;
   }
 
+  #currentMinuteMs(): number {
+    const nowMs = this.#options.apiClock.now();
+    return nowMs - (nowMs % MINUTE_MS);
+  }
+
+  /** From the first that was not looked at to the one that goes on, and those before it again. */
+  async #removeMinutes(firstMs: number, currentMs: number, signal: AbortSignal): Promise<Ended> {
+    let nextMs = firstMs - LATE_MINUTES * MINUTE_MS;
+    const oneAfterTheOther = async (): Promise<Ended> => {
+      while (nextMs < currentMs) {
+        const which: Minute = { kind: 'minute', expires: minuteOf(nextMs) };
+        nextMs += MINUTE_MS;
+        const ended = await this.#removeAll(which, signal);
+        if (ended.kind === 'done') continue;
+        nextMs = currentMs;
+        return ended;
+      }
+      return DONE;
+    };
+    const isBehind = currentMs - firstMs > MINUTE_MS;
+    const atOnce = Array.from({ length: isBehind ? MINUTES_AT_ONCE_BEHIND : 1 }, oneAfterTheOther);
+    return (await Promise.all(atOnce)).find(({ kind }) => kind !== 'done') ?? DONE;
+  }
+
   async #removeAll(which: Resting, signal: AbortSignal): Promise<Ended> {
-    const { clock, archive, resting } = this.#options;
+    const { archive, resting } = this.#options;
     for (const namespace of resting.namespaces) {
       const ended =
-        which.kind === 'minute' && archive === undefined && clock.monotonicMs() >= this.#collectionsFromMs
+        which.kind === 'minute' && archive === undefined
           ? await this.#removeMinute(namespace, which, signal)
           : await this.#removeIn(namespace, which, signal);
       if (ended.kind !== 'done') return ended;
@@ -171,13 +192,15 @@ export class Remover {
     while (!signal.aborted && isOurs()) {
       await this.#pace.turn(signal);
       const askedMs = clock.monotonicMs();
-      const result = await resting.removeMinute(namespace, which.expires, PAGE_TRANSACTIONS_MAX);
+      const most = this.#collectionMax;
+      const result = await resting.removeMinute(namespace, which.expires, most);
+      const isSlow =
+        clock.monotonicMs() - askedMs > (COLLECTION_TIMES_PACE_MAX * most * 1000) / this.#options.perSecond;
       switch (result.kind) {
         case 'unknown':
+          if (!isSlow) return { kind: 'failed', trouble: { of: 'api', message: result.message } };
           // One that takes too long to be answered at all is too slow, too.
-          if (this.#isTooSlow(which, clock.monotonicMs() - askedMs, PAGE_TRANSACTIONS_MAX))
-            return this.#goOnOneByOne(namespace, which, signal);
-          return { kind: 'failed', trouble: { of: 'api', message: result.message } };
+          break;
         case 'refused':
           return this.#removeIn(namespace, which, signal);
         case 'removed':
@@ -187,20 +210,11 @@ export class Remover {
             this.#sawDue(dueMs(which.expires));
           }
           if (!result.more || result.removed === 0) return DONE;
-          if (this.#isTooSlow(which, clock.monotonicMs() - askedMs, result.removed))
-            return this.#goOnOneByOne(namespace, which, signal);
       }
+      this.#collectionMax = isSlow ? COLLECTION_OF_FEW : PAGE_TRANSACTIONS_MAX;
+      if (isSlow) return this.#removeIn(namespace, which, signal);
     }
     return { kind: 'stopped' };
-  }
-
-  #isTooSlow(which: Minute, tookMs: number, transactions: number): boolean {
-    return tookMs > (this.#timesPaceMax(which) * transactions * 1000) / this.#options.perSecond;
-  }
-
-  #goOnOneByOne(namespace: string, which: Minute, signal: AbortSignal): Promise<Ended> {
-    this.#collectionsFromMs = this.#options.clock.monotonicMs() + COLLECTION_AGAIN_MS;
-    return this.#removeIn(namespace, which, signal);
   }
 
   async #removeIn(namespace: string, which: Resting, signal: AbortSignal): Promise<Ended> {
@@ -219,7 +233,7 @@ export class Remover {
         case 'forbidden':
           return DONE;
         case 'page': {
-          const ended = await this.#removePage(found.transactions, this.#lanesFor(which), signal);
+          const ended = await this.#removePage(found.transactions, which.kind === 'all' ? LANES_OF_ALL : LANES, signal);
           if (ended.kind !== 'done') return ended;
           next = found.next;
         }
@@ -238,19 +252,6 @@ export class Remover {
     if (kept?.kind === 'unavailable') return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
     const going = due.filter((transaction) => !this.#isUnarchivable(transaction, kept?.refused.get(transaction)));
     return this.#removeEach(going, lanes, signal);
-  }
-
-  #lanesFor(which: Resting): number {
-    if (which.kind === 'all') return LANES_OF_ALL;
-    return this.#isBehind(which) ? LANES_BEHIND : LANES;
-  }
-
-  #timesPaceMax(which: Minute): number {
-    return this.#isBehind(which) ? COLLECTION_TIMES_PACE_MAX_BEHIND : COLLECTION_TIMES_PACE_MAX;
-  }
-
-  #isBehind({ expires }: Minute): boolean {
-    return this.#options.apiClock.now() - dueMs(expires) > MINUTE_MS;
   }
 
   #sawDue(ms: number): void {
