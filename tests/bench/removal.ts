@@ -3,8 +3,8 @@
  *
  * The whole system under concurrent orders for so many minutes, its flows keeping what has ended for `ttl` seconds. Every ten seconds it
  * prints how many transactions the API server stores, as it says itself, and how large etcd's database is: in all, and what of it is in
- * use, for the API server has etcd forget what is older than five minutes. Fails when any are stored that ended longer ago than `ttl`, three
- * minutes and what a look takes; that is, when removal does not keep up.
+ * use, for the API server has etcd forget what is older than five minutes. Fails when any are stored that ended longer ago than `ttl`, two
+ * minutes and what is between two looks; that is, when removal does not keep up.
  */
 import { join } from 'node:path';
 import { onEnd } from '../../local/interruption.ts';
@@ -20,8 +20,8 @@ import { keepFor, storedNow } from './stored.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'bench');
 const LOOK_EVERY_MS = 10_000;
-/** The minute it ends in, the one it goes in, one that removal may be behind, and what is between two looks. */
-const BESIDES_TTL_SECONDS = 210;
+/** The minute it ends in, the one it goes in, and what is between two looks, the remover's and those here. */
+const BESIDES_TTL_SECONDS = 140;
 const MEBIBYTE = 1024 ** 2;
 
 function readOptions() {

@@ -3,8 +3,8 @@
  * `npm run drill:removal-outage [-- --overdue 100000 --hours 6 --lanes 2]`
  *
  * The controller is killed (kill -9), and so many transactions are stored as they end, in equal parts over the hours before. Then it is
- * started, and as many lanes of customers order as they did before the kill: their median and 99th percentile are compared, the API
- * server's CPU beside them, and how many are removed a second until all of them are gone.
+ * started, and as many lanes of customers order as they did before the kill and do once all are gone: their median and 99th percentile
+ * are compared, the API server's CPU beside them, and how many are removed a second.
  *
  * Fails when anything stays, when more than the limit are removed in a second, or when the median has doubled.
  */
@@ -58,6 +58,12 @@ async function fewOrders(stack: Stack, customers: Customers, lanes: number, mill
   };
 }
 
+/** What comes first is left out: processes have just been started. */
+async function warmOrders(stack: Stack, customers: Customers, lanes: number): Promise<Few> {
+  await fewOrders(stack, customers, lanes, WARM_UP_MS);
+  return fewOrders(stack, customers, lanes, COMPARED_MS);
+}
+
 function told({ p50Ms, p99Ms, cpuMs }: Few): string {
   return `a median of ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)}, the API server ${cpuMs.toFixed(0)} ms of CPU a second`;
 }
@@ -107,8 +113,7 @@ async function drill(): Promise<void> {
   const customers = await openCustomers(stack);
   try {
     await keepFor(KEPT_SECONDS, stack);
-    await fewOrders(stack, customers, lanes, WARM_UP_MS);
-    const before = await fewOrders(stack, customers, lanes, COMPARED_MS);
+    const before = await warmOrders(stack, customers, lanes);
     const [controller] = stack.business.controllers;
     if (controller === undefined) throw new Error('no controller was started');
     controller.part.process.kill('SIGKILL');
@@ -119,15 +124,15 @@ async function drill(): Promise<void> {
     const startedMs = performance.now();
     const [most, beside] = await Promise.all([
       allRemoved(stack, overdue, end.signal),
-      fewOrders(stack, customers, lanes, COMPARED_MS).then(async (few) => {
-        const left = overdue - (await removedBy(stack));
-        say(`beside removal ${told(few)}; ${String(left)} were left then`);
+      warmOrders(stack, customers, lanes).then(async (few) => {
+        say(`beside removal ${told(few)}; ${String(overdue - (await removedBy(stack)))} were left then`);
         return few;
       }),
     ]);
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0);
     say(`all ${String(overdue)} were removed ${seconds} s after its start, at most ${most.toFixed(0)} in a second`);
-    say(`without removal ${told(before)}`);
+    say(`before the kill ${told(before)}`);
+    say(`once all were removed ${told(await warmOrders(stack, customers, lanes))}`);
     if (most > REMOVALS_PER_SECOND_MAX)
       throw new Error(`at most ${String(REMOVALS_PER_SECOND_MAX)} may be removed in a second`);
     if (beside.p50Ms > MEDIAN_TIMES_MAX * before.p50Ms) throw new Error('the median has doubled');
