@@ -1,10 +1,11 @@
 /**
- * Do live objects stay bounded at full speed? `npm run bench:removal [-- --minutes 10 --lanes 50 --ttl 60]`
+ * Do live objects stay bounded at full speed? `npm run bench:removal [-- --minutes 10 --lanes 50 --ttl 60 --kill-after SECONDS]`
  *
  * The whole system under concurrent orders for so many minutes, its flows keeping what has ended for `ttl` seconds. Every ten seconds it
  * prints how many transactions the API server stores, as it says itself, and how large etcd's database is: in all, and what of it is in
  * use, for the API server has etcd forget what is older than five minutes. Fails when any are stored that ended longer ago than `ttl`, two
- * minutes and what is between two looks; that is, when removal does not keep up.
+ * minutes and what is between two looks; that is, when removal does not keep up. With `--kill-after`, the controller is killed (kill -9)
+ * after so many seconds and started again, and what it does until a minute later is not judged.
  */
 import { join } from 'node:path';
 import { onEnd } from '../../local/interruption.ts';
@@ -15,17 +16,19 @@ import { closedLoop } from './closed-loop.ts';
 import { runCommand } from './command.ts';
 import { describeMachine } from './machine.ts';
 import { readNumbers } from './number-options.ts';
-import { openCustomers, type Customers } from './orders.ts';
+import { openCustomers } from './orders.ts';
 import { keepFor, storedNow } from './stored.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'bench');
 const LOOK_EVERY_MS = 10_000;
 /** The minute it ends in, the one it goes in, and what is between two looks, the remover's and those here. */
 const BESIDES_TTL_SECONDS = 140;
+/** A killed controller's Leases expire, and what was due meanwhile goes. */
+const SPARED_SECONDS = 60;
 const MEBIBYTE = 1024 ** 2;
 
 function readOptions() {
-  const numbers = readNumbers({ minutes: 10, lanes: 50, ttl: 60 });
+  const numbers = readNumbers({ minutes: 10, lanes: 50, ttl: 60, 'kill-after': Infinity });
   if (numbers.minutes * 60 < numbers.ttl + BESIDES_TTL_SECONDS + 30)
     throw new Error(
       `--minutes must leave time for what ended first to be removed: ${String(numbers.ttl)} s and ${String(BESIDES_TTL_SECONDS)}`,
@@ -36,21 +39,18 @@ function readOptions() {
 interface Sight {
   readonly atMs: number;
   readonly ended: number;
-  readonly removed: number;
   readonly stored: number;
   readonly etcdMiB: number;
   readonly inUseMiB: number;
 }
 
-async function look(stack: Stack, customers: Customers): Promise<Sight> {
-  const { cluster, business } = stack;
-  const etcd = await (await fetch(`${cluster.etcdUrl}/metrics`)).text();
-  const pages = await Promise.all(business.controllers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+/** @param ended how many orders were answered: their transactions end in the same second */
+async function look(stack: Stack, ended: () => number): Promise<Sight> {
+  const etcd = await (await fetch(`${stack.cluster.etcdUrl}/metrics`)).text();
   return {
-    atMs: performance.now(),
-    ended: await customers.endedSoFar(),
-    removed: pages.reduce((sum, page) => sum + sumOf(page, 'ordertx_removals_total'), 0),
     stored: await storedNow(stack),
+    ended: ended(),
+    atMs: performance.now(),
     etcdMiB: sumOf(etcd, 'etcd_mvcc_db_total_size_in_bytes') / MEBIBYTE,
     inUseMiB: sumOf(etcd, 'etcd_mvcc_db_total_size_in_use_in_bytes') / MEBIBYTE,
   };
@@ -62,34 +62,53 @@ function overdue(sights: readonly Sight[], { atMs, ended, stored }: Sight, keptS
   return earlier === undefined ? 0 : Math.max(0, stored - lanes - (ended - earlier.ended));
 }
 
+async function startAgain({ business }: Stack): Promise<void> {
+  const [controller] = business.controllers;
+  if (controller === undefined) throw new Error('no controller was started');
+  controller.part.process.kill('SIGKILL');
+  await controller.part.process.exited;
+  await controller.part.restart();
+}
+
 async function bench(): Promise<boolean> {
-  const { minutes, lanes, ttl } = readOptions();
+  const { minutes, lanes, ttl, 'kill-after': killAfter } = readOptions();
   const end = onEnd();
   const { cores, loadAverage } = await describeMachine();
   const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } }, end.signal);
   const customers = await openCustomers(stack);
   const sights: Sight[] = [];
+  let ended = 0;
   try {
     await keepFor(ttl, stack);
     say(`${String(cores)} cores, load average before the start ${loadAverage.toFixed(1)}; ${String(lanes)} lanes`);
     const begunMs = performance.now();
     const timer = setInterval(() => {
-      look(stack, customers).then(
+      look(stack, () => ended).then(
         (sight) => {
           sights.push(sight);
-          const { ended, removed, stored, etcdMiB, inUseMiB } = sight;
+          const { stored, etcdMiB, inUseMiB } = sight;
           const seconds = String(Math.round((sight.atMs - begunMs) / 1_000));
           const size = `etcd ${etcdMiB.toFixed(0)} MiB, in use ${inUseMiB.toFixed(0)}`;
-          say(`${seconds} s: ended ${String(ended)}, removed ${String(removed)}, stored ${String(stored)}, ${size}`);
+          say(`${seconds} s: ended ${String(sight.ended)}, stored ${String(stored)}, ${size}`);
         },
         (error: unknown) => say(`a look failed: ${(error as Error).message}`),
       );
     }, LOOK_EVERY_MS);
+    const killing = killAfter < Infinity ? setTimeout(() => void startAgain(stack), killAfter * 1_000) : undefined;
     const limits = { lanes, milliseconds: minutes * 60_000, roundsMax: 10_000_000 };
-    await closedLoop(limits, () => (end.signal.aborted ? Promise.reject(new Error('interrupted')) : customers.order()));
+    await closedLoop(limits, async () => {
+      if (end.signal.aborted) throw new Error('interrupted');
+      await customers.order();
+      ended += 1;
+    });
     clearInterval(timer);
+    clearTimeout(killing);
     const keptSeconds = ttl + BESIDES_TTL_SECONDS;
-    const judged = sights.filter(({ atMs }) => atMs - begunMs > keptSeconds * 1_000);
+    const isSpared = (seconds: number): boolean => seconds >= killAfter && seconds < killAfter + SPARED_SECONDS;
+    const judged = sights.filter(({ atMs }) => {
+      const seconds = (atMs - begunMs) / 1_000;
+      return seconds > keptSeconds && !isSpared(seconds);
+    });
     const worst = Math.max(...judged.map((sight) => overdue(sights, sight, keptSeconds, lanes)));
     const most = Math.max(...sights.map(({ stored }) => stored));
     say(

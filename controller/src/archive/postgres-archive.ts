@@ -22,7 +22,7 @@ const keep = sqlFile(import.meta.url, './sql/keep.sql');
 const keepAbandoned = sqlFile(import.meta.url, './sql/keep-abandoned.sql');
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
-/** Where removal is behind, two minutes' transactions are kept at once. */
+/** One keeps what is removed, a batch after the other; the other is for what was given up, and for dropping what is old. */
 const CONNECTIONS_MAX = 2;
 const CLEAN_EVERY_MS = 3_600_000;
 
@@ -38,6 +38,8 @@ export class PostgresArchive implements Archive {
   readonly #months: Months;
   #isPrepared = false;
   #cleanedMs = -Infinity;
+  /** Settled once the batch before is kept or not. */
+  #keeping: Promise<unknown> = Promise.resolve();
 
   constructor(options: PostgresArchiveOptions) {
     const { connectionString, log } = options;
@@ -49,7 +51,14 @@ export class PostgresArchive implements Archive {
     this.#months = new Months(this.#pool);
   }
 
-  async keep(transactions: readonly OrderTransaction[]): Promise<ArchiveResult> {
+  /** Batches that come at once are kept one after the other: they would wait for each other's months and connections. */
+  keep(transactions: readonly OrderTransaction[]): Promise<ArchiveResult> {
+    const kept = this.#keeping.then(() => this.#keep(transactions));
+    this.#keeping = kept;
+    return kept;
+  }
+
+  async #keep(transactions: readonly OrderTransaction[]): Promise<ArchiveResult> {
     const rows = transactions.map(rowOf);
     try {
       await this.#prepare();

@@ -15,9 +15,14 @@ export function minuteOf(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, MINUTE_CHARS)}Z`;
 }
 
-/** From when a transaction of this minute may go, in milliseconds since the epoch; NaN for what is no minute. */
+/** When this minute begins, in milliseconds since the epoch; NaN for what is no minute. */
+export function startOf(expires: string): number {
+  return Date.parse(expires);
+}
+
+/** From when a transaction of this minute may go, likewise. */
 export function dueMs(expires: string): number {
-  return Date.parse(expires) + MINUTE_MS;
+  return startOf(expires) + MINUTE_MS;
 }
 
 /** Whether nothing is left to do for it and its minute has passed. One that somebody is removing already is not ours to remove. */

@@ -13,16 +13,20 @@ export class Pace {
     this.#apartMs = 1000 / perSecond;
   }
 
-  /** Resolves when it is the caller's turn for one act; turns that nobody took are not made up for. */
-  async turn(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when it is the caller's turn for so many acts; turns that nobody took are not made up for.
+   * @returns until when it lasts, for whoever gives some of it back
+   */
+  async turn(signal: AbortSignal, acts = 1): Promise<number> {
     const nowMs = this.#clock.monotonicMs();
     const atMs = Math.max(nowMs, this.#nextMs);
-    this.#nextMs = atMs + this.#apartMs;
+    const untilMs = (this.#nextMs = atMs + acts * this.#apartMs);
     if (atMs > nowMs) await delay(this.#clock, atMs - nowMs, signal);
+    return untilMs;
   }
 
-  /** The act turned out to be that many more: whoever comes next waits for them. */
-  more(acts: number): void {
-    this.#nextMs += acts * this.#apartMs;
+  /** So many of a turn's acts were not needed. They are lost where another turn follows it already. */
+  giveBack(untilMs: number, acts: number): void {
+    if (this.#nextMs === untilMs) this.#nextMs -= acts * this.#apartMs;
   }
 }

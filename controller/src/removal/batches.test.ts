@@ -1,0 +1,184 @@
+/** How many are asked for at once, and what becomes of the others where one cannot be removed. */
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ManualClock } from '../runtime/manual-clock.ts';
+import type { Trouble } from './ports.ts';
+import { ArchiveFake, MINUTE_MS, RemoverFixture } from './remover-fixture.ts';
+import type { RemoverOptions } from './remover.ts';
+import type { RestingFake } from './resting-fake.ts';
+
+let fixture: RemoverFixture;
+let clock: ManualClock;
+let api: RestingFake;
+let troubles: (Trouble | undefined)[];
+let lines: string[];
+let counts: Record<string, number>;
+
+beforeEach(() => {
+  fixture = new RemoverFixture();
+  ({ clock, api, troubles, lines, counts } = fixture);
+});
+afterEach(() => fixture.close());
+
+const start = (more: Partial<RemoverOptions> = {}) => fixture.start(more);
+const endInMinute = (minute: number, transactions: number) => {
+  fixture.endInMinute(minute, transactions);
+};
+
+test('a collection that takes longer than its share of the pace is gone on with', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 20;
+  endInMinute(0, 2_000);
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(2_000);
+});
+
+test('where one took much longer they go one by one, and the next minute goes together again', async () => {
+  start();
+  await clock.advance(1_000);
+  endInMinute(0, 500);
+  api.removalTakesMs = 40;
+  await clock.advance(MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(100);
+  endInMinute(1, 500);
+  api.removalTakesMs = 1;
+  const { looks } = api;
+  await clock.advance(MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(100 + 500);
+  expect(api.looks - looks).toBe(3 + 6);
+});
+
+test('where all are slow, a collection of few is all that a minute waits for', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 100;
+  for (let minute = 0; minute < 4; minute += 1) {
+    endInMinute(minute, 500);
+    await clock.advance(MINUTE_MS);
+  }
+  await clock.advance(MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(api.wentTogether).toBe(100 + 3 * 20);
+});
+
+test('where a minute’s collections take longer than it, two minutes go at once and removal keeps up', async () => {
+  start();
+  await clock.advance(1_000);
+  api.removalTakesMs = 15;
+  const stored: number[] = [];
+  for (let minute = 0; minute < 30; minute += 1) {
+    endInMinute(minute, 6_000);
+    await clock.advance(MINUTE_MS);
+    stored.push(api.names.length);
+  }
+  expect(api.wentTogether).toBeGreaterThan(25 * 6_000);
+  expect(Math.max(...stored)).toBeLessThan(4 * 6_000);
+});
+
+test('a namespace in which nothing may be removed stops no other', async () => {
+  api.namespaces = ['forbidden', 'shop'];
+  const [page, removeMinute] = [api.page.bind(api), api.removeMinute.bind(api)];
+  const theirs = api.ended('theirs', '2030-01-01T11:00Z');
+  api.stored.clear();
+  api.page = async (namespace, ...more) =>
+    namespace === 'shop' ? page(namespace, ...more) : { kind: 'page', transactions: [theirs], next: undefined };
+  api.removeMinute = async (namespace, ...more) =>
+    namespace === 'shop' ? removeMinute(namespace, ...more) : { kind: 'refused', message: 'no right to delete' };
+  const remove = api.remove.bind(api);
+  api.remove = async (transaction) =>
+    transaction === theirs ? { kind: 'refused', message: 'no right to delete' } : remove(transaction);
+  api.ended('old', '2030-01-01T06:00Z');
+  endInMinute(0, 5);
+  start();
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(troubles).toEqual([{ of: 'api', message: 'no right to delete' }]);
+});
+
+test('a list that took too long to be continued is begun anew', async () => {
+  const page = api.page.bind(api);
+  let expiries = 2;
+  api.page = async (namespace, which, limit, next) =>
+    next !== undefined && expiries-- > 0 ? { kind: 'expired' } : page(namespace, which, limit, next);
+  for (let number = 0; number < 450; number += 1) api.ended(`ended-${number}`, '2030-01-01T06:00Z');
+  start();
+  await clock.advance(30_000);
+  expect(api.names).toEqual([]);
+});
+
+test('a process that ends asks for no further collection', async () => {
+  const remover = start({ perSecond: 20 });
+  await clock.advance(1_000);
+  endInMinute(0, 1_000);
+  await clock.advance(40_000);
+  const { looks } = api;
+  expect(api.names.length).toBeGreaterThan(0);
+  await remover.stop();
+  expect(api.looks).toBe(looks);
+});
+
+test('where a collection takes so long that it is not answered at all, all but a few go one by one', async () => {
+  start();
+  await clock.advance(1_000);
+  [api.removalTakesMs, api.answeredWithinMs] = [500, 30_000];
+  for (let number = 0; number < 500; number += 1) api.ended(`ended-${number}`, '2030-01-01T12:00Z');
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect({ wentTogether: api.wentTogether, troubles }).toEqual({ wentTogether: 20, troubles: [] });
+});
+
+test('one that no archive can take stays, and stops nobody else', async () => {
+  const archive = new ArchiveFake();
+  archive.never.add('ended-7');
+  for (let number = 0; number < 250; number += 1) api.ended(`ended-${number}`, '2030-01-01T11:00Z');
+  const told: string[] = [];
+  start({ archive, onUnarchivable: ({ metadata }, reason) => told.push(`${metadata.name}: ${reason}`) });
+  await clock.advance(10_000);
+  expect(api.names).toEqual(['ended-7']);
+  expect(counts).toEqual({ removed: 249, unarchivable: 1 });
+  expect(told).toEqual(['ended-7: it cannot be stored']);
+});
+
+test('a copy that changed since it was archived stays until that one is archived as well', async () => {
+  const archive = new ArchiveFake();
+  const keep = archive.keep.bind(archive);
+  let meanwhile = (): void => void api.ended('changed', '2030-01-01T11:00Z');
+  archive.keep = async (transactions) => {
+    const kept = await keep(transactions);
+    meanwhile();
+    meanwhile = () => undefined;
+    return kept;
+  };
+  api.ended('changed', '2030-01-01T11:00Z');
+  start({ archive, sweepEveryMs: MINUTE_MS });
+  await clock.advance(5_000);
+  expect(api.names).toEqual(['changed']);
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(archive.kept).toEqual(['changed', 'changed']);
+});
+
+test('a namespace that may not be read stops no other', async () => {
+  api.namespaces = ['forbidden', 'shop'];
+  api.forbidden = ['forbidden'];
+  api.ended('before', '2030-01-01T11:00Z');
+  start();
+  await clock.advance(5_000);
+  expect(api.names).toEqual([]);
+  api.ended('later', '2030-01-01T12:01Z');
+  await clock.advance(2 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+  expect(troubles).toEqual([]);
+});
+
+test('where the right is missing it is said once, and asked again ever more rarely', async () => {
+  api.remove = async () => ({ kind: 'refused', message: 'forbidden' });
+  for (let number = 0; number < 20; number += 1) api.ended(`ended-${number}`, '2030-01-01T11:00Z');
+  start();
+  await clock.advance(10 * MINUTE_MS);
+  expect(lines).toHaveLength(1);
+  expect(api.looks).toBeLessThan(90);
+});

@@ -1,0 +1,213 @@
+/**
+ * Removes a minute's transactions together or one by one, and what was left of long ago, at the pace that all of it shares.
+ *
+ * The API server, not this process, is what gets tired: what is asked of it at once, and what a collection may take, is said here.
+ */
+import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { dueMs, mayGo, startOf } from './due.ts';
+import { Pace } from './pace.ts';
+import type { Archive, RemoveResult, Resting, RestingTransactions, Trouble } from './ports.ts';
+
+export interface BatchesOptions {
+  readonly resting: RestingTransactions;
+  /** Without one, what is removed is gone. */
+  readonly archive?: Archive;
+  /** Whether this replica is the one that removes. */
+  readonly isOurs: () => boolean;
+  readonly perSecond: number;
+  /** Time that passes. */
+  readonly clock: Clock;
+  /** What time it is for the API server. */
+  readonly apiClock: { now(): number };
+  readonly log: Log;
+  readonly onRemoved?: (result: RemoveResult['kind'] | 'unarchivable', transactions: number) => void;
+  /** The archive cannot take this one: it stays. */
+  readonly onUnarchivable?: (transaction: OrderTransaction, reason: string) => void;
+}
+
+/** `stopped` when the removal is another's by now, or the process ends. `refused`: in one namespace at least; the others are done. */
+export type Ended =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'refused' | 'failed'; readonly trouble: Trouble };
+type Minute = Extract<Resting, { kind: 'minute' }>;
+
+export const DONE: Ended = { kind: 'done' };
+
+/** What one request takes, an archive's batch too; a page of large payloads stays below 10 MB. */
+const PAGE_TRANSACTIONS_MAX = 100;
+/**
+ * One by one, under way at once, of each minute: with 50 lanes of orders on two cores, 50 removed 85 a second while 100 ended. Not all of
+ * the connections to the API server, which status writes need.
+ */
+const LANES = 25;
+/** What was left of long ago can wait: the busier the API server, the less it is asked for that. */
+const LANES_OF_ALL = 4;
+/**
+ * A collection costs half of what removing one by one does, so it may take a while. But unless it was told otherwise
+ * (--delete-collection-workers) an API server removes one after the other: 10 to 20 a second while it is busy, and 100 end.
+ */
+const COLLECTION_MS_MAX = 500;
+const COLLECTION_MS_MAX_EACH = 20;
+/** After one that took longer: a single one may have met something rare, and where all are slow this many delay a minute little. */
+const COLLECTION_OF_FEW = 20;
+
+export class Batches {
+  readonly #options: BatchesOptions;
+  readonly #pace: Pace;
+  readonly #collectionMax: number;
+  /** The last collection took too long; only one of few says otherwise. */
+  #isSlow = false;
+
+  constructor(options: BatchesOptions) {
+    this.#options = options;
+    this.#pace = new Pace(options.clock, options.perSecond);
+    this.#collectionMax = Math.max(1, Math.min(PAGE_TRANSACTIONS_MAX, Math.floor(options.perSecond / 2)));
+  }
+
+  /** All of a minute, in every namespace. @param sawDue called with the moment from which some may go that are still there */
+  minute(expires: string, sawDue: (ms: number) => void, signal: AbortSignal): Promise<Ended> {
+    const which: Minute = { kind: 'minute', expires };
+    return this.#inEach((namespace) =>
+      this.#options.archive === undefined
+        ? this.#together(namespace, which, sawDue, signal)
+        : this.#oneByOne(namespace, which, () => true, sawDue, signal),
+    );
+  }
+
+  /** All whose minute is before that one, in every namespace; it may move on meanwhile. */
+  before(limitMs: () => number, sawDue: (ms: number) => void, signal: AbortSignal): Promise<Ended> {
+    const isBefore = ({ status }: OrderTransaction): boolean => startOf(status?.expires ?? '') < limitMs();
+    return this.#inEach((namespace) => this.#oneByOne(namespace, { kind: 'all' }, isBefore, sawDue, signal));
+  }
+
+  /** A namespace in which nothing may be removed stops no other; an API server or archive that is away stops all. */
+  async #inEach(act: (namespace: string) => Promise<Ended>): Promise<Ended> {
+    let all: Ended = DONE;
+    for (const namespace of this.#options.resting.namespaces) {
+      const ended = await act(namespace);
+      if (ended.kind === 'refused') all = ended;
+      else if (ended.kind !== 'done') return ended;
+    }
+    return all;
+  }
+
+  /** Where one of them is refused they are taken one by one, so that it stops no other; and where a collection is too slow. */
+  async #together(namespace: string, which: Minute, sawDue: (ms: number) => void, signal: AbortSignal): Promise<Ended> {
+    const { clock, resting, onRemoved } = this.#options;
+    const goOnOneByOne = () => this.#oneByOne(namespace, which, () => true, sawDue, signal);
+    for (;;) {
+      const most = Math.min(this.#collectionMax, this.#isSlow ? COLLECTION_OF_FEW : PAGE_TRANSACTIONS_MAX);
+      const untilMs = await this.#pace.turn(signal, most);
+      if (this.#isStopped(signal)) return { kind: 'stopped' };
+      const askedMs = clock.monotonicMs();
+      const result = await resting.removeMinute(namespace, which.expires, most);
+      const isSlow = clock.monotonicMs() - askedMs > COLLECTION_MS_MAX + most * COLLECTION_MS_MAX_EACH;
+      switch (result.kind) {
+        case 'unknown':
+          if (!isSlow) return { kind: 'failed', trouble: { of: 'api', message: result.message } };
+          // One that takes too long to be answered at all is too slow, too.
+          break;
+        case 'refused':
+          return goOnOneByOne();
+        case 'removed':
+          this.#pace.giveBack(untilMs, most - result.removed);
+          if (result.removed > 0) {
+            onRemoved?.('removed', result.removed);
+            sawDue(dueMs(which.expires));
+          }
+          if (!result.more || result.removed === 0) return DONE;
+      }
+      if (isSlow) {
+        this.#isSlow = true;
+        return goOnOneByOne();
+      }
+      // One of many that was asked for before another was too slow says nothing against that.
+      if (most <= COLLECTION_OF_FEW) this.#isSlow = false;
+    }
+  }
+
+  async #oneByOne(
+    namespace: string,
+    which: Resting,
+    isWanted: (transaction: OrderTransaction) => boolean,
+    sawDue: (ms: number) => void,
+    signal: AbortSignal,
+  ): Promise<Ended> {
+    const { resting, apiClock } = this.#options;
+    let next: string | undefined;
+    for (;;) {
+      if (this.#isStopped(signal)) return { kind: 'stopped' };
+      const found = await resting.page(namespace, which, PAGE_TRANSACTIONS_MAX, next);
+      switch (found.kind) {
+        case 'unknown':
+          return { kind: 'failed', trouble: { of: 'api', message: found.message } };
+        case 'expired':
+          next = undefined;
+          continue;
+        // What rests there goes once it may be read, with the next look at all.
+        case 'forbidden':
+          return DONE;
+        case 'page': {
+          const due = found.transactions.filter((each) => mayGo(each, apiClock.now()) && isWanted(each));
+          for (const { status } of due) sawDue(dueMs(status?.expires ?? ''));
+          const ended = await this.#removePage(due, which.kind === 'all' ? LANES_OF_ALL : LANES, signal);
+          if (ended.kind !== 'done' || found.next === undefined) return ended;
+          next = found.next;
+        }
+      }
+    }
+  }
+
+  async #removePage(due: readonly OrderTransaction[], lanes: number, signal: AbortSignal): Promise<Ended> {
+    const { archive } = this.#options;
+    if (due.length === 0) return DONE;
+    const kept = archive && (await archive.keep(due));
+    if (kept?.kind === 'unavailable') return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
+    const going = due.filter((transaction) => !this.#isUnarchivable(transaction, kept?.refused.get(transaction)));
+    return this.#removeEach(going, lanes, signal);
+  }
+
+  #isStopped(signal: AbortSignal): boolean {
+    return signal.aborted || !this.#options.isOurs();
+  }
+
+  #isUnarchivable(transaction: OrderTransaction, reason: string | undefined): boolean {
+    if (reason === undefined) return false;
+    const { log, onRemoved, onUnarchivable } = this.#options;
+    const { metadata } = transaction;
+    onRemoved?.('unarchivable', 1);
+    onUnarchivable?.(transaction, reason);
+    log.error(
+      { transaction: `${metadata.namespace}/${metadata.name}`, reason },
+      'the archive cannot take it: it stays',
+    );
+    return true;
+  }
+
+  async #removeEach(going: readonly OrderTransaction[], lanes: number, signal: AbortSignal): Promise<Ended> {
+    const { resting, onRemoved } = this.#options;
+    const left = [...going].reverse();
+    const failed: string[] = [];
+    const refused: string[] = [];
+    const lane = async (): Promise<void> => {
+      for (let next = left.pop(); next !== undefined && failed.length === 0; next = left.pop()) {
+        await this.#pace.turn(signal);
+        if (signal.aborted) return;
+        const result = await resting.remove(next);
+        onRemoved?.(result.kind, 1);
+        if (result.kind === 'refused') refused.push(result.message);
+        if (result.kind === 'unknown') failed.push(result.message);
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    if (signal.aborted) return { kind: 'stopped' };
+    const [unknown] = failed;
+    if (unknown !== undefined) return { kind: 'failed', trouble: { of: 'api', message: unknown } };
+    // One that is refused stops no other. All of them are refused where the right is missing.
+    const [message] = refused.length === going.length ? refused : [];
+    return message === undefined ? DONE : { kind: 'refused', trouble: { of: 'api', message } };
+  }
+}
