@@ -80,6 +80,13 @@ test('kept again, by whomever, it is one row; put again under its name, it is an
   expect(await findByName(pool, 'shop', 't-1')).toHaveLength(2);
 });
 
+test('batches that come at once, of a month that nobody has made, are all kept at once', async () => {
+  const archive = openArchive();
+  const batches = Array.from({ length: 6 }, (_, number) => [transaction(`t-${number}`, { orderId: `o${number}` })]);
+  expect(await Promise.all(batches.map((batch) => archive.keep(batch)))).toEqual(batches.map(() => KEPT));
+  expect(await rows()).toBe(batches.length);
+});
+
 test('a database that is away is told, and used again once it is back', async () => {
   const through = new URL(database.url);
   through.port = String(proxy.port);

@@ -1,7 +1,7 @@
 /** How many are asked for at once, and what becomes of the others where one cannot be removed. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { ManualClock } from '../runtime/manual-clock.ts';
-import type { Trouble } from './ports.ts';
+import type { Resting, Trouble } from './ports.ts';
 import { ArchiveFake, MINUTE_MS, RemoverFixture } from './remover-fixture.ts';
 import type { RemoverOptions } from './remover.ts';
 import type { RestingFake } from './resting-fake.ts';
@@ -78,24 +78,38 @@ test('where a minute’s collections take longer than it, two minutes go at once
   expect(Math.max(...stored)).toBeLessThan(4 * 6_000);
 });
 
-test('a namespace in which nothing may be removed stops no other', async () => {
+test('a namespace in which nothing may be removed stops no other, and what stayed goes once it may', async () => {
   api.namespaces = ['forbidden', 'shop'];
-  const [page, removeMinute] = [api.page.bind(api), api.removeMinute.bind(api)];
-  const theirs = api.ended('theirs', '2030-01-01T11:00Z');
+  const theirs = api.ended('theirs', '2030-01-01T12:00Z');
   api.stored.clear();
-  api.page = async (namespace, ...more) =>
-    namespace === 'shop' ? page(namespace, ...more) : { kind: 'page', transactions: [theirs], next: undefined };
-  api.removeMinute = async (namespace, ...more) =>
-    namespace === 'shop' ? removeMinute(namespace, ...more) : { kind: 'refused', message: 'no right to delete' };
-  const remove = api.remove.bind(api);
-  api.remove = async (transaction) =>
-    transaction === theirs ? { kind: 'refused', message: 'no right to delete' } : remove(transaction);
+  let [isAllowed, isGone] = [false, false];
+  const isTheirs = (which: Resting) => which.kind === 'all' || which.expires === theirs.status?.expires;
+  const [page, removeMinute, remove] = [api.page.bind(api), api.removeMinute.bind(api), api.remove.bind(api)];
+  api.page = async (namespace, which, ...more) => {
+    if (namespace === 'shop') return page(namespace, which, ...more);
+    return { kind: 'page', transactions: isTheirs(which) && !isGone ? [theirs] : [], next: undefined };
+  };
+  api.removeMinute = async (namespace, expires, limit) => {
+    if (namespace === 'shop') return removeMinute(namespace, expires, limit);
+    return isTheirs({ kind: 'minute', expires }) && !isGone
+      ? { kind: 'refused', message: 'no right to delete' }
+      : { kind: 'removed', removed: 0, more: false };
+  };
+  api.remove = async (transaction) => {
+    if (transaction !== theirs) return remove(transaction);
+    isGone = isAllowed;
+    return isAllowed ? { kind: 'removed' } : { kind: 'refused', message: 'no right to delete' };
+  };
   api.ended('old', '2030-01-01T06:00Z');
   endInMinute(0, 5);
   start();
-  await clock.advance(2 * MINUTE_MS);
+  await clock.advance(20 * MINUTE_MS);
   expect(api.names).toEqual([]);
   expect(troubles).toEqual([{ of: 'api', message: 'no right to delete' }]);
+  isAllowed = true;
+  await clock.advance(MINUTE_MS);
+  expect(isGone).toBe(true);
+  expect(troubles.at(-1)).toBeUndefined();
 });
 
 test('a list that took too long to be continued is begun anew', async () => {

@@ -51,6 +51,8 @@ export class Remover {
   readonly #stopping = new AbortController();
   /** The first minute that was not done with after it had passed; undefined while the removal is another's. */
   #nextMs: number | undefined;
+  /** How the last look at minutes ended. */
+  #looked: Ended = DONE;
   #sweptMs = -Infinity;
   /** From when the oldest that was seen and not removed might have gone. */
   readonly #oldestDueMs: Partial<Record<Task, number>> = {};
@@ -96,7 +98,7 @@ export class Remover {
 
   /** Another's by now. */
   #leave(task: Task): Ended {
-    if (task === 'minutes') this.#nextMs = undefined;
+    if (task === 'minutes') [this.#nextMs, this.#looked] = [undefined, DONE];
     else this.#sweptMs = -Infinity;
     this.#oldestDueMs[task] = undefined;
     return DONE;
@@ -112,48 +114,48 @@ export class Remover {
   async #removeMinutes(signal: AbortSignal): Promise<Ended> {
     const currentMs = this.#currentMinuteMs();
     const firstMs = (this.#nextMs ??= currentMs - TAKEN_OVER_MINUTES * MINUTE_MS);
-    // Looked at a second time within the same minute, they would be empty still.
-    if (currentMs === firstMs) return DONE;
-    const failing = new AbortController();
-    const either = AbortSignal.any([signal, failing.signal]);
-    const undone: number[] = [];
+    // Looked at a second time within the same minute, they would be as they were left.
+    if (currentMs === firstMs) return this.#looked;
+    const either = new AbortController();
+    const stop = (): void => either.abort();
+    const [ends, undone]: [Ended[], number[]] = [[], []];
     let nextMs = firstMs - LATE_MINUTES * MINUTE_MS;
-    const oneAfterTheOther = async (): Promise<Ended> => {
-      while (nextMs < currentMs && !either.aborted) {
+    const oneAfterTheOther = async (): Promise<void> => {
+      while (nextMs < currentMs && !either.signal.aborted) {
         const minuteMs = nextMs;
         nextMs += MINUTE_MS;
-        const ended = await this.#batches.minute(minuteOf(minuteMs), (ms) => this.#sawDue('minutes', ms), either);
-        if (ended.kind === 'done') continue;
-        if (ended.kind === 'refused') {
-          // The sweep comes back to it until there is the right; the minutes after it may be other namespaces'.
-          this.#sweptMs = -Infinity;
-          continue;
-        }
+        const ended = await this.#batches.minute(
+          minuteOf(minuteMs),
+          (ms) => this.#sawDue('minutes', ms),
+          either.signal,
+        );
+        ends.push(ended);
+        if (ended.kind === 'done' || ended.kind === 'refused') continue;
         undone.push(minuteMs);
-        failing.abort();
-        return ended;
+        stop();
       }
-      return DONE;
     };
     const isBehind = currentMs - firstMs > MINUTE_MS;
-    const atOnce = Array.from({ length: isBehind ? MINUTES_AT_ONCE_BEHIND : 1 }, oneAfterTheOther);
-    const ends = await Promise.all(atOnce);
+    signal.addEventListener('abort', stop);
+    await Promise.all(Array.from({ length: isBehind ? MINUTES_AT_ONCE_BEHIND : 1 }, oneAfterTheOther));
+    signal.removeEventListener('abort', stop);
     this.#nextMs = Math.max(firstMs, Math.min(nextMs, ...undone));
-    const [ended = DONE] = [
-      ...ends.filter(({ kind }) => kind === 'failed'),
-      ...ends.filter(({ kind }) => kind === 'stopped'),
-    ];
-    return ended;
+    // What was refused stays behind, and the sweep comes back to it until there is the right.
+    if (ends.some(({ kind }) => kind === 'refused')) this.#sweptMs = -Infinity;
+    const worst = (['failed', 'stopped', 'refused'] as const).flatMap((kind) =>
+      ends.filter((each) => each.kind === kind),
+    );
+    return (this.#looked = worst[0] ?? DONE);
   }
 
   /** What is older than the minutes that are looked at. */
   async #sweep(signal: AbortSignal): Promise<Ended> {
     const { clock, sweepEveryMs = SWEEP_EVERY_MS } = this.#options;
-    const begunMs = clock.monotonicMs();
-    if (begunMs - this.#sweptMs <= sweepEveryMs) return DONE;
+    if (clock.monotonicMs() - this.#sweptMs <= sweepEveryMs) return DONE;
+    this.#sweptMs = clock.monotonicMs();
     const limitMs = () => (this.#nextMs ?? -Infinity) - LATE_MINUTES * MINUTE_MS;
     const ended = await this.#batches.before(limitMs, (ms) => this.#sawDue('sweep', ms), signal);
-    if (ended.kind === 'done') this.#sweptMs = clock.monotonicMs();
+    if (ended.kind !== 'done') this.#sweptMs = -Infinity;
     return ended;
   }
 
