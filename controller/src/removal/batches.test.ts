@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { ManualClock } from '../runtime/manual-clock.ts';
 import type { Resting, Trouble } from './ports.ts';
-import { ArchiveFake, MINUTE_MS, RemoverFixture } from './remover-fixture.ts';
+import { ArchiveFake, MINUTE_MS, ManualRemover } from './manual-remover.ts';
 import type { RemoverOptions } from './remover.ts';
 import type { RestingFake } from './resting-fake.ts';
 
-let fixture: RemoverFixture;
+let remover: ManualRemover;
 let clock: ManualClock;
 let api: RestingFake;
 let troubles: (Trouble | undefined)[];
@@ -14,14 +14,14 @@ let lines: string[];
 let counts: Record<string, number>;
 
 beforeEach(() => {
-  fixture = new RemoverFixture();
-  ({ clock, api, troubles, lines, counts } = fixture);
+  remover = new ManualRemover();
+  ({ clock, api, troubles, lines, counts } = remover);
 });
-afterEach(() => fixture.close());
+afterEach(() => remover.close());
 
-const start = (more: Partial<RemoverOptions> = {}) => fixture.start(more);
+const start = (more: Partial<RemoverOptions> = {}) => remover.start(more);
 const endInMinute = (minute: number, transactions: number) => {
-  fixture.endInMinute(minute, transactions);
+  remover.endInMinute(minute, transactions);
 };
 
 test('a collection that takes longer than its share of the pace is gone on with', async () => {
@@ -107,9 +107,39 @@ test('a namespace in which nothing may be removed stops no other, and what staye
   expect(api.names).toEqual([]);
   expect(troubles).toEqual([{ of: 'api', message: 'no right to delete' }]);
   isAllowed = true;
-  await clock.advance(MINUTE_MS);
+  await clock.advance(6 * MINUTE_MS);
   expect(isGone).toBe(true);
   expect(troubles.at(-1)).toBeUndefined();
+});
+
+test('one that is refused among what is old stops none behind it', async () => {
+  const remove = api.remove.bind(api);
+  api.remove = async (transaction) =>
+    transaction.metadata.name === 'odd' ? { kind: 'refused', message: 'somebody keeps it' } : remove(transaction);
+  start({ sweepEveryMs: 60 * MINUTE_MS });
+  await clock.advance(10_000);
+  for (let number = 0; number < 199; number += 1) api.ended(`first-${number}`, '2031-01-01T06:00Z');
+  api.ended('odd', '2030-01-01T06:00Z');
+  for (let number = 0; number < 150; number += 1) api.ended(`later-${number}`, '2030-01-01T06:00Z');
+  await clock.advance(62 * MINUTE_MS);
+  expect(api.names.filter((name) => !name.startsWith('first'))).toEqual(['odd']);
+});
+
+test('minutes in which nothing ended are passed over, in however many namespaces', async () => {
+  api.namespaces = [...Array.from({ length: 20 }, (_, number) => `empty-${number}`), 'shop'];
+  const [page, removeMinute] = [api.page.bind(api), api.removeMinute.bind(api)];
+  api.page = async (namespace, ...more) =>
+    namespace === 'shop' ? page(namespace, ...more) : { kind: 'page', transactions: [], next: undefined };
+  api.removeMinute = async (namespace, ...more) =>
+    namespace === 'shop' ? removeMinute(namespace, ...more) : { kind: 'removed', removed: 0, more: false };
+  start();
+  await clock.advance(10_000);
+  api.down = 'the API server did not answer in time';
+  await clock.advance(30 * MINUTE_MS);
+  api.down = undefined;
+  endInMinute(29, 5);
+  await clock.advance(50_000);
+  expect(api.names).toEqual([]);
 });
 
 test('a list that took too long to be continued is begun anew', async () => {

@@ -54,6 +54,9 @@ const COLLECTION_MS_MAX_EACH = 20;
 /** After one that took longer: a single one may have met something rare, and where all are slow this many delay a minute little. */
 const COLLECTION_OF_FEW = 20;
 
+/** Of a page: where so many are refused and none goes, those behind them would be as well. */
+const NO_RIGHT_AFTER = 20;
+
 export class Batches {
   readonly #options: BatchesOptions;
   readonly #pace: Pace;
@@ -100,20 +103,21 @@ export class Batches {
     const goOnOneByOne = () => this.#oneByOne(namespace, which, () => true, sawDue, signal);
     for (;;) {
       const most = Math.min(this.#collectionMax, this.#isSlow ? COLLECTION_OF_FEW : PAGE_TRANSACTIONS_MAX);
-      const untilMs = await this.#pace.turn(signal, most);
+      await this.#pace.turn(signal, most);
       if (this.#isStopped(signal)) return { kind: 'stopped' };
       const askedMs = clock.monotonicMs();
       const result = await resting.removeMinute(namespace, which.expires, most);
       const isSlow = clock.monotonicMs() - askedMs > COLLECTION_MS_MAX + most * COLLECTION_MS_MAX_EACH;
       switch (result.kind) {
         case 'unknown':
+          sawDue(dueMs(which.expires));
           if (!isSlow) return { kind: 'failed', trouble: { of: 'api', message: result.message } };
           // One that takes too long to be answered at all is too slow, too.
           break;
         case 'refused':
           return goOnOneByOne();
         case 'removed':
-          this.#pace.giveBack(untilMs, most - result.removed);
+          this.#pace.giveBack(most - result.removed);
           if (result.removed > 0) {
             onRemoved?.('removed', result.removed);
             sawDue(dueMs(which.expires));
@@ -138,6 +142,7 @@ export class Batches {
   ): Promise<Ended> {
     const { resting, apiClock } = this.#options;
     let next: string | undefined;
+    let refused: Ended | undefined;
     for (;;) {
       if (this.#isStopped(signal)) return { kind: 'stopped' };
       const found = await resting.page(namespace, which, PAGE_TRANSACTIONS_MAX, next);
@@ -154,7 +159,10 @@ export class Batches {
           const due = found.transactions.filter((each) => mayGo(each, apiClock.now()) && isWanted(each));
           for (const { status } of due) sawDue(dueMs(status?.expires ?? ''));
           const ended = await this.#removePage(due, which.kind === 'all' ? LANES_OF_ALL : LANES, signal);
-          if (ended.kind !== 'done' || found.next === undefined) return ended;
+          if (ended.kind === 'refused') refused ??= ended;
+          else if (ended.kind !== 'done') return ended;
+          if (found.next === undefined || (ended.kind === 'refused' && due.length >= NO_RIGHT_AFTER))
+            return refused ?? DONE;
           next = found.next;
         }
       }

@@ -3,30 +3,37 @@
  */
 import { delay, type Clock } from '../runtime/clock.ts';
 
+/** Whoever is next looks so often whether some of the turn before it was given back. */
+const LOOK_EVERY_MS = 20;
+
 export class Pace {
   readonly #clock: Clock;
   readonly #apartMs: number;
-  #nextMs = -Infinity;
+  /** Until then the turn lasts that began last. */
+  #freeAtMs = -Infinity;
+  /** Resolves when that turn has begun for whoever asked for one last. */
+  #begun: Promise<void> = Promise.resolve();
 
   constructor(clock: Clock, perSecond: number) {
     this.#clock = clock;
     this.#apartMs = 1000 / perSecond;
   }
 
-  /**
-   * Resolves when it is the caller's turn for so many acts; turns that nobody took are not made up for.
-   * @returns until when it lasts, for whoever gives some of it back
-   */
-  async turn(signal: AbortSignal, acts = 1): Promise<number> {
-    const nowMs = this.#clock.monotonicMs();
-    const atMs = Math.max(nowMs, this.#nextMs);
-    const untilMs = (this.#nextMs = atMs + acts * this.#apartMs);
-    if (atMs > nowMs) await delay(this.#clock, atMs - nowMs, signal);
-    return untilMs;
+  /** Resolves when it is the caller's turn for so many acts, in the order of asking; turns that nobody took are not made up for. */
+  turn(signal: AbortSignal, acts = 1): Promise<void> {
+    this.#begun = this.#begin(this.#begun, signal, acts);
+    return this.#begun;
   }
 
-  /** So many of a turn's acts were not needed. They are lost where another turn follows it already. */
-  giveBack(untilMs: number, acts: number): void {
-    if (this.#nextMs === untilMs) this.#nextMs -= acts * this.#apartMs;
+  /** So many of the acts of the last turn were not needed. */
+  giveBack(acts: number): void {
+    this.#freeAtMs -= acts * this.#apartMs;
+  }
+
+  async #begin(before: Promise<void>, signal: AbortSignal, acts: number): Promise<void> {
+    await before;
+    while (!signal.aborted && this.#clock.monotonicMs() < this.#freeAtMs)
+      await delay(this.#clock, Math.min(LOOK_EVERY_MS, this.#freeAtMs - this.#clock.monotonicMs()), signal);
+    this.#freeAtMs = Math.max(this.#clock.monotonicMs(), this.#freeAtMs) + acts * this.#apartMs;
   }
 }

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ManualClock } from '../runtime/manual-clock.ts';
 import type { Trouble } from './ports.ts';
-import { ArchiveFake, MINUTE_MS, RemoverFixture, START } from './remover-fixture.ts';
+import { ArchiveFake, MINUTE_MS, ManualRemover, START } from './manual-remover.ts';
 import type { RemoverOptions } from './remover.ts';
 import type { RestingFake } from './resting-fake.ts';
 
-let fixture: RemoverFixture;
+let remover: ManualRemover;
 let clock: ManualClock;
 let api: RestingFake;
 let troubles: (Trouble | undefined)[];
@@ -14,14 +14,14 @@ let lines: string[];
 let counts: Record<string, number>;
 
 beforeEach(() => {
-  fixture = new RemoverFixture();
-  ({ clock, api, troubles, lines, counts } = fixture);
+  remover = new ManualRemover();
+  ({ clock, api, troubles, lines, counts } = remover);
 });
-afterEach(() => fixture.close());
+afterEach(() => remover.close());
 
-const start = (more: Partial<RemoverOptions> = {}) => fixture.start(more);
+const start = (more: Partial<RemoverOptions> = {}) => remover.start(more);
 const endInMinute = (minute: number, transactions: number) => {
-  fixture.endInMinute(minute, transactions);
+  remover.endInMinute(minute, transactions);
 };
 
 describe.each([
@@ -195,6 +195,35 @@ test('who takes over begins with the minutes that passed meanwhile, and leaves o
   expect(after).toBeGreaterThan(0);
   await clock.advance(10 * MINUTE_MS);
   expect({ looks: api.looks, stored: api.names.length }).toEqual({ looks, stored: after });
+});
+
+test('a clock that went ahead and was set back stops no minute', async () => {
+  let aheadMs = 0;
+  start({ apiClock: { now: () => clock.now() + aheadMs } });
+  await clock.advance(10_000);
+  aheadMs = 60 * MINUTE_MS;
+  await clock.advance(MINUTE_MS);
+  aheadMs = 0;
+  endInMinute(2, 5);
+  await clock.advance(4 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+});
+
+test('who takes over a second time looks through what is old as well', async () => {
+  let ours = true;
+  start({ isOurs: () => ours });
+  // Minutes that take long: from then on the two no longer look at the same moment.
+  api.removalTakesMs = 7;
+  endInMinute(0, 900);
+  await clock.advance(90_000);
+  for (let round = 0; round < 5; round += 1) {
+    ours = false;
+    await clock.advance(25_000 + 1_700 * round);
+    api.ended(`old-${round}`, '2030-01-01T06:00Z');
+    ours = true;
+    await clock.advance(25_000);
+    expect(api.names).toEqual([]);
+  }
 });
 
 test('where one of two minutes fails, both are begun again soon, and no minute before them', async () => {

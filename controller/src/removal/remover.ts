@@ -40,6 +40,8 @@ const SWEEP_EVERY_MS = 3_600_000;
 const LATE_MINUTES = 3;
 /** Whoever takes over goes on with these as minutes: with what became due while nobody removed. */
 const TAKEN_OVER_MINUTES = 5;
+/** By then the minutes have let go of what was refused, so that the sweep finds it. It lists everything. */
+const REFUSED_AGAIN_MS = 5 * MINUTE_MS;
 const BACKOFF: BackoffPolicy = { initialMs: 1_000, maxMs: 30_000, factor: 2, jitter: 0.5 };
 
 /** Two go on side by side: minute after minute, and all that rest. */
@@ -51,12 +53,12 @@ export class Remover {
   readonly #stopping = new AbortController();
   /** The first minute that was not done with after it had passed; undefined while the removal is another's. */
   #nextMs: number | undefined;
-  /** How the last look at minutes ended. */
-  #looked: Ended = DONE;
-  #sweptMs = -Infinity;
+  /** When all that rest are looked through next. */
+  #sweepAtMs = -Infinity;
+  readonly #last: Record<Task, Ended> = { minutes: DONE, sweep: DONE };
   /** From when the oldest that was seen and not removed might have gone. */
   readonly #oldestDueMs: Partial<Record<Task, number>> = {};
-  readonly #failing: Partial<Record<Task, Trouble>> = {};
+  readonly #troubles: Partial<Record<Task, Trouble>> = {};
   #trouble: Trouble | undefined;
   #running: Promise<unknown> | undefined;
 
@@ -88,7 +90,7 @@ export class Remover {
     let failures = 0;
     while (!signal.aborted) {
       const ended = isOurs() ? await this.#look(task, signal) : this.#leave(task);
-      failures = 'trouble' in ended ? failures + 1 : 0;
+      failures = ended.kind === 'failed' ? failures + 1 : 0;
       this.#tell(task, ended);
       if (task === 'minutes' && isOurs() && ended.kind !== 'stopped') await report?.looked(this.#trouble, signal);
       if (task === 'minutes' && ended.kind === 'done' && this.#isMinuteDue()) continue;
@@ -98,24 +100,26 @@ export class Remover {
 
   /** Another's by now. */
   #leave(task: Task): Ended {
-    if (task === 'minutes') [this.#nextMs, this.#looked] = [undefined, DONE];
-    else this.#sweptMs = -Infinity;
+    if (task === 'minutes') this.#nextMs = undefined;
+    this.#sweepAtMs = -Infinity;
     this.#oldestDueMs[task] = undefined;
-    return DONE;
+    return (this.#last[task] = DONE);
   }
 
   async #look(task: Task, signal: AbortSignal): Promise<Ended> {
     const ended = task === 'minutes' ? await this.#removeMinutes(signal) : await this.#sweep(signal);
     if (ended.kind === 'done') this.#oldestDueMs[task] = undefined;
-    return ended;
+    return (this.#last[task] = ended);
   }
 
   /** From the first that was not done with to the one that goes on, and those before it again. */
   async #removeMinutes(signal: AbortSignal): Promise<Ended> {
     const currentMs = this.#currentMinuteMs();
-    const firstMs = (this.#nextMs ??= currentMs - TAKEN_OVER_MINUTES * MINUTE_MS);
+    // A clock that was set back has minutes that pass once more.
+    const firstMs = Math.min(currentMs, this.#nextMs ?? currentMs - TAKEN_OVER_MINUTES * MINUTE_MS);
+    this.#nextMs = firstMs;
     // Looked at a second time within the same minute, they would be as they were left.
-    if (currentMs === firstMs) return this.#looked;
+    if (currentMs === firstMs) return this.#last.minutes;
     const either = new AbortController();
     const stop = (): void => either.abort();
     const [ends, undone]: [Ended[], number[]] = [[], []];
@@ -141,22 +145,31 @@ export class Remover {
     signal.removeEventListener('abort', stop);
     this.#nextMs = Math.max(firstMs, Math.min(nextMs, ...undone));
     // What was refused stays behind, and the sweep comes back to it until there is the right.
-    if (ends.some(({ kind }) => kind === 'refused')) this.#sweptMs = -Infinity;
-    const worst = (['failed', 'stopped', 'refused'] as const).flatMap((kind) =>
+    const refused = ends.find(({ kind }) => kind === 'refused');
+    if (refused) {
+      this.#last.sweep = refused;
+      this.#sweepSoon();
+    }
+    const [worst = DONE] = (['failed', 'stopped', 'refused'] as const).flatMap((kind) =>
       ends.filter((each) => each.kind === kind),
     );
-    return (this.#looked = worst[0] ?? DONE);
+    return worst;
   }
 
   /** What is older than the minutes that are looked at. */
   async #sweep(signal: AbortSignal): Promise<Ended> {
     const { clock, sweepEveryMs = SWEEP_EVERY_MS } = this.#options;
-    if (clock.monotonicMs() - this.#sweptMs <= sweepEveryMs) return DONE;
-    this.#sweptMs = clock.monotonicMs();
+    if (this.#nextMs === undefined || clock.monotonicMs() < this.#sweepAtMs) return this.#last.sweep;
+    this.#sweepAtMs = clock.monotonicMs() + sweepEveryMs;
     const limitMs = () => (this.#nextMs ?? -Infinity) - LATE_MINUTES * MINUTE_MS;
     const ended = await this.#batches.before(limitMs, (ms) => this.#sawDue('sweep', ms), signal);
-    if (ended.kind !== 'done') this.#sweptMs = -Infinity;
+    if (ended.kind === 'refused') this.#sweepSoon();
+    else if (ended.kind !== 'done') this.#sweepAtMs = -Infinity;
     return ended;
+  }
+
+  #sweepSoon(): void {
+    this.#sweepAtMs = Math.min(this.#sweepAtMs, this.#options.clock.monotonicMs() + REFUSED_AGAIN_MS);
   }
 
   #currentMinuteMs(): number {
@@ -173,9 +186,10 @@ export class Remover {
   }
 
   #tell(task: Task, ended: Ended): void {
-    this.#failing[task] = 'trouble' in ended ? ended.trouble : undefined;
+    if (ended.kind === 'stopped') return;
+    this.#troubles[task] = 'trouble' in ended ? ended.trouble : undefined;
     const before = this.#trouble;
-    const trouble = this.#failing.minutes ?? this.#failing.sweep;
+    const trouble = this.#troubles.minutes ?? this.#troubles.sweep;
     if (before?.of === trouble?.of && before?.message === trouble?.message) return;
     const { log, onTrouble } = this.#options;
     this.#trouble = trouble;

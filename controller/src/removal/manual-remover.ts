@@ -1,5 +1,5 @@
 /**
- * A remover over transactions in memory, and what it says.
+ * A remover over transactions in memory, on a clock that its test moves, and what it says.
  */
 import type { OrderTransaction } from '../../../crds/generated/ordertransaction.ts';
 import type { Log } from '../runtime/log.ts';
@@ -11,7 +11,7 @@ import { RestingFake } from './resting-fake.ts';
 export const START = Date.UTC(2030, 0, 1, 12, 0, 30);
 export const MINUTE_MS = 60_000;
 
-export class RemoverFixture {
+export class ManualRemover {
   readonly clock = new ManualClock(START);
   readonly api = new RestingFake(this.clock);
   readonly lines: string[] = [];
