@@ -21,12 +21,12 @@ export interface TappedShop {
   close(): Promise<void>;
 }
 
-/** Counted: creations and status writes of transactions, reads of a single one, and calls of participants. */
+/** Counted: creations and status writes of transactions, reads of a single one, and calls of participants. A minute's removal is no one's own. */
 function matters(to: string, method: string, path: string): boolean {
   if (to !== 'api') return path.startsWith('/tcc/');
   const { pathname, searchParams } = new URL(path, 'http://api');
   if (!/^\/apis\/ordertx\.dev\/.*\/ordertransactions/.test(pathname) || searchParams.has('watch')) return false;
-  return method !== 'GET' || !pathname.endsWith('/ordertransactions');
+  return method === 'POST' || !pathname.endsWith('/ordertransactions');
 }
 
 export async function openTappedShop(prefix: string): Promise<TappedShop> {
