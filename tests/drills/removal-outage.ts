@@ -6,7 +6,8 @@
  * started, and as many lanes of customers order as they did before the kill and do once all are gone: their median and 99th percentile
  * are compared, the API server's CPU beside them, and how many are removed a second.
  *
- * Fails when anything stays, when more than the limit are removed in a second, or when the median has doubled.
+ * Fails when anything stays, when nothing was left to remove by the end of the comparison, when more than the limit are removed in a
+ * second, or when the median has doubled.
  */
 import { join } from 'node:path';
 import { HttpTransport } from '../../controller/src/kubernetes/transport.ts';
@@ -125,7 +126,9 @@ async function drill(): Promise<void> {
     const [most, beside] = await Promise.all([
       allRemoved(stack, overdue, end.signal),
       warmOrders(stack, customers, lanes).then(async (few) => {
-        say(`beside removal ${told(few)}; ${String(overdue - (await removedBy(stack)))} were left then`);
+        const left = overdue - (await removedBy(stack));
+        say(`beside removal ${told(few)}; ${String(left)} were left then`);
+        if (left <= 0) throw new Error('all were removed before customers were compared: take more --overdue');
         return few;
       }),
     ]);

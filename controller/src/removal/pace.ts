@@ -25,7 +25,7 @@ export class Pace {
     return this.#begun;
   }
 
-  /** So many of the acts of the last turn were not needed. */
+  /** So many of a turn's acts were not needed: whoever is next waits that much less. */
   giveBack(acts: number): void {
     this.#freeAtMs -= acts * this.#apartMs;
   }
