@@ -5,6 +5,8 @@ import { delay, type Clock } from '../runtime/clock.ts';
 
 /** Whoever is next looks so often whether some of the turn before it was given back. */
 const LOOK_EVERY_MS = 20;
+/** By so much at most a turn that began late is made up for: a timer is late in a process that has much to do, a pause is a pause. */
+const LATE_MS_MAX = 100;
 
 export class Pace {
   readonly #clock: Clock;
@@ -19,7 +21,7 @@ export class Pace {
     this.#apartMs = 1000 / perSecond;
   }
 
-  /** Resolves when it is the caller's turn for so many acts, in the order of asking; turns that nobody took are not made up for. */
+  /** Resolves when it is the caller's turn for so many acts, in the order of asking; turns that nobody asked for are not made up for. */
   turn(signal: AbortSignal, acts = 1): Promise<void> {
     this.#begun = this.#begin(this.#begun, signal, acts);
     return this.#begun;
@@ -31,9 +33,11 @@ export class Pace {
   }
 
   async #begin(before: Promise<void>, signal: AbortSignal, acts: number): Promise<void> {
+    const askedMs = this.#clock.monotonicMs();
     await before;
     while (!signal.aborted && this.#clock.monotonicMs() < this.#freeAtMs)
       await delay(this.#clock, Math.min(LOOK_EVERY_MS, this.#freeAtMs - this.#clock.monotonicMs()), signal);
-    this.#freeAtMs = Math.max(this.#clock.monotonicMs(), this.#freeAtMs) + acts * this.#apartMs;
+    const dueMs = Math.max(askedMs, this.#freeAtMs, this.#clock.monotonicMs() - LATE_MS_MAX);
+    this.#freeAtMs = dueMs + acts * this.#apartMs;
   }
 }
