@@ -1,5 +1,6 @@
 /** How many are asked for at once, and what becomes of the others where one cannot be removed. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { delay } from '../runtime/clock.ts';
 import type { ManualClock } from '../runtime/manual-clock.ts';
 import type { Resting, Trouble } from './ports.ts';
 import { ArchiveFake, MINUTE_MS, ManualRemover } from './manual-remover.ts';
@@ -140,6 +141,27 @@ test('minutes in which nothing ended are passed over, in however many namespaces
   endInMinute(29, 5);
   await clock.advance(50_000);
   expect(api.names).toEqual([]);
+});
+
+test('one by one, none waits for a page’s slowest, nor for the next page to be read and archived', async () => {
+  const archive = new ArchiveFake();
+  const [page, remove, forever] = [api.page.bind(api), api.remove.bind(api), new AbortController().signal];
+  api.page = async (...which) => {
+    await delay(clock, 900, forever);
+    return page(...which);
+  };
+  let removals = 0;
+  api.remove = async (transaction) => {
+    removals += 1;
+    await delay(clock, removals % 50 === 0 ? 2_000 : 200, forever);
+    return remove(transaction);
+  };
+  start({ archive });
+  await clock.advance(1_000);
+  endInMinute(0, 4_000);
+  await clock.advance(29_000 + 15_000 + (4_000 / 90) * 1_000);
+  expect(api.names).toEqual([]);
+  expect(archive.kept).toHaveLength(4_000);
 });
 
 test('a list that took too long to be continued is begun anew', async () => {

@@ -9,6 +9,7 @@ import type { Log } from '../runtime/log.ts';
 import { dueMs, mayGo, startOf } from './due.ts';
 import { Pace } from './pace.ts';
 import type { Archive, RemoveResult, Resting, RestingTransactions, Trouble } from './ports.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 export interface BatchesOptions {
   readonly resting: RestingTransactions;
@@ -44,7 +45,7 @@ const PAGE_TRANSACTIONS_MAX = 100;
  */
 const LANES = 25;
 /** What was left of long ago can wait: the busier the API server, the less it is asked for that. */
-const LANES_OF_ALL = 4;
+const LANES_OF_ALL = 2;
 /**
  * A collection costs half of what removing one by one does, so it may take a while. But unless it was told otherwise
  * (--delete-collection-workers) an API server removes one after the other: 10 to 20 a second while it is busy, and 100 end.
@@ -54,8 +55,8 @@ const COLLECTION_MS_MAX_EACH = 20;
 /** After one that took longer: a single one may have met something rare, and where all are slow this many delay a minute little. */
 const COLLECTION_OF_FEW = 20;
 
-/** Of a page: where so many are refused and none goes, those behind them would be as well. */
-const NO_RIGHT_AFTER = 20;
+/** Where so many are refused and none goes. */
+const NO_RIGHT_AFTER = 100;
 
 export class Batches {
   readonly #options: BatchesOptions;
@@ -133,6 +134,10 @@ export class Batches {
     }
   }
 
+  /**
+   * One that is refused stops no other; where many are and none goes, those behind them would be as well. An API server that does not
+   * answer, or an archive that is away, stops all.
+   */
   async #oneByOne(
     namespace: string,
     which: Resting,
@@ -140,9 +145,43 @@ export class Batches {
     sawDue: (ms: number) => void,
     signal: AbortSignal,
   ): Promise<Ended> {
-    const { resting, apiClock } = this.#options;
+    const { resting, onRemoved } = this.#options;
+    const going = new ReadAhead(this.#kept(namespace, which, isWanted, sawDue, signal));
+    let gone = 0;
+    const refused: string[] = [];
+    let unknown: string | undefined;
+    const lane = async (): Promise<void> => {
+      for (;;) {
+        const next = await going.take();
+        if (next === undefined) return;
+        await this.#pace.turn(signal);
+        if (signal.aborted || unknown !== undefined || (gone === 0 && refused.length >= NO_RIGHT_AFTER)) return;
+        const result = await resting.remove(next);
+        onRemoved?.(result.kind, 1);
+        if (result.kind === 'refused') refused.push(result.message);
+        else if (result.kind === 'unknown') unknown = result.message;
+        else gone += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: which.kind === 'all' ? LANES_OF_ALL : LANES }, lane));
+    const ended = await going.close();
+    if (signal.aborted) return { kind: 'stopped' };
+    if (unknown !== undefined) return { kind: 'failed', trouble: { of: 'api', message: unknown } };
+    if (ended !== undefined && ended.kind !== 'done') return ended;
+    const [message] = gone === 0 ? refused : [];
+    return message === undefined ? DONE : { kind: 'refused', trouble: { of: 'api', message } };
+  }
+
+  /** Pages of those that may go, each once the archive keeps it. */
+  async *#kept(
+    namespace: string,
+    which: Resting,
+    isWanted: (transaction: OrderTransaction) => boolean,
+    sawDue: (ms: number) => void,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly OrderTransaction[], Ended> {
+    const { resting, apiClock, archive } = this.#options;
     let next: string | undefined;
-    let refused: Ended | undefined;
     for (;;) {
       if (this.#isStopped(signal)) return { kind: 'stopped' };
       const found = await resting.page(namespace, which, PAGE_TRANSACTIONS_MAX, next);
@@ -158,24 +197,15 @@ export class Batches {
         case 'page': {
           const due = found.transactions.filter((each) => mayGo(each, apiClock.now()) && isWanted(each));
           for (const { status } of due) sawDue(dueMs(status?.expires ?? ''));
-          const ended = await this.#removePage(due, which.kind === 'all' ? LANES_OF_ALL : LANES, signal);
-          if (ended.kind === 'refused') refused ??= ended;
-          else if (ended.kind !== 'done') return ended;
-          if (found.next === undefined || (ended.kind === 'refused' && due.length >= NO_RIGHT_AFTER))
-            return refused ?? DONE;
+          const kept = due.length > 0 ? await archive?.keep(due) : undefined;
+          if (kept?.kind === 'unavailable')
+            return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
+          yield due.filter((each) => !this.#isUnarchivable(each, kept?.refused.get(each)));
+          if (found.next === undefined) return DONE;
           next = found.next;
         }
       }
     }
-  }
-
-  async #removePage(due: readonly OrderTransaction[], lanes: number, signal: AbortSignal): Promise<Ended> {
-    const { archive } = this.#options;
-    if (due.length === 0) return DONE;
-    const kept = archive && (await archive.keep(due));
-    if (kept?.kind === 'unavailable') return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
-    const going = due.filter((transaction) => !this.#isUnarchivable(transaction, kept?.refused.get(transaction)));
-    return this.#removeEach(going, lanes, signal);
   }
 
   #isStopped(signal: AbortSignal): boolean {
@@ -193,29 +223,5 @@ export class Batches {
       'the archive cannot take it: it stays',
     );
     return true;
-  }
-
-  async #removeEach(going: readonly OrderTransaction[], lanes: number, signal: AbortSignal): Promise<Ended> {
-    const { resting, onRemoved } = this.#options;
-    const left = [...going].reverse();
-    const failed: string[] = [];
-    const refused: string[] = [];
-    const lane = async (): Promise<void> => {
-      for (let next = left.pop(); next !== undefined && failed.length === 0; next = left.pop()) {
-        await this.#pace.turn(signal);
-        if (signal.aborted) return;
-        const result = await resting.remove(next);
-        onRemoved?.(result.kind, 1);
-        if (result.kind === 'refused') refused.push(result.message);
-        if (result.kind === 'unknown') failed.push(result.message);
-      }
-    };
-    await Promise.all(Array.from({ length: lanes }, lane));
-    if (signal.aborted) return { kind: 'stopped' };
-    const [unknown] = failed;
-    if (unknown !== undefined) return { kind: 'failed', trouble: { of: 'api', message: unknown } };
-    // One that is refused stops no other. All of them are refused where the right is missing.
-    const [message] = refused.length === going.length ? refused : [];
-    return message === undefined ? DONE : { kind: 'refused', trouble: { of: 'api', message } };
   }
 }

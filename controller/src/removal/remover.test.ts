@@ -172,7 +172,7 @@ test('what was left of long ago, however much, holds up no minute', async () => 
   const ofMinutes = api.names.filter((name) => name.startsWith('ended'));
   const old = api.names.length - ofMinutes.length;
   expect(ofMinutes.length).toBeLessThanOrEqual(2 * 2_000);
-  expect(old).toBeLessThan(12_000 - 9 * 60 * 8);
+  expect(old).toBeLessThan(12_000 - 9 * 60 * 4);
 });
 
 test('who takes over begins with the minutes that passed meanwhile, and leaves off when it is another’s again', async () => {
