@@ -131,6 +131,44 @@ test('a minute is removed at once, so many at a time, and unfinished ones are re
   expect(await names()).toEqual(['faulty', 'of-another-minute']);
 });
 
+/** Resolves once every removal of this namespace's transactions asks a webhook where nobody listens. */
+async function guardWithNobody(resting: ApiRestingTransactions): Promise<() => Promise<void>> {
+  const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+  const name = `${shop.namespace}.ordertx.dev`;
+  const webhook = {
+    ...{ name, failurePolicy: 'Fail', sideEffects: 'None', admissionReviewVersions: ['v1'] },
+    clientConfig: { url: 'https://127.0.0.1:1/' },
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': shop.namespace } },
+    rules: [
+      { operations: ['DELETE'], apiGroups: ['ordertx.dev'], apiVersions: ['*'], resources: ['ordertransactions'] },
+    ],
+  };
+  const body = {
+    ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata: { name } },
+    webhooks: [webhook],
+  };
+  await expectOk(admin, { method: 'POST', path, body });
+  let probes = 0;
+  const isAsked = async (): Promise<boolean> =>
+    (await resting.remove(await ended(`probe-${(probes += 1)}`))).kind !== 'removed';
+  await waitFor(isAsked, { what: 'the API server to know of the webhook', deadlineMs: DEADLINE_MS });
+  return async () => {
+    await expectOk(admin, { method: 'DELETE', path: `${path}/${name}` });
+  };
+}
+
+test('where a namespace’s webhook cannot be reached, its transactions are refused', async () => {
+  const resting = new ApiRestingTransactions(account, [shop.namespace]);
+  const release = await guardWithNobody(resting);
+  const transaction = await ended('guarded');
+  const refused = { kind: 'refused', message: expect.stringContaining('failed calling webhook') };
+  expect(await resting.remove(transaction)).toEqual(refused);
+  expect(await resting.removeMinute(shop.namespace, PASSED, 3)).toEqual(refused);
+  await release();
+  const isRemoved = async () => (await resting.remove(transaction)).kind === 'removed';
+  await waitFor(isRemoved, { what: 'it to be removed without the webhook', deadlineMs: DEADLINE_MS });
+});
+
 test('of two controllers one removes; killed, the other goes on', async () => {
   await ended('before');
   const env = { ORDERTX_LEADER_ELECTION: 'on' };

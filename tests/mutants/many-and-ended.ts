@@ -100,6 +100,14 @@ export const manyAndEnded: readonly Mutant[] = [
     tests: ['controller/src/removal/remover.test.ts'],
   },
   {
+    name: 'a webhook that cannot be reached stops every minute that follows',
+    breaks: 'nobody else waits where one namespace’s webhook is away',
+    file: 'controller/src/kubernetes/resting-transactions.ts',
+    find: 'new Set([403, 422, 500])',
+    replace: 'new Set([403, 422])',
+    tests: ['tests/e2e/removal.real.test.ts'],
+  },
+  {
     name: 'a namespace in which nothing may be removed stops all after it',
     breaks: 'nobody else waits where the right is missing',
     file: 'controller/src/removal/batches.ts',

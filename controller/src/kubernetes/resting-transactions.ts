@@ -12,6 +12,9 @@ import type { Transport } from './transport.ts';
 /** A page of them, one after the other, on an API server that is busy. */
 const REMOVE_MINUTE_MS = 30_000;
 
+/** A missing right or a guard; an object that is not valid; a webhook that cannot be reached, which may be one namespace's. */
+const REFUSALS = new Set([403, 422, 500]);
+
 /** Selectors know equality and its opposite only; a field that is absent equals the empty one. */
 function selectorOf(which: Resting): string {
   return which.kind === 'all' ? 'status.expires!=' : `status.expires=${which.expires}`;
@@ -62,7 +65,7 @@ export class ApiRestingTransactions implements RestingTransactions {
         const { status, message, objectName } = answer.error;
         if (status === 404 && objectName === name) return { kind: 'removed' };
         if (status === 409) return { kind: 'changed' };
-        return { kind: status === 403 || status === 422 ? 'refused' : 'unknown', message };
+        return { kind: REFUSALS.has(status) ? 'refused' : 'unknown', message };
       }
       case 'unanswered':
         return { kind: 'unknown', message: answer.message };
@@ -82,7 +85,7 @@ export class ApiRestingTransactions implements RestingTransactions {
       }
       case 'error': {
         const { status, message } = answer.error;
-        return { kind: status === 403 || status === 422 ? 'refused' : 'unknown', message };
+        return { kind: REFUSALS.has(status) ? 'refused' : 'unknown', message };
       }
       case 'unanswered':
         return { kind: 'unknown', message: answer.message };

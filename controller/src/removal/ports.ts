@@ -19,7 +19,7 @@ export type RemoveResult =
   | { readonly kind: 'removed' }
   /** What is stored under its name is not this copy any more: nothing was removed. */
   | { readonly kind: 'changed' }
-  /** The API server's guards, or missing rights; the sentence is the server's. */
+  /** The API server's guards, missing rights or a webhook that it cannot reach; the sentence is the server's. */
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unknown'; readonly message: string };
 
