@@ -1,14 +1,17 @@
 /**
- * Do live objects stay bounded at full speed? `npm run bench:removal [-- --minutes 10 --lanes 50 --ttl 60 --kill-after SECONDS]`
+ * Do live objects stay bounded at full speed? `npm run bench:removal [-- --minutes 10 --lanes 50 --ttl 60 --kill-after SECONDS --archive]`
  *
  * The whole system under concurrent orders for so many minutes, its flows keeping what has ended for `ttl` seconds. Every ten seconds it
  * prints how many transactions the API server stores, as it says itself, and how large etcd's database is: in all, and what of it is in
  * use, for the API server has etcd forget what is older than five minutes. Fails when any are stored that ended longer ago than `ttl`, two
  * minutes and what is between two looks; that is, when removal does not keep up. With `--kill-after`, the controller is killed (kill -9)
- * after so many seconds and started again, and what it does until a minute later is not judged.
+ * after so many seconds and started again, and what it does until a minute later is not judged. With `--archive`, all that goes is kept in
+ * a Postgres of its own before.
  */
 import { join } from 'node:path';
 import { onEnd } from '../../local/interruption.ts';
+import { createDatabase, startPostgres } from '../../local/postgres.ts';
+import { openProcessGroup } from '../../local/process-group.ts';
 import { say } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { sumOf } from '../world/prometheus-text.ts';
@@ -27,8 +30,10 @@ const BESIDES_TTL_SECONDS = 140;
 const SPARED_SECONDS = 60;
 const MEBIBYTE = 1024 ** 2;
 
+type Options = ReturnType<typeof readOptions>;
+
 function readOptions() {
-  const numbers = readNumbers({ minutes: 10, lanes: 50, ttl: 60, 'kill-after': Infinity });
+  const numbers = readNumbers({ minutes: 10, lanes: 50, ttl: 60, 'kill-after': Infinity }, ['archive']);
   if (numbers.minutes * 60 < numbers.ttl + BESIDES_TTL_SECONDS + 30)
     throw new Error(
       `--minutes must leave time for what ended first to be removed: ${String(numbers.ttl)} s and ${String(BESIDES_TTL_SECONDS)}`,
@@ -71,10 +76,25 @@ async function startAgain({ business }: Stack): Promise<void> {
 }
 
 async function bench(): Promise<boolean> {
-  const { minutes, lanes, ttl, 'kill-after': killAfter } = readOptions();
+  const options = readOptions();
+  if (!options.archive) return underLoad(options, {});
+  const group = await openProcessGroup();
+  try {
+    const url = await createDatabase((await startPostgres(group)).url, 'archive');
+    return await underLoad(options, { ARCHIVE_DATABASE_URL: url });
+  } finally {
+    await group.close();
+  }
+}
+
+async function underLoad(options: Options, controllerEnv: Readonly<Record<string, string>>): Promise<boolean> {
+  const { minutes, lanes, ttl, 'kill-after': killAfter } = options;
   const end = onEnd();
   const { cores, loadAverage } = await describeMachine();
-  const stack = await startStack({ folder: FOLDER, controllers: 1, restart: false, redis: { url: '' } }, end.signal);
+  const stack = await startStack(
+    { folder: FOLDER, controllers: 1, restart: false, redis: { url: '' }, controllerEnv },
+    end.signal,
+  );
   const customers = await openCustomers(stack);
   const sights: Sight[] = [];
   let ended = 0;

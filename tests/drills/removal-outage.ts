@@ -4,7 +4,7 @@
  *
  * The controller is killed (kill -9), and so many transactions are stored as they end, in equal parts over the hours before. Then it is
  * started, and as many lanes of customers order as they did before the kill and do once all are gone: their median and 99th percentile
- * are compared, the API server's CPU beside them, and how many are removed a second.
+ * are compared, the API server's CPU beside them, and how many are removed a second, looked at every five.
  *
  * Fails when anything stays, when nothing was left to remove by the end of the comparison, when more than the limit are removed in a
  * second, or when the median has doubled.
@@ -26,14 +26,15 @@ import { sumOf } from '../world/prometheus-text.ts';
 import { storeEnded } from './stored-ended.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '.ordertx', 'drill');
-/** ORDERTX_REMOVALS_PER_SECOND, as it is where nobody says otherwise; a second is a little longer at times. */
-const REMOVALS_PER_SECOND_MAX = 200 * 1.1;
+/** ORDERTX_REMOVALS_PER_SECOND, as it is where nobody says otherwise; what is between two looks is not quite what was removed between them. */
+const REMOVALS_PER_SECOND_MAX = 200 * 1.05;
 const MEDIAN_TIMES_MAX = 2;
 /** What the customers' own orders are kept for: none of them is to go meanwhile. */
 const KEPT_SECONDS = 86_400;
 const WARM_UP_MS = 15_000;
 const COMPARED_MS = 30_000;
-const LOOK_EVERY_MS = 1_000;
+/** Shorter, and how long an answer takes would be a part of what is measured. */
+const LOOK_EVERY_MS = 5_000;
 const HOUR_MS = 3_600_000;
 /** `2026-11-22T23:15` of an ISO time. */
 const MINUTE_CHARS = 16;
@@ -92,7 +93,7 @@ async function storeOverdue(stack: Stack, overdue: number, hours: number, signal
   }
 }
 
-/** Resolves once so many are gone, with the most that went in one second. */
+/** Resolves once so many are gone, with the most that went in a second, from one look to the next. */
 async function allRemoved(stack: Stack, overdue: number, signal: AbortSignal): Promise<number> {
   let [before, most] = [0, 0];
   let beforeMs = performance.now();
