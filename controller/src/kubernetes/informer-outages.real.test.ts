@@ -14,7 +14,7 @@ import { startTcpProxy, type TcpProxy } from '../../../tests/world/tcp-proxy.ts'
 import { systemClock } from '../runtime/clock.ts';
 import { silentLog } from '../runtime/log.ts';
 import { Informer, type InformerOptions } from './informer.ts';
-import { isNewer, pathOf, type Resource, type StoredObject } from './stored-object.ts';
+import { isNewer, pathOf, type ObjectList, type Resource, type StoredObject } from './stored-object.ts';
 import type { ApiRequest, HttpTransport, Transport } from './transport.ts';
 
 const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps' };
@@ -143,10 +143,11 @@ test(
 );
 
 test(
-  'a list whose next page has expired is begun again',
+  'a list whose next page has expired is begun again, and the 410 says where one may go on instead',
   async () => {
     for (let i = 0; i < 5; i += 1) await create(`page-${i}`);
     let expired = 0;
+    let goesOnAt: string | undefined;
     const wait = async (token: string): Promise<void> => {
       if (expired > 0) return;
       await until('the page to expire', async () => {
@@ -154,7 +155,9 @@ test(
         await create(`churn-${Date.now()}`);
         const query = { limit: '2', continue: token };
         const answer = await direct.request({ method: 'GET', path: COLLECTION, query });
-        return answer.kind === 'error' && answer.error.status === 410;
+        if (answer.kind !== 'error' || answer.error.status !== 410) return false;
+        goesOnAt = answer.error.continue;
+        return true;
       });
       expired += 1;
     };
@@ -163,6 +166,11 @@ test(
     expect([0, 1, 2, 3, 4].every((i) => has(`page-${i}`))).toBe(true);
     await create('after-the-list');
     await until('what came after', () => has('after-the-list'));
+    const query = { limit: '10000', continue: goesOnAt ?? 'none' };
+    const rest = await expectOk<ObjectList<StoredObject>>(direct, { method: 'GET', path: COLLECTION, query });
+    const names = rest.items.map(({ metadata }) => metadata.name);
+    expect(names).toContain('page-4');
+    expect(names).not.toContain('after-the-list');
   },
   TEST_MS,
 );

@@ -11,6 +11,8 @@ import type { Transport } from './transport.ts';
 
 /** A page of them, one after the other, on an API server that is busy. */
 const REMOVE_MINUTE_MS = 30_000;
+/** An API server waits 10 s for a webhook that hangs, unless that says otherwise, and is then to be heard. */
+const REMOVE_MS = 15_000;
 
 /** A missing right or a guard; an object that is not valid; a webhook that cannot be reached, which may be one namespace's. */
 const REFUSALS = new Set([403, 422, 500]);
@@ -43,7 +45,8 @@ export class ApiRestingTransactions implements RestingTransactions {
         return { kind: 'page', transactions: items.map(withoutManagedFields), next: metadata.continue || undefined };
       }
       case 'error':
-        if (answer.error.status === 410 && next !== undefined) return { kind: 'expired' };
+        if (answer.error.status === 410 && answer.error.continue !== undefined)
+          return { kind: 'expired', next: answer.error.continue };
         if (answer.error.status === 403) return { kind: 'forbidden' };
         return { kind: 'unknown', message: answer.error.message };
       case 'unanswered':
@@ -55,7 +58,7 @@ export class ApiRestingTransactions implements RestingTransactions {
     const { namespace = '', name, uid, resourceVersion } = metadata;
     if (uid === undefined || resourceVersion === undefined) throw new Error(`${namespace}/${name} was never stored`);
     const answer = await this.#transport.request({
-      ...{ method: 'DELETE', path: pathOf(TRANSACTIONS, namespace, name) },
+      ...{ method: 'DELETE', path: pathOf(TRANSACTIONS, namespace, name), timeoutMs: REMOVE_MS },
       body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } },
     });
     switch (answer.kind) {

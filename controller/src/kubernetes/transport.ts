@@ -37,6 +37,8 @@ export interface ApiError {
   readonly objectName?: string;
   /** As whom it was asked, where somebody acts as somebody else. */
   readonly askedAs?: string;
+  /** Where a list goes on that took too long to be continued (410): with what is stored now. */
+  readonly continue?: string;
 }
 
 export interface ApiRequest {
@@ -338,12 +340,24 @@ function withQuery(path: string, query: ApiRequest['query']): string {
   return query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`;
 }
 
+/** What is read of the API server's Status. */
+interface StatusObject {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly name?: string };
+  readonly metadata?: { readonly continue?: string };
+}
+
 function errorOf(status: number, text: string): ApiError {
   try {
-    const body = JSON.parse(text) as { reason?: string; message?: string; details?: { name?: string } };
-    const { reason = '', message = text, details } = body;
+    const body = JSON.parse(text) as StatusObject;
+    const { reason = '', message = text, details, metadata } = body;
     const objectName = details?.name;
-    return { status, reason, message, ...(objectName !== undefined && { objectName }) };
+    return {
+      ...{ status, reason, message },
+      ...(objectName !== undefined && { objectName }),
+      ...(metadata?.continue !== undefined && { continue: metadata.continue }),
+    };
   } catch {
     return { status, reason: '', message: text.slice(0, 512).trim() };
   }

@@ -164,15 +164,76 @@ test('one by one, none waits for a page’s slowest, nor for the next page to be
   expect(archive.kept).toHaveLength(4_000);
 });
 
-test('a list that took too long to be continued is begun anew', async () => {
+test('where all are refused from one on it is told until one goes again, and what stayed goes', async () => {
+  const [remove, archive] = [api.remove.bind(api), new ArchiveFake()];
+  let [isAway, asked] = [true, 0];
+  api.remove = async (transaction) => {
+    asked += 1;
+    return isAway && asked > 150 ? { kind: 'refused', message: 'failed calling webhook' } : remove(transaction);
+  };
+  for (let number = 0; number < 3_000; number += 1) api.ended(`old-${number}`, '2030-01-01T06:00Z');
+  const running = start({ archive });
+  await clock.advance(2 * MINUTE_MS);
+  expect(asked).toBeLessThan(150 + 100 + 25);
+  expect(troubles).toEqual([{ of: 'api', message: 'failed calling webhook' }]);
+  expect(running.overdueMs()).toBeGreaterThan(6 * 60 * MINUTE_MS);
+  [isAway, api.removalTakesMs] = [false, 400];
+  await clock.advance(6 * MINUTE_MS);
+  expect(api.names.length).toBeGreaterThan(0);
+  expect(troubles.at(-1)).toBeUndefined();
+  await clock.advance(20 * MINUTE_MS);
+  expect(api.names).toEqual([]);
+});
+
+test.each([1, 3, 5])(
+  '%i namespaces whose webhook hangs delay no other, and theirs go once it answers',
+  async (count) => {
+    const hanging = Array.from({ length: count }, (_, number) => `hanging-${number}`);
+    api.namespaces = [...hanging, 'shop'];
+    for (const namespace of hanging) api.webhookAwayMs.set(namespace, 10_000);
+    start();
+    const ofShop: number[] = [];
+    for (let minute = 0; minute < 40; minute += 1) {
+      for (const namespace of api.namespaces) remover.endInMinute(minute, 30, namespace);
+      await clock.advance(MINUTE_MS);
+      ofShop.push(api.names.filter((name) => name.endsWith('shop')).length);
+    }
+    // All of them hang at first, and each is tried once.
+    expect(Math.max(...ofShop)).toBeLessThanOrEqual(30 * 6);
+    expect(ofShop.at(-1)).toBeLessThanOrEqual(30 * 2);
+    expect(troubles).toEqual([{ of: 'api', message: 'failed calling webhook' }]);
+    api.webhookAwayMs.clear();
+    await clock.advance(20 * MINUTE_MS);
+    expect(api.names).toEqual([]);
+    expect(troubles.at(-1)).toBeUndefined();
+  },
+);
+
+test('a list that took too long to be continued goes on where it was, and none is removed twice', async () => {
   const page = api.page.bind(api);
   let expiries = 2;
   api.page = async (namespace, which, limit, next) =>
-    next !== undefined && expiries-- > 0 ? { kind: 'expired' } : page(namespace, which, limit, next);
+    next !== undefined && expiries-- > 0 ? { kind: 'expired', next } : page(namespace, which, limit, next);
+  api.removalTakesMs = 10;
   for (let number = 0; number < 450; number += 1) api.ended(`ended-${number}`, '2030-01-01T06:00Z');
-  start();
+  const archive = new ArchiveFake();
+  start({ archive });
   await clock.advance(30_000);
   expect(api.names).toEqual([]);
+  expect([counts, archive.kept.length]).toEqual([{ removed: 450 }, 450]);
+});
+
+test('a list that cannot be continued at all is told, and asked for ever more rarely', async () => {
+  const page = api.page.bind(api);
+  api.page = async (namespace, which, limit, next) => {
+    api.looks += 1;
+    return next !== undefined ? { kind: 'expired', next } : page(namespace, which, limit, next);
+  };
+  for (let number = 0; number < 450; number += 1) api.ended(`ended-${number}`, '2030-01-01T06:00Z');
+  start();
+  await clock.advance(MINUTE_MS);
+  expect(troubles).toMatchObject([{ of: 'api', message: expect.stringContaining('expired') }]);
+  expect(api.looks).toBeLessThan(100);
 });
 
 test('a process that ends asks for no further collection', async () => {

@@ -55,8 +55,18 @@ const COLLECTION_MS_MAX_EACH = 20;
 /** After one that took longer: a single one may have met something rare, and where all are slow this many delay a minute little. */
 const COLLECTION_OF_FEW = 20;
 
-/** Where so many are refused and none goes. */
+/** Where so many are refused, one after the other. */
 const NO_RIGHT_AFTER = 100;
+/** Or for so long, with none that goes. */
+const NO_RIGHT_AFTER_MS = 30_000;
+/**
+ * A missing right is told in milliseconds, a webhook that hangs after ten seconds, which would delay every other namespace: the minutes
+ * pass its namespace over until a sweep, which goes beside them, has found that it lets go again.
+ */
+const REFUSAL_MS_MAX = 1_000;
+/** Of one page: an API server that has it expire again each time has other troubles. */
+const EXPIRED_MAX = 3;
+const EXPIRED = 'the list of ended transactions expired before its next page could be read, several times';
 
 export class Batches {
   readonly #options: BatchesOptions;
@@ -64,6 +74,10 @@ export class Batches {
   readonly #collectionMax: number;
   /** The last collection took too long; only one of few says otherwise. */
   #isSlow = false;
+  /** Where all that were tried last were refused, by namespace. */
+  readonly #refusals: Readonly<Record<Resting['kind'], Map<string, Trouble>>> = { minute: new Map(), all: new Map() };
+  /** Namespaces that the minutes pass over, with what they were told last. */
+  readonly #passedOver = new Map<string, Ended>();
 
   constructor(options: BatchesOptions) {
     this.#options = options;
@@ -74,7 +88,7 @@ export class Batches {
   /** All of a minute, in every namespace. @param sawDue called with the moment from which some may go that are still there */
   minute(expires: string, sawDue: (ms: number) => void, signal: AbortSignal): Promise<Ended> {
     const which: Minute = { kind: 'minute', expires };
-    return this.#inEach((namespace) =>
+    return this.#inEach('minute', (namespace) =>
       this.#options.archive === undefined
         ? this.#together(namespace, which, sawDue, signal)
         : this.#oneByOne(namespace, which, () => true, sawDue, signal),
@@ -84,18 +98,52 @@ export class Batches {
   /** All whose minute is before that one, in every namespace; it may move on meanwhile. */
   before(limitMs: () => number, sawDue: (ms: number) => void, signal: AbortSignal): Promise<Ended> {
     const isBefore = ({ status }: OrderTransaction): boolean => startOf(status?.expires ?? '') < limitMs();
-    return this.#inEach((namespace) => this.#oneByOne(namespace, { kind: 'all' }, isBefore, sawDue, signal));
+    return this.#inEach('all', (namespace) => this.#oneByOne(namespace, { kind: 'all' }, isBefore, sawDue, signal));
+  }
+
+  /** Why nothing goes in some namespace; undefined where all that were asked for went, as far as is known. */
+  get refusal(): Trouble | undefined {
+    const [refusal] = [...this.#refusals.minute.values(), ...this.#refusals.all.values()];
+    return refusal;
+  }
+
+  /** The removal is another's by now. */
+  forget(): void {
+    this.#refusals.minute.clear();
+    this.#refusals.all.clear();
+    this.#passedOver.clear();
   }
 
   /** A namespace in which nothing may be removed stops no other; an API server or archive that is away stops all. */
-  async #inEach(act: (namespace: string) => Promise<Ended>): Promise<Ended> {
+  async #inEach(kind: Resting['kind'], act: (namespace: string) => Promise<Ended>): Promise<Ended> {
     let all: Ended = DONE;
     for (const namespace of this.#options.resting.namespaces) {
-      const ended = await act(namespace);
+      const ended = await this.#in(namespace, kind, act);
       if (ended.kind === 'refused') all = ended;
       else if (ended.kind !== 'done') return ended;
     }
     return all;
+  }
+
+  async #in(namespace: string, kind: Resting['kind'], act: (namespace: string) => Promise<Ended>): Promise<Ended> {
+    const { clock } = this.#options;
+    const passedOver = kind === 'minute' ? this.#passedOver.get(namespace) : undefined;
+    if (passedOver !== undefined) return passedOver;
+    const begunMs = clock.monotonicMs();
+    const ended = await act(namespace);
+    if (ended.kind === 'done' && kind === 'all') this.#went(namespace, kind);
+    if (ended.kind !== 'refused') return ended;
+    this.#refusals[kind].set(namespace, ended.trouble);
+    if (kind === 'minute' && clock.monotonicMs() - begunMs > REFUSAL_MS_MAX) this.#passedOver.set(namespace, ended);
+    return ended;
+  }
+
+  /** What was refused in a minute is left to the sweep: that the next minute goes says nothing of the sweep, but the other way round. */
+  #went(namespace: string, kind: Resting['kind']): void {
+    this.#refusals.minute.delete(namespace);
+    if (kind === 'minute') return;
+    this.#refusals.all.delete(namespace);
+    this.#passedOver.delete(namespace);
   }
 
   /** Where one of them is refused they are taken one by one, so that it stops no other; and where a collection is too slow. */
@@ -120,6 +168,7 @@ export class Batches {
         case 'removed':
           this.#pace.giveBack(most - result.removed);
           if (result.removed > 0) {
+            this.#went(namespace, which.kind);
             onRemoved?.('removed', result.removed);
             sawDue(dueMs(which.expires));
           }
@@ -135,8 +184,8 @@ export class Batches {
   }
 
   /**
-   * One that is refused stops no other; where many are and none goes, those behind them would be as well. An API server that does not
-   * answer, or an archive that is away, stops all.
+   * One that is refused stops no other; where many are, one after the other, those behind them would be as well. An API server that does
+   * not answer, or an archive that is away, stops all.
    */
   async #oneByOne(
     namespace: string,
@@ -145,22 +194,26 @@ export class Batches {
     sawDue: (ms: number) => void,
     signal: AbortSignal,
   ): Promise<Ended> {
-    const { resting, onRemoved } = this.#options;
+    const { clock, resting, onRemoved } = this.#options;
     const going = new ReadAhead(this.#kept(namespace, which, isWanted, sawDue, signal));
-    let gone = 0;
-    const refused: string[] = [];
-    let unknown: string | undefined;
+    let [gone, refusedInARow, goesMs] = [0, 0, clock.monotonicMs()];
+    const isHopeless = (): boolean =>
+      refusedInARow >= NO_RIGHT_AFTER || (refusedInARow > 0 && clock.monotonicMs() - goesMs > NO_RIGHT_AFTER_MS);
+    let [refused, unknown]: (string | undefined)[] = [];
     const lane = async (): Promise<void> => {
       for (;;) {
         const next = await going.take();
         if (next === undefined) return;
         await this.#pace.turn(signal);
-        if (signal.aborted || unknown !== undefined || (gone === 0 && refused.length >= NO_RIGHT_AFTER)) return;
+        if (signal.aborted || unknown !== undefined || isHopeless()) return;
         const result = await resting.remove(next);
         onRemoved?.(result.kind, 1);
-        if (result.kind === 'refused') refused.push(result.message);
-        else if (result.kind === 'unknown') unknown = result.message;
-        else gone += 1;
+        if (result.kind === 'unknown') unknown = result.message;
+        else if (result.kind === 'refused') [refused, refusedInARow] = [result.message, refusedInARow + 1];
+        else {
+          [gone, refusedInARow, goesMs] = [gone + 1, 0, clock.monotonicMs()];
+          if (result.kind === 'removed') this.#went(namespace, which.kind);
+        }
       }
     };
     await Promise.all(Array.from({ length: which.kind === 'all' ? LANES_OF_ALL : LANES }, lane));
@@ -168,8 +221,8 @@ export class Batches {
     if (signal.aborted) return { kind: 'stopped' };
     if (unknown !== undefined) return { kind: 'failed', trouble: { of: 'api', message: unknown } };
     if (ended !== undefined && ended.kind !== 'done') return ended;
-    const [message] = gone === 0 ? refused : [];
-    return message === undefined ? DONE : { kind: 'refused', trouble: { of: 'api', message } };
+    if (refused === undefined || (gone > 0 && !isHopeless())) return DONE;
+    return { kind: 'refused', trouble: { of: 'api', message: refused } };
   }
 
   /** Pages of those that may go, each once the archive keeps it. */
@@ -182,6 +235,7 @@ export class Batches {
   ): AsyncGenerator<readonly OrderTransaction[], Ended> {
     const { resting, apiClock, archive } = this.#options;
     let next: string | undefined;
+    let expired = 0;
     for (;;) {
       if (this.#isStopped(signal)) return { kind: 'stopped' };
       const found = await resting.page(namespace, which, PAGE_TRANSACTIONS_MAX, next);
@@ -189,12 +243,14 @@ export class Batches {
         case 'unknown':
           return { kind: 'failed', trouble: { of: 'api', message: found.message } };
         case 'expired':
-          next = undefined;
+          next = found.next;
+          if ((expired += 1) > EXPIRED_MAX) return { kind: 'failed', trouble: { of: 'api', message: EXPIRED } };
           continue;
         // What rests there goes once it may be read, with the next look at all.
         case 'forbidden':
           return DONE;
         case 'page': {
+          expired = 0;
           const due = found.transactions.filter((each) => mayGo(each, apiClock.now()) && isWanted(each));
           for (const { status } of due) sawDue(dueMs(status?.expires ?? ''));
           const kept = due.length > 0 ? await archive?.keep(due) : undefined;

@@ -35,9 +35,10 @@ export class ManualRemover {
   }
 
   /** So many transactions with an `expires` so many minutes after the hour. */
-  endInMinute(minute: number, transactions: number): void {
+  endInMinute(minute: number, transactions: number, namespace = 'shop'): void {
     const expires = `2030-01-01T12:${String(minute).padStart(2, '0')}Z`;
-    for (let number = 0; number < transactions; number += 1) this.api.ended(`ended-${minute}-${number}`, expires);
+    for (let number = 0; number < transactions; number += 1)
+      this.api.ended(`ended-${minute}-${number}-${namespace}`, expires, namespace);
   }
 
   async close(): Promise<void> {

@@ -8,8 +8,8 @@ export type Resting = { readonly kind: 'minute'; readonly expires: string } | { 
 
 export type PageResult =
   | { readonly kind: 'page'; readonly transactions: readonly OrderTransaction[]; readonly next: string | undefined }
-  /** The list took too long to be continued: begin it anew. */
-  | { readonly kind: 'expired' }
+  /** The list took too long to be continued as it was; from `next` it goes on with what is stored now. */
+  | { readonly kind: 'expired'; readonly next: string }
   /** There is no right to look into this namespace, which whoever watches it has said already. */
   | { readonly kind: 'forbidden' }
   | { readonly kind: 'unknown'; readonly message: string };

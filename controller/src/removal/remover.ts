@@ -103,6 +103,7 @@ export class Remover {
     if (task === 'minutes') this.#nextMs = undefined;
     this.#sweepAtMs = -Infinity;
     this.#oldestDueMs[task] = undefined;
+    this.#batches.forget();
     return (this.#last[task] = DONE);
   }
 
@@ -145,11 +146,7 @@ export class Remover {
     signal.removeEventListener('abort', stop);
     this.#nextMs = Math.max(firstMs, Math.min(nextMs, ...undone));
     // What was refused stays behind, and the sweep comes back to it until there is the right.
-    const refused = ends.find(({ kind }) => kind === 'refused');
-    if (refused) {
-      this.#last.sweep = refused;
-      this.#sweepSoon();
-    }
+    if (ends.some(({ kind }) => kind === 'refused')) this.#sweepSoon();
     const [worst = DONE] = (['failed', 'stopped', 'refused'] as const).flatMap((kind) =>
       ends.filter((each) => each.kind === kind),
     );
@@ -187,9 +184,9 @@ export class Remover {
 
   #tell(task: Task, ended: Ended): void {
     if (ended.kind === 'stopped') return;
-    this.#troubles[task] = 'trouble' in ended ? ended.trouble : undefined;
+    this.#troubles[task] = ended.kind === 'failed' ? ended.trouble : undefined;
     const before = this.#trouble;
-    const trouble = this.#troubles.minutes ?? this.#troubles.sweep;
+    const trouble = this.#troubles.minutes ?? this.#troubles.sweep ?? this.#batches.refusal;
     if (before?.of === trouble?.of && before?.message === trouble?.message) return;
     const { log, onTrouble } = this.#options;
     this.#trouble = trouble;

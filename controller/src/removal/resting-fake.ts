@@ -6,10 +6,14 @@ import { delay, type Clock } from '../runtime/clock.ts';
 import { isFinal } from '../transaction/phase.ts';
 import type { PageResult, RemoveManyResult, RemoveResult, Resting, RestingTransactions } from './ports.ts';
 
+const WEBHOOK_AWAY = { kind: 'refused', message: 'failed calling webhook' } as const;
+
 export class RestingFake implements RestingTransactions {
   namespaces: readonly string[] = ['shop'];
   /** There is no right to these; nothing is in them. */
   forbidden: readonly string[] = [];
+  /** Namespaces whose webhook is away, and after how many milliseconds that is told. */
+  readonly webhookAwayMs = new Map<string, number>();
   readonly stored = new Map<string, OrderTransaction>();
   /** While set, nothing is answered but this. */
   down: string | undefined;
@@ -29,13 +33,13 @@ export class RestingFake implements RestingTransactions {
     this.#clock = clock;
   }
 
-  put(name: string, status: OrderTransactionStatus | undefined): OrderTransaction {
+  put(name: string, status: OrderTransactionStatus | undefined, namespace = 'shop'): OrderTransaction {
     this.#versions += 1;
     const version = String(this.#versions);
     const transaction: OrderTransaction = {
       apiVersion: 'ordertx.dev/v1alpha1',
       kind: 'OrderTransaction',
-      metadata: { name, namespace: 'shop', uid: `uid-${version}`, resourceVersion: version },
+      metadata: { name, namespace, uid: `uid-${version}`, resourceVersion: version },
       spec: { flow: 'create-order', orderId: 'o1', payload: {}, suspend: false, cancelRequested: false },
       ...(status && { status }),
     };
@@ -43,8 +47,8 @@ export class RestingFake implements RestingTransactions {
     return transaction;
   }
 
-  ended(name: string, expires: string): OrderTransaction {
-    return this.put(name, { phase: 'Succeeded', expires });
+  ended(name: string, expires: string, namespace?: string): OrderTransaction {
+    return this.put(name, { phase: 'Succeeded', expires }, namespace);
   }
 
   get names(): readonly string[] {
@@ -59,7 +63,7 @@ export class RestingFake implements RestingTransactions {
     const found = [...this.stored.values()].filter(({ status, metadata }) => {
       const expires = status?.expires ?? '';
       const selected = which.kind === 'all' ? expires !== '' : expires === which.expires;
-      return selected && Number(metadata.resourceVersion) > from;
+      return selected && metadata.namespace === namespace && Number(metadata.resourceVersion) > from;
     });
     const transactions = found.slice(0, limit);
     const last = transactions.at(-1)?.metadata.resourceVersion;
@@ -68,6 +72,7 @@ export class RestingFake implements RestingTransactions {
 
   async remove({ metadata }: OrderTransaction): Promise<RemoveResult> {
     if (this.down !== undefined) return { kind: 'unknown', message: this.down };
+    if (await this.#isWebhookAway(metadata.namespace)) return WEBHOOK_AWAY;
     await this.#removing();
     const stored = this.stored.get(metadata.name);
     if (stored === undefined) return { kind: 'removed' };
@@ -87,12 +92,19 @@ export class RestingFake implements RestingTransactions {
     if (found.kind === 'forbidden') return { kind: 'refused', message: 'there is no right to this namespace' };
     if (found.kind !== 'page') return { kind: 'unknown', message: this.down ?? '' };
     for (const { metadata, status } of found.transactions) {
+      if (await this.#isWebhookAway(namespace)) return WEBHOOK_AWAY;
       if (!isFinal(status?.phase)) return { kind: 'refused', message: 'one is not finished' };
       await this.#removing();
       this.#take(metadata.name);
       this.wentTogether += 1;
     }
     return { kind: 'removed', removed: found.transactions.length, more: found.next !== undefined };
+  }
+
+  async #isWebhookAway(namespace = ''): Promise<boolean> {
+    const ms = this.webhookAwayMs.get(namespace);
+    if (ms !== undefined) await delay(this.#clock, ms, new AbortController().signal);
+    return ms !== undefined;
   }
 
   async #removing(): Promise<void> {
