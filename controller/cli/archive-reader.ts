@@ -9,6 +9,8 @@ import { Trouble } from './trouble.ts';
 const CONNECT_MS = 5_000;
 const STATEMENT_MS = 30_000;
 const PAGE_ROWS = 500;
+/** undefined_table: the controller makes it when it first has something to keep. */
+const UNDEFINED_TABLE = '42P01';
 
 export type Found =
   | { readonly kind: 'found'; readonly transactions: readonly OrderTransaction[] }
@@ -57,6 +59,7 @@ export class ArchiveReader {
       this.#pool ??= connect(this.#url);
       return { kind: 'found', transactions: await question(await this.#pool) };
     } catch (error) {
+      if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return { kind: 'found', transactions: [] };
       return { kind: 'unreachable', message: sentenceOf(error) };
     }
   }

@@ -109,7 +109,7 @@ export function holdSentence(session: Session, { namespace, flow, target, reason
   const where = inAll ? ` of the namespace ${namespace}` : '';
   return (
     `On hold, and in no row: ${target} in the flow ${flow}${where}${why}; ${counted(waiting, 'transaction')} of it ${waiting === 1 ? 'waits' : 'wait'} for it, ` +
-    `and what is not decided by its deadline is cancelled. kubectl ordertx release ${inAll ? `-n ${namespace} ` : ''}${flow} --target ${target}`
+    `and what is undecided at its deadline is cancelled. kubectl ordertx release ${inAll ? `-n ${namespace} ` : ''}${flow} --target ${target}`
   );
 }
 

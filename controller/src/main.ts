@@ -192,7 +192,7 @@ const remover = new Remover({
   ...{ clock, apiClock, log },
   onRemoved: (result, transactions) => metrics.removals.inc({ result }, transactions),
   onTrouble: (trouble) => {
-    metrics.removalFailing.set(trouble === undefined ? 0 : 1);
+    metrics.removalFailing.set(trouble?.of === 'api' ? 1 : 0);
     if (archive !== undefined) metrics.archiveFailing.set(trouble?.of === 'archive' ? 1 : 0);
   },
   report: new FlowRemovalReport({ transport, flows: flowInformers, apiClock, log }),

@@ -191,6 +191,15 @@ const OF_PARTS: readonly Case[] = [
         series: { ordertx_removal_failing: stays(0), ordertx_removal_overdue_seconds: stays(90) },
         at: '30m',
       },
+      {
+        why: 'the archive is away, which has an alert of its own',
+        series: {
+          ordertx_removal_failing: stays(0),
+          ordertx_removal_overdue_seconds: stays(4000),
+          ordertx_archive_failing: stays(1),
+        },
+        at: '30m',
+      },
     ],
   },
   {

@@ -415,6 +415,15 @@ describe('describe', () => {
     }
   });
 
+  test('an archive that nothing was kept in is empty, and one that is away may have it', async () => {
+    const database = await freshDatabase('plugin-empty');
+    const describe = (url: string) => plugin.run(['describe', 'nowhere'], { env: { ARCHIVE_DATABASE_URL: url } });
+    const empty = await describe(database.url).finally(() => database.drop());
+    expect(empty).toMatchObject({ code: 1, err: expect.stringContaining(`namespace ${namespace} or the archive`) });
+    const away = await describe(`postgres://nobody@127.0.0.1:${await freePort()}/none`);
+    expect(away).toMatchObject({ code: 1, err: expect.stringContaining('could not be read: it may be there') });
+  });
+
   test('what comes next is the controller’s own decision, with the time of the deadline', async () => {
     await storeFlow();
     await store('next', {}, failing('inventory', 'the try at inventory is not done: answered 500'));

@@ -114,6 +114,7 @@ test(
     const [flowsSay, metricsSay] = await pageSays(first);
     expect(flowsSay).toMatch(/^create-order: True ArchiveUnavailable since 20/m);
     expect(sumOf(metricsSay, 'ordertx_archive_failing')).toBe(1);
+    expect(metricsSay).toMatch(/^ordertx_removal_failing 0$/m);
     expect(sumOf(metricsSay, 'ordertx_removal_overdue_seconds')).toBeGreaterThan(3_600);
     for (const { metadata } of (await shop.transactions()).filter(({ metadata }) => versions.has(metadata.name)))
       expect(metadata.resourceVersion).toBe(versions.get(metadata.name));

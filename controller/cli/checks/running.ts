@@ -37,7 +37,7 @@ export async function checkControllers(session: Session): Promise<readonly Findi
           'ordertx_removal_failing',
           0,
           `removal by ${each.where}`,
-          'ended transactions cannot be removed',
+          'the API server does not remove what has ended',
         ),
       ];
     }),

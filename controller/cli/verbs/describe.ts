@@ -17,6 +17,7 @@ import { joined, selectorValue, type Session } from '../session.ts';
 import { Trouble, usage } from '../trouble.ts';
 import type { Run } from '../verb.ts';
 import { describeLook } from '../look-sentences.ts';
+import type { Found } from '../archive-reader.ts';
 import { eventsOf } from '../events.ts';
 
 export interface Lived {
@@ -32,15 +33,22 @@ export function addDescribe(program: Command, run: Run): void {
   command.action((name: string) => run(command, (session) => describe(session, name)));
 }
 
+/** How the sentence goes on, by what the archive said. */
+const NOT_FOUND: Readonly<Record<Found['kind'], string>> = {
+  found: ' or the archive',
+  unnamed:
+    '; what has ended and is removed is in the archive (ARCHIVE_DATABASE_URL or --archive-database-url), which was not asked',
+  unreachable: '; what has ended and is removed is in the archive, which could not be read: it may be there',
+};
+
 async function describe(session: Session, name: string): Promise<void> {
   const { namespace } = session;
   if (namespace === undefined) throw usage('describe takes one namespace: name it with -n');
-  const { lives, isArchiveAsked } = await livesOf(session, namespace, name);
+  const { lives, archived } = await livesOf(session, namespace, name);
   if (lives.length === 0) {
-    const archive = isArchiveAsked
-      ? ' or the archive'
-      : '; what has ended and is removed is in the archive (ARCHIVE_DATABASE_URL or --archive-database-url), which was not asked';
-    throw new Trouble(`no transaction and no order is called ${name} in the namespace ${namespace}${archive}`);
+    throw new Trouble(
+      `no transaction and no order is called ${name} in the namespace ${namespace}${NOT_FOUND[archived]}`,
+    );
   }
   const isTable = session.format.kind === 'table';
   const told = isTable ? await Promise.all(lives.map((life) => tell(session, namespace, life))) : [];
@@ -71,7 +79,7 @@ async function livesOf(session: Session, namespace: string, name: string) {
   const lives = [...new Map(all.map((life) => [life.transaction.metadata.uid, life])).values()];
   return {
     lives: lives.toSorted((one, other) => createdMs(one) - createdMs(other)),
-    isArchiveAsked: archived.kind === 'found',
+    archived: archived.kind,
   };
 }
 

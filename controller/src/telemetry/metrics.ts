@@ -169,7 +169,7 @@ export class ControllerMetrics {
   });
   readonly removalFailing = new Gauge({
     name: 'ordertx_removal_failing',
-    help: 'Whether ended transactions cannot be removed: 1 or 0. They stay until they can.',
+    help: 'Whether the API server does not remove ended transactions: 1 or 0. They stay until it does.',
     ...this.#common,
   });
   readonly archiveFailing = new Gauge({
