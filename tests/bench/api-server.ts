@@ -19,6 +19,7 @@ import { progress } from '../../local/progress.ts';
 import { VARIANTS, type Variant } from './api-server-variants.ts';
 import { openLife, type Life } from './api-server-life.ts';
 import { closedLoop } from './closed-loop.ts';
+import { runCommand } from './command.ts';
 import { describeMachine } from './machine.ts';
 import { spread, type Spread } from './spread.ts';
 
@@ -71,7 +72,8 @@ function readSettings(): Settings {
   }
   const variants = values.variants.split(',').map((name) => {
     const found = VARIANTS.find((variant) => variant.name === name);
-    if (found === undefined) throw new Error(`--variants: there is none of the name ${name}`);
+    const names = VARIANTS.map((variant) => variant.name).join(', ');
+    if (found === undefined) throw new Error(`--variants: there is none of the name ${name}; there are ${names}`);
     return found;
   });
   return { rounds, transactions, lanes, variants, profiles: values.profile && resolve(values.profile) };
@@ -247,4 +249,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+await runCommand(main);

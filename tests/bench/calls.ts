@@ -14,7 +14,6 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startBusiness, type Business } from '../../local/business.ts';
 import { installResources } from '../../local/cluster.ts';
 import { startControlPlane, type ControlPlane } from '../../local/control-plane/start.ts';
@@ -26,6 +25,8 @@ import { SERVICES } from '../../local/services.ts';
 import { samplesOf } from '../world/prometheus-text.ts';
 import { openCustomers, type Customers } from './orders.ts';
 import { percentile } from './closed-loop.ts';
+import { runCommand } from './command.ts';
+import { readNumbers } from './number-options.ts';
 import { startCountingProxy } from './wire/counting-proxy.ts';
 import { PostgresWire, type PostgresCounts } from './wire/postgres-wire.ts';
 import { RedisWire, type RedisCounts } from './wire/redis-wire.ts';
@@ -271,10 +272,7 @@ async function count(system: System, orders: number): Promise<Readonly<Record<st
   }
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { orders: { type: 'string', default: '20' } } });
-  const orders = Number(values.orders);
-  if (!(orders >= 1)) throw new Error('--orders must be a number from 1');
+async function main(orders: number): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
   const group = await openProcessGroup({ logFolder: join(FOLDER, 'logs') });
   try {
@@ -292,10 +290,12 @@ async function main(): Promise<void> {
   }
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  say(`the count ended early: ${(error as Error).message}. Logs: ${join(FOLDER, 'logs')}`);
-  process.exit(1);
-}
+await runCommand(async () => {
+  const { orders } = readNumbers({ orders: 20 });
+  try {
+    await main(orders);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`the count ended early: ${message}. Logs: ${join(FOLDER, 'logs')}`, { cause: error });
+  }
+});

@@ -13,7 +13,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import type { ApiServer } from '../../local/control-plane/api.ts';
 import { startControlPlane } from '../../local/control-plane/start.ts';
@@ -21,6 +20,8 @@ import { waitFor } from '../../local/deadline.ts';
 import { openProcessGroup } from '../../local/process-group.ts';
 import { progress } from '../../local/progress.ts';
 import { runTransactions, SHAPES, type Shape } from './cel-cost-transactions.ts';
+import { runCommand } from './command.ts';
+import { readNumbers } from './number-options.ts';
 import { spread, summarize, type Spread } from './spread.ts';
 
 interface Variant {
@@ -50,14 +51,8 @@ const RATIO_MAX = 1.15;
 const WITH_RULES: Variant = { name: 'with rules', group: 'ordertx.dev' };
 const WITHOUT_RULES: Variant = { name: 'without rules', group: 'without-rules.ordertx.dev' };
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: '12' }, transactions: { type: 'string', default: '200' } },
-  });
-  const rounds = Number(values.rounds);
-  const transactions = Number(values.transactions);
-  if (!(rounds >= 1 && transactions >= 1)) throw new Error('--rounds and --transactions must be whole numbers from 1');
-
+async function main(): Promise<boolean> {
+  const { rounds, transactions } = readNumbers({ rounds: 12, transactions: 200 });
   const group = await openProcessGroup();
   try {
     const { admin } = await progress('starting an API server', () => startControlPlane(group));
@@ -66,6 +61,7 @@ async function main(): Promise<void> {
     const figures = await measureAll(admin, rounds, transactions);
     await admin.close();
     report(figures, rounds, transactions);
+    return figures.every(({ ratio }) => ratio <= RATIO_MAX);
   } finally {
     await group.close();
   }
@@ -145,7 +141,6 @@ function report(figures: readonly Figure[], rounds: number, transactions: number
   mkdirSync(join(RESULT, '..'), { recursive: true });
   const result = { measuredAt: new Date().toISOString(), rounds, transactions, ratioMax: RATIO_MAX, figures };
   writeFileSync(RESULT, `${JSON.stringify(result, null, 2)}\n`);
-  if (figures.some(({ ratio }) => ratio > RATIO_MAX)) process.exitCode = 1;
 }
 
-await main();
+await runCommand(main);

@@ -28,15 +28,21 @@ const LOOK_EVERY_MS = 10_000;
 const BESIDES_TTL_SECONDS = 140;
 /** A killed controller's Leases expire, and what was due meanwhile goes. */
 const SPARED_SECONDS = 60;
+/** Some looks at least. */
+const JUDGED_SECONDS_MIN = 30;
 const MEBIBYTE = 1024 ** 2;
 
 type Options = ReturnType<typeof readOptions>;
 
 function readOptions() {
   const numbers = readNumbers({ minutes: 10, lanes: 50, ttl: 60, 'kill-after': Infinity }, ['archive']);
-  if (numbers.minutes * 60 < numbers.ttl + BESIDES_TTL_SECONDS + 30)
+  const { minutes, ttl, 'kill-after': killAfter } = numbers;
+  const judgedFrom = ttl + BESIDES_TTL_SECONDS;
+  const secondsMin = Math.max(judgedFrom, killAfter < Infinity ? killAfter + SPARED_SECONDS : 0) + JUDGED_SECONDS_MIN;
+  if (minutes * 60 < secondsMin)
     throw new Error(
-      `--minutes must leave time for what ended first to be removed: ${String(numbers.ttl)} s and ${String(BESIDES_TTL_SECONDS)}`,
+      `--minutes must be at least ${(secondsMin / 60).toFixed(1)}: what is stored is judged from ${String(judgedFrom)} s on (--ttl and ${String(BESIDES_TTL_SECONDS)}), ` +
+        `and not in the ${String(SPARED_SECONDS)} s after --kill-after`,
     );
   return numbers;
 }
@@ -129,6 +135,7 @@ async function underLoad(options: Options, controllerEnv: Readonly<Record<string
       const seconds = (atMs - begunMs) / 1_000;
       return seconds > keptSeconds && !isSpared(seconds);
     });
+    if (judged.length === 0) throw new Error('no look could be judged: see what is said above of each');
     const worst = Math.max(...judged.map((sight) => overdue(sights, sight, keptSeconds, lanes)));
     const most = Math.max(...sights.map(({ stored }) => stored));
     say(

@@ -17,10 +17,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readGogc, withGogc } from '../../local/gogc.ts';
 import { onEnd, type Interruption } from '../../local/interruption.ts';
-import { progress, say } from '../../local/progress.ts';
+import { progress } from '../../local/progress.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { openWriter, record, removeAll, type Writer } from './api-server-writes.ts';
 import { percentile, type LoopLimits } from './closed-loop.ts';
+import { runCommand } from './command.ts';
 import { compare, sumOf } from './comparison.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { memoryMiB, type CpuTimes } from './cpu-time.ts';
@@ -228,8 +229,7 @@ function machineLine({ cores, loadAverage, fdatasyncMs }: Machine, { gogc }: Set
   );
 }
 
-async function main(): Promise<void> {
-  const settings = readSettings();
+async function main(settings: Settings): Promise<void> {
   const end = onEnd();
   if (settings.against !== undefined) return runComparison(settings.against, settings, end);
   const machine = await describeMachine();
@@ -262,10 +262,12 @@ async function main(): Promise<void> {
   }
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  say(`the benchmark ended early: ${(error as Error).message}. Logs: ${join(FOLDER, 'logs')}`);
-  process.exit(1);
-}
+await runCommand(async () => {
+  const settings = readSettings();
+  try {
+    await main(settings);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`the benchmark ended early: ${message}. Logs: ${join(FOLDER, 'logs')}`, { cause: error });
+  }
+});
