@@ -327,9 +327,10 @@ shutdown.onStop('calls', async () => {
   clearTimeout(timer);
   stopping.abort();
 });
+shutdown.onStop('leases', () => Promise.all([shards?.stop(), census?.stop()]));
+// What was begun may hang for seconds, and two who remove at once are harmless: nobody's orders wait for it.
 shutdown.onStop('removal', () => Promise.all([remover.stop(), abandoned?.stop()]));
 shutdown.onStop('archive', () => archive?.close());
-shutdown.onStop('leases', () => Promise.all([shards?.stop(), census?.stop()]));
 shutdown.onStop('finalizer', (leftMs) => finalizer.stop(leftMs));
 shutdown.onStop('events', () => {
   events.stop();

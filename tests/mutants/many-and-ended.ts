@@ -103,8 +103,8 @@ export const manyAndEnded: readonly Mutant[] = [
     name: 'a webhook that cannot be reached stops every minute that follows',
     breaks: 'nobody else waits where one namespace’s webhook is away',
     file: 'controller/src/kubernetes/resting-transactions.ts',
-    find: 'new Set([403, 422, 500])',
-    replace: 'new Set([403, 422])',
+    find: 'new Set([400, 403, 422, 500])',
+    replace: 'new Set([400, 403, 422])',
     tests: ['tests/e2e/removal.real.test.ts'],
   },
   {

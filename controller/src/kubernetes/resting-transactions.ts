@@ -14,8 +14,8 @@ const REMOVE_MINUTE_MS = 30_000;
 /** An API server waits 10 s for a webhook that hangs, unless that says otherwise, and is then to be heard. */
 const REMOVE_MS = 15_000;
 
-/** A missing right or a guard; an object that is not valid; a webhook that cannot be reached, which may be one namespace's. */
-const REFUSALS = new Set([403, 422, 500]);
+/** A webhook that says no and no more; a missing right or a guard; an object that is not valid; a webhook that cannot be reached. */
+const REFUSALS = new Set([400, 403, 422, 500]);
 
 /** Selectors know equality and its opposite only; a field that is absent equals the empty one. */
 function selectorOf(which: Resting): string {

@@ -209,6 +209,56 @@ test.each([1, 3, 5])(
   },
 );
 
+test('one that is refused at once among many that went has no minute passed over', async () => {
+  const [removeMinute, remove] = [api.removeMinute.bind(api), api.remove.bind(api)];
+  api.remove = async (transaction) =>
+    transaction.metadata.name === 'held' ? { kind: 'refused', message: 'it is held' } : remove(transaction);
+  api.removeMinute = async (namespace, expires, limit) => {
+    const held = api.stored.get('held');
+    if (held?.status?.expires !== expires) return removeMinute(namespace, expires, limit);
+    api.stored.delete('held');
+    const result = await removeMinute(namespace, expires, limit);
+    api.stored.set('held', held);
+    return result.kind === 'removed' && result.more ? result : { kind: 'refused', message: 'it is held' };
+  };
+  start();
+  await clock.advance(1_000);
+  for (let minute = 0; minute < 5; minute += 1) {
+    endInMinute(minute, 250);
+    if (minute === 0) api.ended('held', '2030-01-01T12:00Z');
+    await clock.advance(MINUTE_MS);
+  }
+  expect(api.names).toEqual(['held']);
+});
+
+test('hundreds that are refused hide none that is behind them for ever, and are told all the time', async () => {
+  const remove = api.remove.bind(api);
+  api.remove = async (transaction) =>
+    transaction.metadata.name.startsWith('held') ? { kind: 'refused', message: 'it is held' } : remove(transaction);
+  for (let number = 0; number < 350; number += 1) api.ended(`held-${number}`, '2030-01-01T06:00Z');
+  for (let number = 0; number < 250; number += 1) api.ended(`good-${number}`, '2030-01-01T06:00Z');
+  start();
+  await clock.advance(30 * MINUTE_MS);
+  expect(api.names.filter((name) => name.startsWith('good'))).toEqual([]);
+  expect(troubles.at(-1)).toEqual({ of: 'api', message: 'it is held' });
+});
+
+test('a namespace that was passed over is tried again, also where no look at all is ever done', async () => {
+  api.namespaces = ['stuck', 'shop'];
+  api.ended('stuck', '2030-01-01T06:00Z', 'stuck');
+  const remove = api.remove.bind(api);
+  api.remove = async (transaction) =>
+    transaction.metadata.name === 'stuck' ? { kind: 'unknown', message: 'no answer' } : remove(transaction);
+  api.webhookAwayMs.set('shop', 10_000);
+  start();
+  for (let minute = 0; minute < 12; minute += 1) {
+    endInMinute(minute, 30);
+    await clock.advance(MINUTE_MS);
+    if (minute === 2) api.webhookAwayMs.clear();
+  }
+  expect(api.names.filter((name) => /^ended-([6789]|10)-/.test(name))).toEqual([]);
+});
+
 test('a list that took too long to be continued goes on where it was, and none is removed twice', async () => {
   const page = api.page.bind(api);
   let expiries = 2;

@@ -10,6 +10,7 @@ import { dueMs, mayGo, startOf } from './due.ts';
 import { Pace } from './pace.ts';
 import type { Archive, RemoveResult, Resting, RestingTransactions, Trouble } from './ports.ts';
 import { ReadAhead } from './read-ahead.ts';
+import { Refusals } from './refusals.ts';
 
 export interface BatchesOptions {
   readonly resting: RestingTransactions;
@@ -32,8 +33,17 @@ export interface BatchesOptions {
 export type Ended =
   | { readonly kind: 'done' }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'refused' | 'failed'; readonly trouble: Trouble };
+  /** `hangs`: it was long until that was told, and nothing went. */
+  | { readonly kind: 'refused'; readonly trouble: Trouble; readonly hangs: boolean }
+  | { readonly kind: 'failed'; readonly trouble: Trouble };
 type Minute = Extract<Resting, { kind: 'minute' }>;
+
+/** What is read, and the token of the page that is read next or being taken ahead. */
+interface List {
+  readonly which: Resting;
+  readonly isWanted: (transaction: OrderTransaction) => boolean;
+  place: string | undefined;
+}
 
 export const DONE: Ended = { kind: 'done' };
 
@@ -55,15 +65,14 @@ const COLLECTION_MS_MAX_EACH = 20;
 /** After one that took longer: a single one may have met something rare, and where all are slow this many delay a minute little. */
 const COLLECTION_OF_FEW = 20;
 
-/** Where so many are refused, one after the other. */
+/** Where so many are refused, one after the other, those behind them would be as well. */
 const NO_RIGHT_AFTER = 100;
-/** Or for so long, with none that goes. */
+/** Or where that took so long, all requests together. */
 const NO_RIGHT_AFTER_MS = 30_000;
-/**
- * A missing right is told in milliseconds, a webhook that hangs after ten seconds, which would delay every other namespace: the minutes
- * pass its namespace over until a sweep, which goes beside them, has found that it lets go again.
- */
-const REFUSAL_MS_MAX = 1_000;
+/** A refusal that takes longer hangs: an API server that is busy takes some tenths of a second. */
+const REFUSAL_MS_MAX = 2_000;
+/** A collection may have removed many before one was refused. */
+const REFUSED_COLLECTION_MS_MAX = 5_000;
 /** Of one page: an API server that has it expire again each time has other troubles. */
 const EXPIRED_MAX = 3;
 const EXPIRED = 'the list of ended transactions expired before its next page could be read, several times';
@@ -74,10 +83,7 @@ export class Batches {
   readonly #collectionMax: number;
   /** The last collection took too long; only one of few says otherwise. */
   #isSlow = false;
-  /** Where all that were tried last were refused, by namespace. */
-  readonly #refusals: Readonly<Record<Resting['kind'], Map<string, Trouble>>> = { minute: new Map(), all: new Map() };
-  /** Namespaces that the minutes pass over, with what they were told last. */
-  readonly #passedOver = new Map<string, Ended>();
+  readonly #refusals = new Refusals();
 
   constructor(options: BatchesOptions) {
     this.#options = options;
@@ -101,17 +107,14 @@ export class Batches {
     return this.#inEach('all', (namespace) => this.#oneByOne(namespace, { kind: 'all' }, isBefore, sawDue, signal));
   }
 
-  /** Why nothing goes in some namespace; undefined where all that were asked for went, as far as is known. */
+  /** Why nothing goes in some namespace; undefined where something went wherever it was asked for, as far as is known. */
   get refusal(): Trouble | undefined {
-    const [refusal] = [...this.#refusals.minute.values(), ...this.#refusals.all.values()];
-    return refusal;
+    return this.#refusals.trouble;
   }
 
   /** The removal is another's by now. */
   forget(): void {
-    this.#refusals.minute.clear();
-    this.#refusals.all.clear();
-    this.#passedOver.clear();
+    this.#refusals.forget();
   }
 
   /** A namespace in which nothing may be removed stops no other; an API server or archive that is away stops all. */
@@ -127,36 +130,29 @@ export class Batches {
 
   async #in(namespace: string, kind: Resting['kind'], act: (namespace: string) => Promise<Ended>): Promise<Ended> {
     const { clock } = this.#options;
-    const passedOver = kind === 'minute' ? this.#passedOver.get(namespace) : undefined;
-    if (passedOver !== undefined) return passedOver;
     const begunMs = clock.monotonicMs();
+    const trouble = kind === 'minute' ? this.#refusals.passedOver(namespace, begunMs) : undefined;
+    if (trouble !== undefined) return { kind: 'refused', trouble, hangs: true };
     const ended = await act(namespace);
-    if (ended.kind === 'done' && kind === 'all') this.#went(namespace, kind);
-    if (ended.kind !== 'refused') return ended;
-    this.#refusals[kind].set(namespace, ended.trouble);
-    if (kind === 'minute' && clock.monotonicMs() - begunMs > REFUSAL_MS_MAX) this.#passedOver.set(namespace, ended);
+    if (ended.kind === 'refused')
+      this.#refusals.refused(namespace, kind, ended.trouble, ended.hangs, clock.monotonicMs());
+    else if (ended.kind === 'done' && kind === 'all') this.#refusals.swept(namespace, begunMs);
     return ended;
-  }
-
-  /** What was refused in a minute is left to the sweep: that the next minute goes says nothing of the sweep, but the other way round. */
-  #went(namespace: string, kind: Resting['kind']): void {
-    this.#refusals.minute.delete(namespace);
-    if (kind === 'minute') return;
-    this.#refusals.all.delete(namespace);
-    this.#passedOver.delete(namespace);
   }
 
   /** Where one of them is refused they are taken one by one, so that it stops no other; and where a collection is too slow. */
   async #together(namespace: string, which: Minute, sawDue: (ms: number) => void, signal: AbortSignal): Promise<Ended> {
     const { clock, resting, onRemoved } = this.#options;
-    const goOnOneByOne = () => this.#oneByOne(namespace, which, () => true, sawDue, signal);
+    let gone = 0;
+    const goOnOneByOne = () => this.#oneByOne(namespace, which, () => true, sawDue, signal, gone);
     for (;;) {
       const most = Math.min(this.#collectionMax, this.#isSlow ? COLLECTION_OF_FEW : PAGE_TRANSACTIONS_MAX);
       await this.#pace.turn(signal, most);
       if (this.#isStopped(signal)) return { kind: 'stopped' };
       const askedMs = clock.monotonicMs();
       const result = await resting.removeMinute(namespace, which.expires, most);
-      const isSlow = clock.monotonicMs() - askedMs > COLLECTION_MS_MAX + most * COLLECTION_MS_MAX_EACH;
+      const tookMs = clock.monotonicMs() - askedMs;
+      const isSlow = tookMs > COLLECTION_MS_MAX + most * COLLECTION_MS_MAX_EACH;
       switch (result.kind) {
         case 'unknown':
           sawDue(dueMs(which.expires));
@@ -164,11 +160,16 @@ export class Batches {
           // One that takes too long to be answered at all is too slow, too.
           break;
         case 'refused':
+          if (gone === 0 && tookMs > REFUSED_COLLECTION_MS_MAX) {
+            sawDue(dueMs(which.expires));
+            return { kind: 'refused', trouble: { of: 'api', message: result.message }, hangs: true };
+          }
           return goOnOneByOne();
         case 'removed':
           this.#pace.giveBack(most - result.removed);
+          gone += result.removed;
           if (result.removed > 0) {
-            this.#went(namespace, which.kind);
+            this.#refusals.went(namespace, which.kind);
             onRemoved?.('removed', result.removed);
             sawDue(dueMs(which.expires));
           }
@@ -193,57 +194,67 @@ export class Batches {
     isWanted: (transaction: OrderTransaction) => boolean,
     sawDue: (ms: number) => void,
     signal: AbortSignal,
+    goneBefore = 0,
   ): Promise<Ended> {
     const { clock, resting, onRemoved } = this.#options;
-    const going = new ReadAhead(this.#kept(namespace, which, isWanted, sawDue, signal));
-    let [gone, refusedInARow, goesMs] = [0, 0, clock.monotonicMs()];
-    const isHopeless = (): boolean =>
-      refusedInARow >= NO_RIGHT_AFTER || (refusedInARow > 0 && clock.monotonicMs() - goesMs > NO_RIGHT_AFTER_MS);
+    const firstPlace = which.kind === 'all' ? this.#refusals.takePlaceInAll(namespace) : undefined;
+    const list: List = { which, isWanted, place: firstPlace };
+    const going = new ReadAhead(this.#kept(namespace, list, sawDue, signal));
+    let [gone, inARow, inARowMs, longestMs] = [goneBefore, 0, 0, 0];
     let [refused, unknown]: (string | undefined)[] = [];
+    const isHopeless = (): boolean => inARow >= NO_RIGHT_AFTER || inARowMs > NO_RIGHT_AFTER_MS;
     const lane = async (): Promise<void> => {
       for (;;) {
         const next = await going.take();
         if (next === undefined) return;
         await this.#pace.turn(signal);
         if (signal.aborted || unknown !== undefined || isHopeless()) return;
+        const askedMs = clock.monotonicMs();
         const result = await resting.remove(next);
         onRemoved?.(result.kind, 1);
         if (result.kind === 'unknown') unknown = result.message;
-        else if (result.kind === 'refused') [refused, refusedInARow] = [result.message, refusedInARow + 1];
-        else {
-          [gone, refusedInARow, goesMs] = [gone + 1, 0, clock.monotonicMs()];
-          if (result.kind === 'removed') this.#went(namespace, which.kind);
+        else if (result.kind === 'refused') {
+          const tookMs = clock.monotonicMs() - askedMs;
+          [refused, inARow, inARowMs] = [result.message, inARow + 1, inARowMs + tookMs];
+          longestMs = Math.max(longestMs, tookMs);
+        } else {
+          [gone, inARow, inARowMs] = [gone + 1, 0, 0];
+          if (result.kind === 'removed') this.#refusals.went(namespace, which.kind);
         }
       }
     };
     await Promise.all(Array.from({ length: which.kind === 'all' ? LANES_OF_ALL : LANES }, lane));
+    // The next page, which may have been read already.
+    const { place } = list;
     const ended = await going.close();
     if (signal.aborted) return { kind: 'stopped' };
     if (unknown !== undefined) return { kind: 'failed', trouble: { of: 'api', message: unknown } };
     if (ended !== undefined && ended.kind !== 'done') return ended;
+    if (which.kind === 'all' && isHopeless()) this.#refusals.keepPlaceInAll(namespace, place);
+    // Those in front of where it began were refused when they were tried last.
+    if (firstPlace !== undefined && !isHopeless()) return this.#oneByOne(namespace, which, isWanted, sawDue, signal);
     if (refused === undefined || (gone > 0 && !isHopeless())) return DONE;
-    return { kind: 'refused', trouble: { of: 'api', message: refused } };
+    const hangs = gone === 0 && longestMs > REFUSAL_MS_MAX;
+    return { kind: 'refused', trouble: { of: 'api', message: refused }, hangs };
   }
 
   /** Pages of those that may go, each once the archive keeps it. */
   async *#kept(
     namespace: string,
-    which: Resting,
-    isWanted: (transaction: OrderTransaction) => boolean,
+    list: List,
     sawDue: (ms: number) => void,
     signal: AbortSignal,
   ): AsyncGenerator<readonly OrderTransaction[], Ended> {
     const { resting, apiClock, archive } = this.#options;
-    let next: string | undefined;
     let expired = 0;
     for (;;) {
       if (this.#isStopped(signal)) return { kind: 'stopped' };
-      const found = await resting.page(namespace, which, PAGE_TRANSACTIONS_MAX, next);
+      const found = await resting.page(namespace, list.which, PAGE_TRANSACTIONS_MAX, list.place);
       switch (found.kind) {
         case 'unknown':
           return { kind: 'failed', trouble: { of: 'api', message: found.message } };
         case 'expired':
-          next = found.next;
+          list.place = found.next;
           if ((expired += 1) > EXPIRED_MAX) return { kind: 'failed', trouble: { of: 'api', message: EXPIRED } };
           continue;
         // What rests there goes once it may be read, with the next look at all.
@@ -251,14 +262,14 @@ export class Batches {
           return DONE;
         case 'page': {
           expired = 0;
-          const due = found.transactions.filter((each) => mayGo(each, apiClock.now()) && isWanted(each));
+          const due = found.transactions.filter((each) => mayGo(each, apiClock.now()) && list.isWanted(each));
           for (const { status } of due) sawDue(dueMs(status?.expires ?? ''));
           const kept = due.length > 0 ? await archive?.keep(due) : undefined;
           if (kept?.kind === 'unavailable')
             return { kind: 'failed', trouble: { of: 'archive', message: kept.message } };
           yield due.filter((each) => !this.#isUnarchivable(each, kept?.refused.get(each)));
           if (found.next === undefined) return DONE;
-          next = found.next;
+          list.place = found.next;
         }
       }
     }

@@ -160,7 +160,7 @@ export class Remover {
     this.#sweepAtMs = clock.monotonicMs() + sweepEveryMs;
     const limitMs = () => (this.#nextMs ?? -Infinity) - LATE_MINUTES * MINUTE_MS;
     const ended = await this.#batches.before(limitMs, (ms) => this.#sawDue('sweep', ms), signal);
-    if (ended.kind === 'refused') this.#sweepSoon();
+    if (ended.kind === 'refused' || (ended.kind === 'done' && this.#batches.refusal)) this.#sweepSoon();
     else if (ended.kind !== 'done') this.#sweepAtMs = -Infinity;
     return ended;
   }
