@@ -63,6 +63,8 @@ class Drill {
     this.#api = api;
     this.#customers = new OverloadCustomers(shop);
     this.#database = new pg.Pool({ connectionString: shop.services.order.databaseUrl, max: 2 });
+    // Its last connections may hear of the server's end before they have ended themselves.
+    this.#database.on('error', () => undefined);
   }
 
   /** Resolves with the rules that were broken. */
