@@ -243,6 +243,20 @@ test('hundreds that are refused hide none that is behind them for ever, and are 
   expect(troubles.at(-1)).toEqual({ of: 'api', message: 'it is held' });
 });
 
+test('where all that are old were refused, the first of them are tried again as well', async () => {
+  const remove = api.remove.bind(api);
+  let allowed = /never/;
+  api.remove = async (transaction) =>
+    allowed.test(transaction.metadata.name) ? remove(transaction) : { kind: 'refused', message: 'it is held' };
+  for (let number = 0; number < 100; number += 1) api.ended(`first-${number}`, '2030-01-01T06:00Z');
+  for (let number = 0; number < 100; number += 1) api.ended(`last-${number}`, '2030-01-01T06:00Z');
+  start();
+  await clock.advance(12 * MINUTE_MS);
+  allowed = /^first-/;
+  await clock.advance(20 * MINUTE_MS);
+  expect(api.names.filter((name) => name.startsWith('first'))).toEqual([]);
+});
+
 test('a namespace that was passed over is tried again, also where no look at all is ever done', async () => {
   api.namespaces = ['stuck', 'shop'];
   api.ended('stuck', '2030-01-01T06:00Z', 'stuck');
